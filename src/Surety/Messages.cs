@@ -1,0 +1,245 @@
+namespace Surety;
+
+/// <summary>Looks at stored messages and stops them. Injected as a singleton.</summary>
+public interface IMessages
+{
+    /// <summary>Everything known of one message, its attempts included; null when there is none (never was, or its retention is over).</summary>
+    ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default);
+
+    /// <summary>One page of messages, newest first, without bodies' attempts.</summary>
+    ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel = default);
+
+    /// <summary>
+    /// Cancels a message: at once when it is not running, otherwise by asking its handler through its cancellation token.
+    /// </summary>
+    /// <param name="id">The message.</param>
+    /// <param name="reason">Why, for people; shown in its status.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
+    ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default);
+}
+
+/// <summary>What became of a request to cancel.</summary>
+public enum CancelAnswer
+{
+    /// <summary>There is no such message.</summary>
+    NotFound,
+
+    /// <summary>It had not started, and never will.</summary>
+    Cancelled,
+
+    /// <summary>It is running; its handler has been asked to stop, and may still finish.</summary>
+    Requested,
+
+    /// <summary>It had already ended.</summary>
+    AlreadyEnded,
+}
+
+/// <summary>Where a message is in its life.</summary>
+public enum MessageStatus
+{
+    /// <summary>Waits for its due instant; has not failed.</summary>
+    Scheduled,
+
+    /// <summary>Due; waits for a worker, or for its turn behind its ordering key. Has not failed.</summary>
+    Queued,
+
+    /// <summary>A worker holds it.</summary>
+    Running,
+
+    /// <summary>Has failed, and waits for its next attempt.</summary>
+    Retrying,
+
+    /// <summary>Handled; the end.</summary>
+    Succeeded,
+
+    /// <summary>Given up and kept for a person: requeue or discard it.</summary>
+    Dead,
+
+    /// <summary>Cancelled; the end.</summary>
+    Cancelled,
+}
+
+/// <summary>One message, as operators and status pages see it.</summary>
+public sealed record MessageInfo
+{
+    /// <summary>The message's id.</summary>
+    public required MessageId Id { get; init; }
+
+    /// <summary>The stored name of its type.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Its queue.</summary>
+    public required string Queue { get; init; }
+
+    /// <summary>Where it is in its life.</summary>
+    public required MessageStatus Status { get; init; }
+
+    /// <summary>Attempts spent, the running one included.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>How often a process died while holding it.</summary>
+    public required int Deaths { get; init; }
+
+    /// <summary>Its priority.</summary>
+    public required Priority Priority { get; init; }
+
+    /// <summary>Its ordering key, or null.</summary>
+    public string? OrderingKey { get; init; }
+
+    /// <summary>Who it belongs to, or null.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>When it was enqueued.</summary>
+    public required DateTimeOffset EnqueuedAt { get; init; }
+
+    /// <summary>When it is (or was) due next.</summary>
+    public required DateTimeOffset DueAt { get; init; }
+
+    /// <summary>When it ended, or null.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>The last progress report, or null.</summary>
+    public Progress? Progress { get; init; }
+
+    /// <summary>The result of a success that had one, or null.</summary>
+    public JobResult? Result { get; init; }
+
+    /// <summary>The last failure, or the reason it waits or ended; null when there is none.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>What dead letters are grouped by: the failure's type and a message without its numbers; null unless it failed.</summary>
+    public string? Cause { get; init; }
+
+    /// <summary>Whether a cancellation was asked for.</summary>
+    public bool CancelRequested { get; init; }
+
+    /// <summary>Grows with every change: an entity tag.</summary>
+    public required long Revision { get; init; }
+
+    /// <summary>The payload as stored (JSON).</summary>
+    public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>The headers; never null.</summary>
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+
+    /// <summary>
+    /// The attempts that failed, were snoozed or lost (and, of tracked messages, the one that succeeded), oldest first; at most the last 100. Empty in lists.
+    /// </summary>
+    public IReadOnlyList<AttemptInfo> Attempts { get; init; } = [];
+}
+
+/// <summary>One attempt in a message's history.</summary>
+/// <param name="ClaimNumber">The claim it ran under.</param>
+/// <param name="Outcome">How it ended: <c>done</c>, <c>retry</c>, <c>reject</c>, <c>snooze</c>, <c>cancel</c>, <c>lost</c> (its process died) or <c>requeue</c> (by a person).</param>
+/// <param name="Error">The failure, for people; null on success.</param>
+/// <param name="Node">The node that ran it.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="EndedAt">When it ended.</param>
+public sealed record AttemptInfo(long ClaimNumber, string Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
+
+/// <summary>Which messages; every given member must fit.</summary>
+public sealed record MessageFilter
+{
+    /// <summary>Only this queue.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>Only this kind.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>Only this status.</summary>
+    public MessageStatus? Status { get; init; }
+
+    /// <summary>Only this owner's.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Only dead letters of this <see cref="MessageInfo.Cause"/>.</summary>
+    public string? Cause { get; init; }
+
+    /// <summary>Only messages older than this id: the last one of the page before.</summary>
+    public MessageId? Before { get; init; }
+
+    /// <summary>The most to return, 1 to 1,000. Default 100.</summary>
+    public int Limit { get; init; } = 100;
+}
+
+/// <summary>One page of messages.</summary>
+/// <param name="Items">Newest first.</param>
+/// <param name="Next">What to give as <see cref="MessageFilter.Before"/> for the next page; null on the last one.</param>
+public sealed record MessagePage(IReadOnlyList<MessageInfo> Items, MessageId? Next);
+
+/// <summary>The messages that were given up, kept until a person decides. Injected as a singleton.</summary>
+public interface IDeadLetters
+{
+    /// <summary>The dead letters counted by queue, kind and cause, most first; at most 1,000 groups.</summary>
+    ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default);
+
+    /// <summary>
+    /// Puts one dead letter back into its queue, due now, with its attempts and deaths counted afresh; its history and its id stay. False when it is not a dead letter (any more).
+    /// </summary>
+    /// <param name="id">The message.</param>
+    /// <param name="body">An edited payload (JSON of the kind's current version), or null to keep the stored one.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
+    ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default);
+
+    /// <summary>Requeues all that fit the filter (<see cref="MessageFilter.Status"/> and <see cref="MessageFilter.Limit"/> are not looked at), in batches; returns how many.</summary>
+    ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default);
+
+    /// <summary>Ends one dead letter as cancelled; it is pruned with the other finished messages. False when it is not a dead letter (any more).</summary>
+    /// <param name="id">The message.</param>
+    /// <param name="reason">Why, for people.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
+    ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default);
+}
+
+/// <summary>Dead letters of one cause.</summary>
+/// <param name="Queue">Their queue.</param>
+/// <param name="Kind">Their kind.</param>
+/// <param name="Cause">The failure's type and a message without its numbers.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Oldest">When the first of them died.</param>
+/// <param name="Newest">When the last of them died.</param>
+public sealed record DeadLetterGroup(string Queue, string Kind, string Cause, long Count, DateTimeOffset Oldest, DateTimeOffset Newest);
+
+/// <summary>What operators see of queues, and the switch they have. Injected as a singleton.</summary>
+public interface IQueues
+{
+    /// <summary>Every queue that holds or held messages or a pause, by name.</summary>
+    ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default);
+
+    /// <summary>Stops claims from the queue, on every node, until resumed; what already runs goes on. Stored, so a restart changes nothing.</summary>
+    /// <param name="queue">The queue; need not hold messages yet.</param>
+    /// <param name="reason">Why, shown wherever the queue is; 1 to 200 characters.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
+    ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default);
+
+    /// <summary>Lets the queue be claimed from again; does nothing when it is not paused.</summary>
+    ValueTask ResumeAsync(string queue, CancellationToken cancel = default);
+}
+
+/// <summary>One queue, counted.</summary>
+public sealed record QueueInfo
+{
+    /// <summary>The queue's name.</summary>
+    public required string Queue { get; init; }
+
+    /// <summary>Due and waiting for a worker, or for their turn behind their ordering key.</summary>
+    public required long Ready { get; init; }
+
+    /// <summary>Waiting for their due instant.</summary>
+    public required long Scheduled { get; init; }
+
+    /// <summary>Held by workers.</summary>
+    public required long Running { get; init; }
+
+    /// <summary>Dead letters.</summary>
+    public required long Dead { get; init; }
+
+    /// <summary>How long the oldest due message has been waiting; zero when none is. The number worth paging on.</summary>
+    public required TimeSpan OldestDueAge { get; init; }
+
+    /// <summary>Why the queue is paused; null when it is not.</summary>
+    public string? PausedReason { get; init; }
+
+    /// <summary>Since when the queue is paused.</summary>
+    public DateTimeOffset? PausedAt { get; init; }
+}

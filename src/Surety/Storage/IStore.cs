@@ -1,0 +1,20 @@
+namespace Surety.Storage;
+
+/// <summary>The store as a whole: opened once at start, asked for its health afterwards.</summary>
+public interface IStore
+{
+    /// <summary>Names this store's data for ever: made when the schema is, 32 hexadecimal digits. Valid once open.</summary>
+    string StoreId { get; }
+
+    /// <summary>Opens the store, brings its schema up to date and checks that it is as durable as its profile says.</summary>
+    /// <exception cref="StoreException">It cannot be used: locked, read-only, full, foreign, newer than this program, or less durable than asked. Says which and what to do.</exception>
+    Task OpenAsync(CancellationToken cancel);
+
+    /// <summary>Asks the store for its state now, with a round trip; never throws.</summary>
+    ValueTask<StoreStatus> CheckAsync(CancellationToken cancel);
+}
+
+/// <summary>A store's state.</summary>
+/// <param name="Ready">It can be reached and used.</param>
+/// <param name="Detail">What is wrong, or what it is: product, version, durability profile, schema version. Never a path or a secret.</param>
+public readonly record struct StoreStatus(bool Ready, string Detail);
