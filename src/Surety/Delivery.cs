@@ -1,12 +1,10 @@
-using Surety.Storage;
-
 namespace Surety;
 
 /// <summary>One attempt at one message: what a handler is given.</summary>
 /// <typeparam name="T">The message's type.</typeparam>
 public sealed class Delivery<T> : Delivery
 {
-    internal Delivery(ClaimedMessage claimed, T message, DeliveryContext context) : base(claimed, context) => Message = message;
+    internal Delivery(T message, DeliveryFacts facts) : base(facts) => Message = message;
 
     /// <summary>The payload, deserialized afresh for this attempt.</summary>
     public T Message { get; }
@@ -15,51 +13,45 @@ public sealed class Delivery<T> : Delivery
 /// <summary>What every delivery tells and offers, whatever its payload.</summary>
 public abstract class Delivery
 {
-    private readonly DeliveryContext context;
+    private readonly DeliveryFacts facts;
 
-    private protected Delivery(ClaimedMessage claimed, DeliveryContext context)
-    {
-        Claimed = claimed;
-        this.context = context;
-    }
-
-    internal ClaimedMessage Claimed { get; }
+    private protected Delivery(DeliveryFacts facts) => this.facts = facts;
 
     /// <summary>The message's id, the same for every attempt.</summary>
-    public MessageId Id => Claimed.Claim.Id;
+    public MessageId Id => facts.Id;
 
     /// <summary>The stored name of the message's type.</summary>
-    public string Kind => Claimed.Kind;
+    public string Kind => facts.Kind;
 
     /// <summary>The queue it was claimed from.</summary>
-    public string Queue => Claimed.Queue;
+    public string Queue => facts.Queue;
 
     /// <summary>1 for the first attempt. A snooze, a hand-back at shutdown and a killed process spend no attempt.</summary>
-    public int Attempt => Claimed.Attempt;
+    public int Attempt => facts.Attempt;
 
     /// <summary>The attempts the queue's retry policy allows, this one included.</summary>
-    public int MaxAttempts => context.MaxAttempts;
+    public int MaxAttempts => facts.MaxAttempts;
 
     /// <summary>Grows by one each time the message is claimed and never goes back: a fencing token for this message's effects in other systems.</summary>
-    public long ClaimNumber => Claimed.Claim.Number;
+    public long ClaimNumber => facts.ClaimNumber;
 
     /// <summary>When the message was enqueued, by the store's clock.</summary>
-    public DateTimeOffset EnqueuedAt => Claimed.EnqueuedAt;
+    public DateTimeOffset EnqueuedAt => facts.EnqueuedAt;
 
     /// <summary>The headers given at the enqueue; never null.</summary>
-    public IReadOnlyDictionary<string, string> Headers => Claimed.Headers;
+    public IReadOnlyDictionary<string, string> Headers => facts.Headers;
 
     /// <summary>The ordering key given at the enqueue, or null.</summary>
-    public string? OrderingKey => Claimed.OrderingKey;
+    public string? OrderingKey => facts.OrderingKey;
 
     /// <summary>Who the message belongs to (the authenticated principal of a job), or null.</summary>
-    public string? Owner => Claimed.Owner;
+    public string? Owner => facts.Owner;
 
     /// <summary>
     /// The same for every attempt at this message and different from every other message's, in this store or any other. Hand it to a provider that takes idempotency keys: a plain
     /// handler may run more than once, and this is what makes the provider act once.
     /// </summary>
-    public string IdempotencyKey => $"{context.StoreId}-{Id}";
+    public string IdempotencyKey => $"{facts.StoreId}-{Id}";
 
     /// <summary>
     /// Tells watchers how far the attempt is. Written at most once a second (the last value always arrives with the settling); costs nothing in between. Reported outside the handler's
@@ -73,7 +65,7 @@ public abstract class Delivery
     {
         ArgumentOutOfRangeException.ThrowIfNegative(done);
         ArgumentOutOfRangeException.ThrowIfNegative(total ?? 0, nameof(total));
-        context.Report(this, new Progress(done, total, Cut(unit, 40), Cut(message, 200)));
+        facts.Report(this, new Progress(done, total, Cut(unit, 40), Cut(message, 200)));
     }
 
     private static string? Cut(string? text, int length) => text?.Length > length ? text[..length] : text;
@@ -86,11 +78,20 @@ public abstract class Delivery
 /// <param name="Message">A sentence for people.</param>
 public sealed record Progress(long Done, long? Total, string? Unit, string? Message);
 
-/// <summary>What a delivery needs from the loop that runs it.</summary>
-internal sealed class DeliveryContext
+/// <summary>What is known of one attempt.</summary>
+internal sealed class DeliveryFacts
 {
-    public required string StoreId { get; init; }
+    public required MessageId Id { get; init; }
+    public required long ClaimNumber { get; init; }
+    public required string Kind { get; init; }
+    public required string Queue { get; init; }
+    public required int Attempt { get; init; }
     public required int MaxAttempts { get; init; }
+    public required DateTimeOffset EnqueuedAt { get; init; }
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+    public string? OrderingKey { get; init; }
+    public string? Owner { get; init; }
+    public required string StoreId { get; init; }
 
     /// <summary>Takes a report without waiting; later reports replace earlier ones.</summary>
     public required Action<Delivery, Progress> Report { get; init; }

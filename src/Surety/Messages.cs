@@ -116,6 +116,9 @@ public sealed record MessageInfo
     /// <summary>Grows with every change: an entity tag.</summary>
     public required long Revision { get; init; }
 
+    /// <summary>The version of the payload's shape.</summary>
+    public required int Version { get; init; }
+
     /// <summary>The payload as stored (JSON).</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 

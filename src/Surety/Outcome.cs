@@ -47,6 +47,8 @@ public sealed class Outcome
 
     internal static Outcome Failed(Exception exception) => new(OutcomeKind.Retry) { Exception = exception, After = (exception as RetryException)?.After };
 
+    internal static Outcome RejectedBy(Exception exception) => new(OutcomeKind.Reject) { Exception = exception };
+
     internal static Outcome Handback { get; } = new(OutcomeKind.Handback);
 }
 

@@ -31,6 +31,12 @@ public interface IMessageStore
     /// <returns>One answer per settlement, in order: false when the claim was lost and nothing was changed.</returns>
     ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel);
 
+    /// <summary>
+    /// Cancels a message that is not running, together with the transaction when one is given; of a running one, notes the request, which its node finds by
+    /// <see cref="CancelRequestsAsync"/>. The last request's reason is kept.
+    /// </summary>
+    ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel);
+
     /// <summary>Stores a progress report, guarded like a settlement. A hint: losing one does no harm.</summary>
     ValueTask ReportAsync(IReadOnlyList<(Claim Claim, Progress Progress)> reports, CancellationToken cancel);
 
@@ -39,9 +45,9 @@ public interface IMessageStore
 
     /// <summary>
     /// Presumes dead every node whose lease has run out, and hands their running messages back: due now, attempt unspent, death counted (unless the message was a suspect that had not
-    /// started); with <paramref name="maxDeaths"/> deaths to the dead letters. At most <paramref name="limit"/> messages a call.
+    /// started). A message with too many deaths is given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call.
     /// </summary>
-    ValueTask<RescueReport> RescueAsync(int maxDeaths, int limit, CancellationToken cancel);
+    ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel);
 
     /// <summary>Deletes finished messages whose retention is over, with their history; at most <paramref name="limit"/> a call. Returns how many.</summary>
     ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
@@ -217,5 +223,4 @@ public enum NextState
 /// <summary>What a rescue did.</summary>
 /// <param name="Nodes">Names of the nodes newly presumed dead.</param>
 /// <param name="Rescued">Messages handed back to their queues.</param>
-/// <param name="Dead">Messages given up because their holders died too often.</param>
-public readonly record struct RescueReport(IReadOnlyList<string> Nodes, int Rescued, int Dead);
+public readonly record struct RescueReport(IReadOnlyList<string> Nodes, int Rescued);

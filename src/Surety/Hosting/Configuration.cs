@@ -1,0 +1,178 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Surety.Intake;
+using Surety.Processing;
+
+namespace Surety.Hosting;
+
+/// <summary>What the host knows of queues and kinds. Injected as a singleton.</summary>
+public interface IQueueCatalog
+{
+    /// <summary>The attempts the queue's retry policy allows; the default policy's for a queue this host does not know.</summary>
+    int MaxAttempts(string queue);
+
+    /// <summary>The stored name of a message type.</summary>
+    /// <exception cref="ArgumentException">The type has no <see cref="MessageAttribute"/>.</exception>
+    string KindOf(Type message);
+
+    /// <summary>The queue a kind goes to unless an enqueue says otherwise.</summary>
+    string QueueOf(string kind);
+}
+
+/// <summary>Turns what the builder collected into immutable tables, collecting every fault on the way.</summary>
+internal sealed class Configuration : IQueueCatalog
+{
+    private readonly List<string> faults = [];
+
+    private Configuration(SuretyBuilder builder)
+    {
+        CheckOptions(builder.Options);
+        foreach (var (name, options) in builder.Queues) CheckQueue(name, options);
+        if (builder.Stores.Count == 0) faults.Add("No store is chosen. Call UseSqlite(connectionString) or another store's Use… method inside AddSurety.");
+        if (builder.Stores.Count > 1) faults.Add($"{builder.Stores.Count} stores are chosen ({string.Join(", ", builder.Stores)}). Choose one.");
+
+        var kinds = ReadHandlers(builder);
+        Handlers = new HandlerMap(kinds, builder.Json);
+        Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Queue));
+
+        var queues = new Dictionary<string, QueueOptions>(builder.Queues);
+        foreach (var kind in kinds.Values) queues.TryAdd(kind.Queue, new QueueOptions());
+        Queues = queues;
+    }
+
+    public HandlerMap Handlers { get; }
+    public MessageTypes Types { get; }
+    public IReadOnlyDictionary<string, QueueOptions> Queues { get; }
+    public IReadOnlyList<string> Faults => faults;
+
+    public static Configuration Read(SuretyBuilder builder) => new(builder);
+
+    public int MaxAttempts(string queue) => (Queues.GetValueOrDefault(queue)?.Retry ?? Retry.Default).Attempts;
+
+    public string KindOf(Type message) => Types.Of(message).Kind;
+
+    public string QueueOf(string kind) => Types.QueueOf(kind);
+
+    public void ThrowIfFaulty()
+    {
+        if (faults.Count == 0) return;
+        throw new InvalidOperationException(
+            $"Surety is misconfigured; {faults.Count} {(faults.Count == 1 ? "fault" : "faults")} to mend:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
+    }
+
+    private void CheckOptions(SuretyOptions options)
+    {
+        Check(options.NodeName is { Length: >= 1 and <= 200 }, $"SuretyOptions.NodeName has {options.NodeName?.Length ?? 0} characters; give it 1 to 200.");
+        Range(options.NodeLease, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "SuretyOptions.NodeLease");
+        Range(options.DrainLimit, TimeSpan.Zero, TimeSpan.FromMinutes(10), "SuretyOptions.DrainLimit");
+        Range(options.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "SuretyOptions.PollInterval");
+        Range(options.MaxDeaths, 1, 100, "SuretyOptions.MaxDeaths");
+        Range(options.MaxBodyBytes, 1, 16 * 1024 * 1024, "SuretyOptions.MaxBodyBytes");
+    }
+
+    private void CheckQueue(string name, QueueOptions options)
+    {
+        var of = $"Queue \"{name}\"";
+        Check(Names.AreValid(name), $"{of}: that is not a name. {Names.Rule}");
+        Range(options.Concurrency, 1, 1024, $"{of}: Concurrency");
+        Range(options.HandlerTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1), $"{of}: HandlerTimeout");
+        Check(options.Retry is not null, $"{of}: Retry is null. Set a policy, or leave the default.");
+        if (options.RateLimit is { } limit) Range(limit, 1, 1_000_000, $"{of}: RateLimit");
+        Range(options.RatePeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), $"{of}: RatePeriod");
+        Check(
+            options.Retention == Timeout.InfiniteTimeSpan || (options.Retention >= TimeSpan.Zero && options.Retention <= TimeSpan.FromDays(36500)),
+            $"{of}: Retention is {options.Retention}. Set zero or more, or Timeout.InfiniteTimeSpan to keep for ever.");
+    }
+
+    private Dictionary<string, KindHandler> ReadHandlers(SuretyBuilder builder)
+    {
+        var kinds = new Dictionary<string, KindHandler>();
+        var types = new MessageTypes(new Dictionary<string, string>());
+        var seen = new Dictionary<string, Type>();
+        foreach (var entry in builder.Handlers)
+        {
+            if (Attribute(types, entry.Message) is not { } attribute) continue;
+            if (seen.TryGetValue(attribute.Kind, out var other))
+            {
+                faults.Add($"Kind \"{attribute.Kind}\" has two handlers on this host, {other.Name} and {entry.Handler.Name}. Keep one; to do two things, let the first enqueue another message.");
+                continue;
+            }
+
+            seen[attribute.Kind] = entry.Handler;
+            var queue = entry.Queue ?? attribute.Kind;
+            Check(Names.AreValid(queue), $"{entry.Handler.Name}: \"{queue}\" is not a queue name. {Names.Rule}");
+            CheckReadable(builder.Json, entry.Message);
+            if (entry.Batch is { } batch)
+            {
+                Range(batch.MaxSize, 1, IQueue.MaxBatch, $"{entry.Handler.Name}: maxSize");
+                Range(batch.MaxWait, TimeSpan.Zero, TimeSpan.FromMinutes(1), $"{entry.Handler.Name}: maxWait");
+            }
+
+            kinds[attribute.Kind] = new KindHandler
+            {
+                Kind = attribute.Kind, Version = attribute.Version, Queue = queue, Invoker = entry.Invoker, Batch = entry.Batch,
+                Upcasters = UpcastersOf(builder, entry.Message, attribute),
+                OnDead = builder.FollowUps.FirstOrDefault(f => f.Message == entry.Message).FollowUp,
+            };
+        }
+
+        foreach (var (message, _) in builder.FollowUps)
+        {
+            if (builder.Handlers.All(h => h.Message != message)) faults.Add($"OnDead<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
+        }
+
+        foreach (var (message, _, _) in builder.Upcasters)
+        {
+            if (builder.Handlers.All(h => h.Message != message)) faults.Add($"Upcast<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
+        }
+
+        return kinds;
+    }
+
+    private Dictionary<int, Func<JsonNode, JsonNode>> UpcastersOf(SuretyBuilder builder, Type message, MessageAttribute attribute)
+    {
+        var upcasters = new Dictionary<int, Func<JsonNode, JsonNode>>();
+        foreach (var (_, version, upcast) in builder.Upcasters.Where(u => u.Message == message))
+        {
+            Check(version >= 1 && version < attribute.Version, $"Upcast<{message.Name}>({version}): there is no such older version; the type's version is {attribute.Version}.");
+            Check(upcasters.TryAdd(version, upcast), $"Upcast<{message.Name}>({version}) is registered twice. Keep one.");
+        }
+
+        return upcasters;
+    }
+
+    private MessageAttribute? Attribute(MessageTypes types, Type message)
+    {
+        try
+        {
+            return types.Of(message);
+        }
+        catch (ArgumentException e)
+        {
+            faults.Add(e.Message.Replace(" (Parameter 'type')", "", StringComparison.Ordinal));
+            return null;
+        }
+    }
+
+    private void CheckReadable(JsonSerializerOptions json, Type message)
+    {
+        try
+        {
+            json.GetTypeInfo(message);
+        }
+        catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
+        {
+            faults.Add($"{message.Name} cannot be read as JSON: {e.Message} With reflection off, add a source-generated context to SuretyBuilder.Json.TypeInfoResolverChain.");
+        }
+    }
+
+    private void Check(bool ok, string fault)
+    {
+        if (!ok) faults.Add(fault);
+    }
+
+    private void Range<T>(T value, T least, T most, string what) where T : IComparable<T>
+    {
+        if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0) faults.Add($"{what} is {value}; set it to {least} to {most}.");
+    }
+}

@@ -1,0 +1,83 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Surety.Coordination;
+using Surety.Hosting;
+using Surety.Intake;
+using Surety.Operations;
+using Surety.Processing;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety;
+
+/// <summary>Adds Surety to a host.</summary>
+public static class SuretyHost
+{
+    /// <summary>
+    /// Adds the queue, the workers and the store to the host. At its start the host opens the store, refuses to go on when anything is misconfigured (naming every fault at once), and begins to
+    /// work; at its stop it drains.
+    /// </summary>
+    /// <param name="host">The host under construction.</param>
+    /// <param name="configure">Chooses the store, the queues and the handlers.</param>
+    /// <exception cref="InvalidOperationException">Surety was added before.</exception>
+    public static IHostApplicationBuilder AddSurety(this IHostApplicationBuilder host, Action<SuretyBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(configure);
+        var services = host.Services;
+        if (services.Any(s => s.ServiceType == typeof(IQueue))) throw new InvalidOperationException("AddSurety was called twice on one host. Put everything into one call.");
+
+        var builder = new SuretyBuilder(services);
+        configure(builder);
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => Configuration.Read(builder));
+        services.AddSingleton(p => p.GetRequiredService<Configuration>().Types);
+        services.AddSingleton(p => p.GetRequiredService<Configuration>().Handlers);
+        services.AddSingleton(builder.Options);
+        services.AddSingleton<IQueueCatalog>(p => p.GetRequiredService<Configuration>());
+        services.AddSingleton<Supervisor>();
+        services.AddSingleton(p => new SuretyHealth(p.GetRequiredService<Supervisor>().Problems));
+        services.AddSingleton<RunningSet>();
+        services.AddSingleton<ProgressBoard>();
+        services.AddSingleton<Settler>();
+        services.AddSingleton<Attempt>();
+        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
+        services.AddSingleton<IMessages, Messages>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
+        services.AddHostedService<StoreOpening>();
+        services.AddHostedService(p => p.GetRequiredService<Worker>());
+        services.AddHostedService(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
+        return host;
+    }
+
+    /// <summary>Before anything else starts: the configuration is whole and the store is open.</summary>
+    private sealed class StoreOpening(IServiceProvider services, SuretyHealth health, ILogger<StoreOpening> log) : IHostedLifecycleService
+    {
+        public async Task StartingAsync(CancellationToken cancellationToken)
+        {
+            services.GetRequiredService<Configuration>().ThrowIfFaulty();
+            var store = services.GetRequiredService<IStore>();
+            await store.OpenAsync(cancellationToken);
+            Log.StoreOpened(log, (await store.CheckAsync(cancellationToken)).Detail);
+        }
+
+        public Task StartedAsync(CancellationToken cancellationToken)
+        {
+            health.Start();
+            return Task.CompletedTask;
+        }
+
+        public Task StoppingAsync(CancellationToken cancellationToken)
+        {
+            health.Drain();
+            return Task.CompletedTask;
+        }
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

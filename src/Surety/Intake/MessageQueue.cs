@@ -1,0 +1,92 @@
+using System.Data.Common;
+using System.Diagnostics;
+using System.Text.Json;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety.Intake;
+
+/// <summary>The intake: checks and serializes messages, and hands them to the store in one call.</summary>
+internal sealed class MessageQueue(IMessageStore store, MessageTypes types, JsonSerializerOptions json, SuretyOptions options) : IQueue
+{
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3660);
+
+    public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        if (messages.Count == 0) return [];
+        if (messages.Count > IQueue.MaxBatch)
+            throw new ArgumentException($"{messages.Count} messages in one call; at most {IQueue.MaxBatch} go in. Split them, in one transaction if they belong together.", nameof(messages));
+
+        var rows = new NewMessage[messages.Count];
+        for (var i = 0; i < rows.Length; i++) rows[i] = Row(messages[i]);
+
+        using var activity = SuretyTelemetry.StartSend(rows);
+        var results = await store.EnqueueAsync(rows, transaction, cancel);
+        SuretyTelemetry.Sent(rows, results);
+        return results;
+    }
+
+    /// <summary>Makes the row; throws <see cref="ArgumentException"/> for whatever is outside its limits.</summary>
+    internal NewMessage Row(Envelope envelope)
+    {
+        var message = envelope.Message ?? throw new ArgumentException("A message is null.", nameof(envelope));
+        var attribute = types.Of(message.GetType());
+        var body = JsonSerializer.SerializeToUtf8Bytes(message, json.GetTypeInfo(message.GetType()));
+        if (body.Length > options.MaxBodyBytes)
+            throw new ArgumentException(
+                $"The {attribute.Kind} payload has {body.Length} bytes; at most {options.MaxBodyBytes} are stored (SuretyOptions.MaxBodyBytes). Keep large data in a table or a blob store and enqueue its address.",
+                nameof(envelope));
+
+        if (envelope.Options is not { } given)
+            return new NewMessage { Kind = attribute.Kind, Version = attribute.Version, Body = body, Queue = types.QueueOf(attribute.Kind), Headers = WithTrace(null) };
+
+        if (given.Queue is { } queue && !Names.AreValid(queue)) throw Fault($"the queue \"{Shown(queue)}\" is not a name. {Names.Rule}");
+        if (given.Delay < TimeSpan.Zero || given.Delay > LongestDelay) throw Fault($"Delay {given.Delay} is outside 0 to 10 years.");
+        if (given.DueAt is not null && given.Delay != TimeSpan.Zero) throw Fault("Delay and DueAt are both set. Set one.");
+        if (!Enum.IsDefined(given.Priority)) throw Fault($"Priority {(int)given.Priority} does not exist.");
+        if (given.UniqueFor is { } window && (window <= TimeSpan.Zero || window > LongestDelay)) throw Fault($"UniqueFor {window} is outside 0 to 10 years.");
+        if (given.UniqueFor is not null && given.UniqueKey is null) throw Fault("UniqueFor is set without a UniqueKey.");
+
+        return new NewMessage
+        {
+            Kind = attribute.Kind,
+            Version = attribute.Version,
+            Body = body,
+            Queue = given.Queue ?? types.QueueOf(attribute.Kind),
+            Delay = given.Delay,
+            DueAt = given.DueAt,
+            Priority = given.Priority,
+            OrderingKey = Key(given.OrderingKey, nameof(given.OrderingKey)),
+            UniqueKey = Key(given.UniqueKey, nameof(given.UniqueKey)),
+            UniqueFor = given.UniqueFor,
+            Headers = WithTrace(given.Headers),
+            Tracked = given.Tracked,
+            Owner = Key(given.Owner, nameof(given.Owner)),
+        };
+
+        string? Key(string? key, string name) => key is null or { Length: >= 1 and <= 200 } ? key : throw Fault($"{name} has {key.Length} characters; 1 to 200 are allowed.");
+        ArgumentException Fault(string what) => new($"Enqueue of {attribute.Kind}: {what}", nameof(envelope));
+    }
+
+    private static IReadOnlyDictionary<string, string> WithTrace(IReadOnlyDictionary<string, string>? headers)
+    {
+        if (headers is { Count: > 0 })
+        {
+            var length = 0;
+            foreach (var (name, value) in headers) length += name.Length + (value ?? throw new ArgumentException($"The header \"{Shown(name)}\" is null.", nameof(headers))).Length;
+            if (headers.Count > 32 || length > 4096)
+                throw new ArgumentException($"{headers.Count} headers with {length} characters; at most 32 with 4,096 in all are stored.", nameof(headers));
+        }
+
+        if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C, Id: { } trace } activity || headers?.ContainsKey("traceparent") == true)
+            return headers ?? NewMessage.NoHeaders;
+
+        var all = headers is null ? [] : new Dictionary<string, string>(headers);
+        all["traceparent"] = trace;
+        if (activity.TraceStateString is { Length: > 0 and <= 512 } state) all["tracestate"] = state;
+        return all;
+    }
+
+    private static string Shown(string text) => text.Length > 40 ? text[..40] + "…" : text;
+}

@@ -1,0 +1,58 @@
+using Surety.Processing;
+using Surety.Storage;
+
+namespace Surety.Operations;
+
+/// <summary>Reading, and cancelling with what the kind wants done about it.</summary>
+internal sealed class Messages(IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database) : IMessages
+{
+    public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default) => reader.FindAsync(id, cancel);
+
+    public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        ArgumentOutOfRangeException.ThrowIfLessThan(filter.Limit, 1, nameof(filter));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Limit, 1000, nameof(filter));
+        return reader.ListAsync(filter, cancel);
+    }
+
+    public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        if (reason.Length > 500) reason = reason[..500];
+        if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
+
+        var answer = handlers.Find(info.Kind) is { OnDead: { } onDead } handler
+            ? await CancelWithFollowUpAsync(info, handler, onDead, reason, cancel)
+            : await store.CancelAsync(id, reason, null, cancel);
+        // The store's note reaches every node within a second; this node need not wait for it.
+        if (answer == CancelAnswer.Requested) running.Cancel(id);
+        return answer;
+    }
+
+    private async ValueTask<CancelAnswer> CancelWithFollowUpAsync(MessageInfo info, KindHandler handler, Func<object, object> onDead, string reason, CancellationToken cancel)
+    {
+        var followUp = onDead(handler.Invoker.PayloadOf(handlers.Read(handler, AsClaimed(info), 0, opened.StoreId, static (_, _) => { })));
+        await using var work = await database.BeginAsync(cancel);
+        var answer = await store.CancelAsync(info.Id, reason, work.Transaction, cancel);
+        if (answer == CancelAnswer.Cancelled) await queue.EnqueueAsync([new Envelope(followUp)], work.Transaction, cancel);
+        await work.CommitAsync();
+        return answer;
+    }
+
+    private static ClaimedMessage AsClaimed(MessageInfo info) => new()
+    {
+        Claim = new Claim(info.Id, 0),
+        Kind = info.Kind,
+        Version = info.Version,
+        Body = info.Body,
+        Queue = info.Queue,
+        Attempt = info.Attempt,
+        Deaths = info.Deaths,
+        EnqueuedAt = info.EnqueuedAt,
+        DueAt = info.DueAt,
+        OrderingKey = info.OrderingKey,
+        Owner = info.Owner,
+        Headers = info.Headers,
+    };
+}

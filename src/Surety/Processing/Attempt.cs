@@ -1,0 +1,274 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety.Processing;
+
+/// <summary>
+/// Runs one attempt at one message, or at one batch of one kind: read, invoke in a scope of its own, decide, settle. Never throws: whatever happens becomes a settlement, or is left to the
+/// rescue.
+/// </summary>
+internal sealed class Attempt(
+    HandlerMap handlers, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, IQueue queue, Database database,
+    IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
+{
+    // Suspects run one at a time: when the process dies again, exactly one message was running.
+    private readonly SemaphoreSlim suspects = new(1, 1);
+
+    /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
+    /// <param name="options">Their queue's options.</param>
+    /// <param name="maxDeaths">After how many deaths a message is given up.</param>
+    /// <param name="stopping">Fires when the host gives up waiting for its loops.</param>
+    public async Task RunAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
+    {
+        try
+        {
+            if (messages.Count == 1 && messages[0].Deaths > 0) await RunSuspectAsync(messages[0], options, maxDeaths, stopping);
+            else if (messages.Any(m => m.Deaths > 0)) await RunEachAsync(messages, options, maxDeaths, stopping);
+            else await RunTogetherAsync(messages, options, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            // Left running and unsettled, the messages would wait for this node's end.
+            Log.AttemptBroke(log, e, messages[0].Kind);
+            foreach (var message in messages) await SettleAsync(message, null, Outcome.Failed(e), options, TimeSpan.Zero, stopping);
+        }
+    }
+
+    private async Task RunEachAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
+    {
+        foreach (var message in messages) await RunAsync([message], options, maxDeaths, stopping);
+    }
+
+    private async Task RunSuspectAsync(ClaimedMessage message, QueueOptions options, int maxDeaths, CancellationToken stopping)
+    {
+        if (message.Deaths >= maxDeaths)
+        {
+            Log.GivenUpAfterDeaths(log, message.Claim.Id, message.Kind, message.Deaths);
+            await FinishAsync(Verdict.AfterDeaths(message), null, stopping);
+            return;
+        }
+
+        await suspects.WaitAsync(stopping);
+        try
+        {
+            if ((await store.StartAsync([message.Claim], stopping))[0]) await RunTogetherAsync([message], options, stopping);
+        }
+        finally
+        {
+            suspects.Release();
+        }
+    }
+
+    private async Task RunTogetherAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    {
+        var first = messages[0];
+        var handler = handlers.Find(first.Kind);
+        if (handler is null || messages.Any(m => m.Version > handler.Version))
+        {
+            foreach (var message in messages) await settler.PostAsync(Verdict.WithoutHandler(message, WhyNot(handler, message)), stopping);
+            return;
+        }
+
+        var deliveries = new Delivery[messages.Count];
+        for (var i = 0; i < deliveries.Length; i++)
+        {
+            try
+            {
+                deliveries[i] = handlers.Read(handler, messages[i], options.Retry.Attempts, opened.StoreId, progress.Report);
+            }
+            catch (Exception e) when (deliveries.Length == 1)
+            {
+                await SettleAsync(first, null, e is RejectException ? Outcome.RejectedBy(e) : Outcome.Failed(e), options, TimeSpan.Zero, stopping);
+                return;
+            }
+            catch (Exception)
+            {
+                await ApartAsync(messages, options, stopping);
+                return;
+            }
+        }
+
+        var run = new Running(messages, options.HandlerTimeout, time);
+        running.Add(run);
+        var started = time.GetTimestamp();
+        using var activity = SuretyTelemetry.StartProcess(first, time.GetUtcNow());
+        try
+        {
+            var outcomes = handler.Invoker.InTransaction
+                ? await InTransactionAsync(handler, messages, deliveries, run, options, started, stopping)
+                : await InvokeAsync(handler, deliveries, null, run);
+            if (outcomes is null) return;
+
+            if (outcomes.Count != deliveries.Length || outcomes.Any(o => o is null))
+                throw new InvalidOperationException($"{handler.Kind}: the batch handler returned {outcomes.Count} outcomes for {deliveries.Length} deliveries; it must return one for each, none null.");
+            var ran = time.GetElapsedTime(started);
+            for (var i = 0; i < deliveries.Length; i++) await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);
+        }
+        catch (Exception e) when (!stopping.IsCancellationRequested)
+        {
+            activity?.SetStatus(System.Diagnostics.ActivityStatusCode.Error).SetTag("error.type", e.GetType().FullName);
+            if (run.Reason == StopReason.ClaimLost) return;
+            if (deliveries.Length > 1)
+            {
+                running.Remove(run);
+                if (run.Reason is StopReason.None or StopReason.Timeout or StopReason.Cancelled)
+                {
+                    await ApartAsync(messages, options, stopping);
+                    return;
+                }
+            }
+
+            var outcome = OutcomeOf(e, run, options);
+            if (outcome.Kind is OutcomeKind.Retry or OutcomeKind.Reject) Log.AttemptFailed(log, e, first.Claim.Id, first.Kind, first.Queue, first.Attempt, options.Retry.Attempts);
+            var ran = time.GetElapsedTime(started);
+            for (var i = 0; i < messages.Count; i++) await SettleAsync(messages[i], deliveries[i], outcome, options, ran, stopping);
+        }
+        finally
+        {
+            running.Remove(run);
+        }
+    }
+
+    /// <summary>One bad item must fail alone: each message of the batch runs as a batch of its own.</summary>
+    private async Task ApartAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    {
+        foreach (var message in messages) await RunTogetherAsync([message], options, stopping);
+    }
+
+    /// <summary>Runs the handler and settles in one commit; null when that is done, the outcomes when something else than a plain success has to be settled.</summary>
+    private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
+        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, CancellationToken stopping)
+    {
+        await using var work = await database.BeginAsync(run.Token);
+        var outcomes = await InvokeAsync(handler, deliveries, work, run);
+        var settlements = new List<Settlement>(deliveries.Length);
+        if (outcomes.Count == deliveries.Length && outcomes.All(o => o?.Kind == OutcomeKind.Done))
+        {
+            var ran = time.GetElapsedTime(started);
+            for (var i = 0; i < deliveries.Length; i++)
+                settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
+            var held = await store.SettleAsync(settlements, work.Transaction, stopping);
+            if (held.All(h => h))
+            {
+                await work.CommitAsync();
+                foreach (var settlement in settlements) SuretyTelemetry.Processed(settlement.Message, settlement);
+                return null;
+            }
+
+            await work.RollbackAsync();
+            for (var i = 0; i < held.Count; i++)
+            {
+                if (held[i]) continue;
+                SuretyTelemetry.Rejected(settlements[i].Message.Queue);
+                Log.ClaimLost(log, settlements[i].Message.Claim.Id, handler.Kind, settlements[i].Message.Claim.Number, "done");
+            }
+
+            if (deliveries.Length > 1) await ApartAsync([.. messages.Where((_, i) => held[i])], options, stopping);
+            return null;
+        }
+
+        await work.RollbackAsync();
+        if (deliveries.Length == 1) return outcomes;
+        await ApartAsync(messages, options, stopping);
+        return null;
+    }
+
+    private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
+    {
+        var scope = scopes.CreateAsyncScope();
+        var invoked = handler.Invoker.InvokeAsync(scope.ServiceProvider, deliveries, work, run.Token);
+        if (!invoked.IsCompleted && await Task.WhenAny(invoked, run.Abandoned) != invoked)
+        {
+            // The scope is the handler's while it runs; it is closed behind it, whenever that is.
+            _ = invoked.ContinueWith(
+                async task =>
+                {
+                    _ = task.Exception;
+                    await scope.DisposeAsync();
+                },
+                CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            Log.HandlerIgnoresToken(log, deliveries[0].Id, handler.Kind, Running.Patience);
+            throw new TimeoutException($"The handler of {handler.Kind} still ran {Running.Patience.TotalSeconds:0} s after it was asked to stop ({run.Reason}). Pass its cancellation token on.");
+        }
+
+        try
+        {
+            return await invoked;
+        }
+        finally
+        {
+            await scope.DisposeAsync();
+        }
+    }
+
+    private static Outcome OutcomeOf(Exception exception, Running run, QueueOptions options) => (run.Reason, exception) switch
+    {
+        (StopReason.Cancelled, _) => Outcome.Cancel("Cancelled on request."),
+        (StopReason.Drain, OperationCanceledException or TimeoutException) => Outcome.Handback,
+        (StopReason.Timeout, OperationCanceledException) =>
+            Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
+        // The store's trouble is not the message's fault: it must not spend the message's attempts.
+        (_, StoreException store) => Outcome.Snooze(TimeSpan.FromSeconds(store.IsTransient ? 1 : 15), store.Message),
+        (_, RejectException) => Outcome.RejectedBy(exception),
+        _ => Outcome.Failed(exception),
+    };
+
+    private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
+    {
+        var settlement = Verdict.After(message, outcome, options, ran, Random.Shared.NextDouble()) with { Progress = progress.Take(message.Claim) };
+        return FinishAsync(settlement, delivery, stopping);
+    }
+
+    private async Task FinishAsync(Settlement settlement, Delivery? delivery, CancellationToken stopping)
+    {
+        if (settlement.Next == NextState.Dead) Log.Dead(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Queue, settlement.Reason);
+        if (settlement.Next is NextState.Dead or NextState.Cancelled && handlers.Find(settlement.Message.Kind) is { OnDead: { } onDead } handler)
+            await FinishWithFollowUpAsync(settlement, handler, onDead, delivery, stopping);
+        else
+            await settler.PostAsync(settlement, stopping);
+    }
+
+    /// <summary>Gives a message up and enqueues what its kind wants done about that, in one commit.</summary>
+    private async Task FinishWithFollowUpAsync(Settlement settlement, KindHandler handler, Func<object, object> onDead, Delivery? delivery, CancellationToken stopping)
+    {
+        object followUp;
+        try
+        {
+            delivery ??= handlers.Read(handler, settlement.Message, 0, opened.StoreId, static (_, _) => { });
+            followUp = onDead(handler.Invoker.PayloadOf(delivery));
+        }
+        catch (Exception e)
+        {
+            Log.FollowUpFailed(log, e, settlement.Message.Claim.Id, settlement.Message.Kind);
+            await settler.PostAsync(settlement, stopping);
+            return;
+        }
+
+        for (var pause = TimeSpan.FromMilliseconds(20); ; pause = pause < TimeSpan.FromSeconds(5) ? pause * 2 : pause)
+        {
+            try
+            {
+                await using var work = await database.BeginAsync(stopping);
+                if (!(await store.SettleAsync([settlement], work.Transaction, stopping))[0]) return;
+                await queue.EnqueueAsync([new Envelope(followUp)], work.Transaction, stopping);
+                await work.CommitAsync();
+                SuretyTelemetry.Processed(settlement.Message, settlement);
+                return;
+            }
+            catch (StoreException e) when (!stopping.IsCancellationRequested)
+            {
+                Log.SettlingFailed(log, e, 1);
+                await Task.Delay(pause, time, stopping);
+            }
+        }
+    }
+
+    private static string WhyNot(KindHandler? handler, ClaimedMessage message) => handler is null
+        ? $"No handler for {message.Kind} on the node that looked at it; waiting for a node that has one."
+        : $"Version {message.Version} of {message.Kind} is newer than the node that looked at it ({handler.Version}); waiting for a newer node.";
+}

@@ -1,0 +1,181 @@
+using Surety.Storage;
+
+namespace Surety.Processing;
+
+/// <summary>
+/// One queue's share of this node: what was claimed and not begun, and as many runners as the queue's concurrency allows. How much it claims ahead follows the measured handler time: about
+/// 25 ms of work, so that no node sits on messages another one could run.
+/// </summary>
+internal sealed class Lane
+{
+    private const int MostAhead = 1_000;
+    private const double AheadMilliseconds = 25;
+
+    private readonly Lock gate = new();
+    private readonly Queue<ClaimedMessage> singles = [];
+    private readonly Dictionary<string, Gathering> gatherings = [];
+    private readonly Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Task> run;
+    private readonly Action roomMade;
+    private readonly TimeProvider time;
+    private readonly int batchMax;
+    private readonly RateLimiter? rate;
+    private int active;
+    private int held;
+    private double handlerMilliseconds = double.NaN;
+
+    /// <param name="name">The queue.</param>
+    /// <param name="options">How it is worked.</param>
+    /// <param name="batches">Limits of the kinds handled in batches, by kind.</param>
+    /// <param name="run">Runs one attempt; never throws.</param>
+    /// <param name="roomMade">Called when the lane may claim more.</param>
+    /// <param name="time">The clock.</param>
+    public Lane(
+        string name, QueueOptions options, IReadOnlyDictionary<string, BatchLimits> batches, Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Task> run, Action roomMade,
+        TimeProvider time)
+    {
+        (Name, Options, this.run, this.roomMade, this.time) = (name, options, run, roomMade, time);
+        foreach (var (kind, limits) in batches) gatherings[kind] = new Gathering(limits);
+        batchMax = batches.Count == 0 ? 1 : batches.Values.Max(b => b.MaxSize);
+        rate = options.RateLimit is { } permits ? new RateLimiter(permits, options.RatePeriod, time) : null;
+    }
+
+    public string Name { get; }
+    public QueueOptions Options { get; }
+
+    /// <summary>How long until the rate limit lets one more start; zero without one.</summary>
+    public TimeSpan UntilRate()
+    {
+        lock (gate) return rate?.UntilNext() ?? TimeSpan.Zero;
+    }
+
+    /// <summary>Whether nothing is claimed and unfinished.</summary>
+    public bool IsIdle
+    {
+        get { lock (gate) return held == 0; }
+    }
+
+    /// <summary>How many to claim now; zero while a claim would fetch only crumbs.</summary>
+    public int Room()
+    {
+        lock (gate)
+        {
+            var capacity = Options.Concurrency * batchMax;
+            if (handlerMilliseconds > 0) capacity += (int)Math.Min(MostAhead, Options.Concurrency * AheadMilliseconds / handlerMilliseconds);
+            var room = Math.Min(capacity - held, IQueue.MaxBatch);
+            var waiting = held - active;
+            if (room <= 0 || (waiting > 0 && room < capacity / 4)) return 0;
+            return rate is null ? room : Math.Min(room, rate.Available());
+        }
+    }
+
+    public void Accept(IEnumerable<ClaimedMessage> messages)
+    {
+        lock (gate)
+        {
+            foreach (var message in messages)
+            {
+                held++;
+                rate?.Take(1);
+                if (gatherings.TryGetValue(message.Kind, out var gathering)) gathering.Add(message, time, Pump);
+                else singles.Enqueue(message);
+            }
+        }
+
+        Pump();
+    }
+
+    /// <summary>Takes back everything claimed and not begun.</summary>
+    public IReadOnlyList<ClaimedMessage> Clear()
+    {
+        lock (gate)
+        {
+            var taken = new List<ClaimedMessage>(singles);
+            singles.Clear();
+            foreach (var gathering in gatherings.Values) taken.AddRange(gathering.Take(int.MaxValue));
+            held -= taken.Count;
+            return taken;
+        }
+    }
+
+    private void Pump()
+    {
+        lock (gate)
+        {
+            var ready = singles.Count + gatherings.Values.Count(g => g.IsDue(time));
+            for (; ready > 0 && active < Options.Concurrency; ready--)
+            {
+                active++;
+                ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunnerAsync(), this, preferLocal: false);
+            }
+        }
+    }
+
+    private async Task RunnerAsync()
+    {
+        while (Next() is { } messages)
+        {
+            var started = time.GetTimestamp();
+            await run(messages, Options);
+            Finished(messages.Count, time.GetElapsedTime(started).TotalMilliseconds);
+        }
+    }
+
+    private IReadOnlyList<ClaimedMessage>? Next()
+    {
+        lock (gate)
+        {
+            foreach (var gathering in gatherings.Values)
+            {
+                if (gathering.IsDue(time)) return gathering.Take(gathering.Limits.MaxSize);
+            }
+
+            if (singles.TryDequeue(out var message)) return [message];
+            active--;
+            return null;
+        }
+    }
+
+    private void Finished(int count, double milliseconds)
+    {
+        bool room;
+        lock (gate)
+        {
+            held -= count;
+            var one = Math.Max(0.001, milliseconds / count);
+            handlerMilliseconds = double.IsNaN(handlerMilliseconds) ? one : handlerMilliseconds + (one - handlerMilliseconds) * 0.05;
+            room = Room() > 0;
+        }
+
+        if (room) roomMade();
+    }
+
+    /// <summary>Messages of one kind on their way to becoming a batch.</summary>
+    private sealed class Gathering(BatchLimits limits)
+    {
+        private readonly List<ClaimedMessage> messages = [];
+        private ITimer? timer;
+        private long since;
+
+        public BatchLimits Limits => limits;
+
+        public void Add(ClaimedMessage message, TimeProvider time, Action pump)
+        {
+            messages.Add(message);
+            if (messages.Count > 1) return;
+            since = time.GetTimestamp();
+            timer?.Dispose();
+            timer = time.CreateTimer(_ => pump(), null, limits.MaxWait, Timeout.InfiniteTimeSpan);
+        }
+
+        public bool IsDue(TimeProvider time) => messages.Count >= limits.MaxSize || (messages.Count > 0 && time.GetElapsedTime(since) >= limits.MaxWait);
+
+        public IReadOnlyList<ClaimedMessage> Take(int most)
+        {
+            var taken = messages.GetRange(0, Math.Min(most, messages.Count));
+            messages.RemoveRange(0, taken.Count);
+            // What is left has waited as long as the first of it, near enough: it came in the same claim or soon after.
+            if (messages.Count == 0) timer?.Dispose();
+            return taken;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety.Processing;
+
+/// <summary>
+/// Gathers settlements and hands them to the store in groups: one commit for all that ended while the last one was written. A settlement is never dropped while the node lives; a store that
+/// fails is asked again, and one settlement it cannot take does not hold up the others.
+/// </summary>
+internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Settler> log)
+{
+    private const int MaxGroup = 1_000;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private readonly Channel<Settlement> waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(10_000) { SingleReader = true });
+    private long posted;
+    private long finished;
+    private bool failing;
+
+    /// <summary>Settlements handed in and not yet stored.</summary>
+    public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
+
+    public ValueTask PostAsync(Settlement settlement, CancellationToken cancel)
+    {
+        Interlocked.Increment(ref posted);
+        return waiting.Writer.TryWrite(settlement) ? ValueTask.CompletedTask : waiting.Writer.WriteAsync(settlement, cancel);
+    }
+
+    public async Task RunAsync(Action turned, CancellationToken cancel)
+    {
+        var group = new List<Settlement>(MaxGroup);
+        while (await waiting.Reader.WaitToReadAsync(cancel))
+        {
+            group.Clear();
+            while (group.Count < MaxGroup && waiting.Reader.TryRead(out var settlement)) group.Add(settlement);
+            await SettleAsync(group, turned, cancel);
+            Interlocked.Add(ref finished, group.Count);
+            turned();
+        }
+    }
+
+    private async Task SettleAsync(IReadOnlyList<Settlement> group, Action turned, CancellationToken cancel)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                var answers = await store.SettleAsync(group, null, cancel);
+                for (var i = 0; i < answers.Count; i++) Settled(group[i], answers[i], retried: tries > 0);
+                if (failing) Log.SettlingResumed(log);
+                failing = false;
+                return;
+            }
+            catch (Exception e) when (!cancel.IsCancellationRequested)
+            {
+                // One that cannot be stored must not hold up the rest: alone, each shows whether it is the one.
+                if (e is not StoreException { IsTransient: true } && group.Count > 1)
+                {
+                    foreach (var settlement in group) await SettleAsync([settlement], turned, cancel);
+                    return;
+                }
+
+                if (!failing) Log.SettlingFailed(log, e, group.Count);
+                failing = true;
+                turned();
+                if (group.Count == 1 && tries >= 3)
+                {
+                    _ = PostLaterAsync(group[0], cancel);
+                    return;
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(20 * Math.Pow(4, Math.Min(tries, 4))), time, cancel);
+            }
+        }
+    }
+
+    /// <summary>Out of the way of the others, and not forgotten.</summary>
+    private async Task PostLaterAsync(Settlement settlement, CancellationToken cancel)
+    {
+        await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!cancel.IsCancellationRequested) await PostAsync(settlement, cancel);
+    }
+
+    private void Settled(Settlement settlement, bool held, bool retried)
+    {
+        if (held)
+        {
+            SuretyTelemetry.Processed(settlement.Message, settlement);
+            return;
+        }
+
+        // After a failed try the first one may have committed after all; then this answer is its echo.
+        if (retried) return;
+        SuretyTelemetry.Rejected(settlement.Message.Queue);
+        Log.ClaimLost(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Claim.Number, settlement.Outcome);
+    }
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Text;
+using Surety.Storage;
+
+namespace Surety.Processing;
+
+/// <summary>Decides what becomes of a message after an attempt. Pure: the whole next state out of what is known, no clock, no randomness of its own.</summary>
+internal static class Verdict
+{
+    public const int MaxErrorLength = 8_000;
+    private const int MaxReasonLength = 500;
+
+    /// <summary>How long a message that this node cannot read waits before it asks again; a rolling deployment is over by then.</summary>
+    private static readonly TimeSpan UnreadableDelay = TimeSpan.FromSeconds(30);
+
+    /// <param name="message">What was attempted.</param>
+    /// <param name="outcome">What the handler said, or what its exception means.</param>
+    /// <param name="queue">The queue's options.</param>
+    /// <param name="ran">How long the attempt ran.</param>
+    /// <param name="jitter">A random number in [0, 1).</param>
+    public static Settlement After(ClaimedMessage message, Outcome outcome, QueueOptions queue, TimeSpan ran, double jitter)
+    {
+        TimeSpan? keepFor = queue.Retention == Timeout.InfiniteTimeSpan ? null : queue.Retention;
+        var reason = Cut(outcome.Reason ?? outcome.Exception?.Message, MaxReasonLength);
+        var next = new Settlement { Message = message, Next = NextState.Waiting, Outcome = "", Ran = ran, Reason = reason, Recorded = true };
+
+        switch (outcome.Kind)
+        {
+            case OutcomeKind.Done:
+                return next with
+                {
+                    Next = NextState.Succeeded, Outcome = "done", SpendsAttempt = true, Reason = null, Recorded = message.Tracked, KeepFor = keepFor,
+                    Result = message.Tracked ? outcome.Result : null,
+                };
+
+            case OutcomeKind.Retry:
+                var failure = next with { Outcome = "retry", SpendsAttempt = true, Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason) };
+                var wait = queue.Retry.After(new RetryContext(message.Attempt, outcome.Exception, jitter));
+                return wait is { } delay
+                    ? failure with { Delay = Longer(delay, outcome.After) }
+                    : failure with { Next = NextState.Dead, Outcome = "reject" };
+
+            case OutcomeKind.Reject:
+                return next with
+                {
+                    Next = NextState.Dead, Outcome = "reject", SpendsAttempt = true, Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason),
+                };
+
+            case OutcomeKind.Snooze:
+                return next with { Outcome = "snooze", Delay = Shorter(outcome.After ?? TimeSpan.Zero, TimeSpan.FromDays(3660)) };
+
+            case OutcomeKind.Cancel:
+                return next with { Next = NextState.Cancelled, Outcome = "cancel", SpendsAttempt = true, KeepFor = keepFor };
+
+            case OutcomeKind.Handback:
+                return next with { Outcome = "handback", Recorded = false, Reason = null };
+
+            default:
+                throw new InvalidOperationException($"Unknown outcome {outcome.Kind}.");
+        }
+    }
+
+    /// <summary>A message whose holders died too often is given up unseen: running it once more would take the next process down.</summary>
+    public static Settlement AfterDeaths(ClaimedMessage message) => new()
+    {
+        Message = message,
+        Next = NextState.Dead,
+        Outcome = "reject",
+        Reason = $"The process died {message.Deaths} times while it ran this message.",
+        Cause = "process died",
+        Recorded = true,
+    };
+
+    /// <summary>A message this node has no handler for waits, unspent, for a node that has one.</summary>
+    public static Settlement WithoutHandler(ClaimedMessage message, string reason) => new()
+    {
+        Message = message, Next = NextState.Waiting, Outcome = "snooze", Delay = UnreadableDelay, Reason = reason, Recorded = false,
+    };
+
+    /// <summary>The failure's type and its message with every run of digits and every long hexadecimal word as <c>#</c>, so that failures of one cause group together.</summary>
+    internal static string CauseOf(Exception? exception, string? reason)
+    {
+        var text = $"{exception?.GetType().Name ?? "failed"}: {Cut(exception?.Message ?? reason, 300)}";
+        var cause = new StringBuilder(text.Length);
+        foreach (var word in text.Split(' ', '\n', '\r', '\t'))
+        {
+            if (word.Length == 0) continue;
+            if (cause.Length > 0) cause.Append(' ');
+            if (word.Length >= 16 && word.Any(char.IsAsciiDigit) && word.Trim('"', '\'', '(', ')', ',', '.', ':').All(c => char.IsAsciiHexDigit(c) || c == '-')) cause.Append('#');
+            else AppendWithoutNumbers(cause, word);
+        }
+
+        return cause.Length > 200 ? cause.ToString(0, 200) : cause.ToString();
+    }
+
+    private static void AppendWithoutNumbers(StringBuilder cause, string word)
+    {
+        foreach (var c in word)
+        {
+            if (!char.IsAsciiDigit(c)) cause.Append(c);
+            else if (cause.Length == 0 || cause[^1] != '#') cause.Append('#');
+        }
+    }
+
+    private static string? ErrorOf(Exception? exception, string? reason) => Cut(exception?.ToString() ?? reason, MaxErrorLength);
+
+    private static string? Cut(string? text, int length) =>
+        text is null || text.Length <= length ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, length - 1)}…");
+
+    private static TimeSpan Longer(TimeSpan delay, TimeSpan? after) => Shorter(after > delay ? after.Value : delay, Retry.LongestDelay);
+
+    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,289 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Surety.Coordination;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety.Processing;
+
+/// <summary>
+/// The worker: joins the store as a node, claims for all queues in one loop, hands the claims to lanes, renews the node's lease, and drains on shutdown. When the store presumes it dead, it
+/// stops what it runs and joins anew under another id.
+/// </summary>
+internal sealed class Worker(
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Settler settler, RunningSet running, ProgressBoard progress,
+    IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IHostedService, IDisposable
+{
+    private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource ended = new();
+    private readonly SemaphoreSlim room = new(0, 1);
+    private Task work = Task.CompletedTask;
+    private Task settling = Task.CompletedTask;
+    private List<Lane> lanes = [];
+    private int claims;
+
+    /// <summary>The node this process is now; null while it has not joined, or another process works.</summary>
+    public NodeId? Node { get; private set; }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!options.Work) return Task.CompletedTask;
+        lanes = [.. queues.Select(q => new Lane(
+            q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
+            (messages, lane) => attempt.RunAsync(messages, lane, options.MaxDeaths, ended.Token), RoomMade, time))];
+        settling = supervisor.RunAsync("settle", settler.RunAsync, ended.Token);
+        work = supervisor.RunAsync("work", SessionAsync, stopping.Token);
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        health.Drain();
+        await stopping.CancelAsync();
+        await work;
+        await DrainAsync(cancellationToken);
+        await ended.CancelAsync();
+        await settling;
+        await LeaveAsync(cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        stopping.Dispose();
+        ended.Dispose();
+        room.Dispose();
+    }
+
+    /// <summary>One life as one node: ends by exception, by shutdown, or because the store presumed this node dead.</summary>
+    private async Task SessionAsync(Action turned, CancellationToken cancel)
+    {
+        while (!cancel.IsCancellationRequested)
+        {
+            var trusted = time.GetTimestamp();
+            if (await nodes.JoinAsync(options.NodeName, options.NodeLease, cancel) is not { } node)
+            {
+                turned();
+                if (health.StandBy(true)) Log.StandingBy(log);
+                await Task.Delay(TimeSpan.FromSeconds(1), time, cancel);
+                continue;
+            }
+
+            health.StandBy(false);
+            Node = node;
+            Log.Joined(log, node, options.NodeName);
+            using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var alive = KeepAliveAsync(node, trusted, session.Token);
+            var watching = supervisor.RunAsync("watch", (t, c) => WatchAsync(node, t, c), session.Token);
+            var claiming = supervisor.RunAsync("claim", (t, c) => ClaimAsync(node, session, t, c), session.Token);
+            turned();
+            try
+            {
+                await alive;
+            }
+            finally
+            {
+                await session.CancelAsync();
+                await Task.WhenAll(watching, claiming);
+            }
+
+            if (cancel.IsCancellationRequested) return;
+            SuretyTelemetry.LeaseLost();
+            Log.PresumedDead(log, node);
+            Node = null;
+            foreach (var lane in lanes) lane.Clear();
+            running.StopAll(StopReason.ClaimLost);
+        }
+    }
+
+    /// <summary>Renews the lease until it is lost or the session ends. Returns; never throws.</summary>
+    private async Task KeepAliveAsync(NodeId node, long trusted, CancellationToken cancel)
+    {
+        var pause = options.NodeLease / 3;
+        var failing = false;
+        while (true)
+        {
+            try
+            {
+                await Task.Delay(failing ? pause / 4 : pause, time, cancel);
+                // Counted from before the query left: the lease cannot have started earlier, so this node may stop too soon but never too late.
+                var sent = time.GetTimestamp();
+                if (!await nodes.HeartbeatAsync(node, options.NodeLease, cancel)) return;
+                trusted = sent;
+                failing = false;
+                supervisor.Turned("work");
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                if (!failing) Log.HeartbeatFailed(log, e);
+                failing = true;
+            }
+
+            if (time.GetElapsedTime(trusted) > options.NodeLease - pause / 2) return;
+        }
+    }
+
+    private async Task ClaimAsync(NodeId node, CancellationTokenSource session, Action turned, CancellationToken cancel)
+    {
+        var demands = new List<QueueDemand>(lanes.Count);
+        var byName = lanes.ToDictionary(l => l.Name);
+        while (true)
+        {
+            demands.Clear();
+            // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
+            var lowestFirst = ++claims % 8 == 0;
+            foreach (var lane in lanes)
+            {
+                if (lane.Room() is > 0 and var limit) demands.Add(new QueueDemand(lane.Name, limit, lowestFirst));
+            }
+
+            turned();
+            if (demands.Count == 0)
+            {
+                await room.WaitAsync(UntilRate(), cancel);
+                continue;
+            }
+
+            IReadOnlyList<ClaimedMessage>? claimed;
+            try
+            {
+                claimed = await store.ClaimAsync(node, demands, cancel);
+            }
+            catch (StoreException e) when (e.InDoubt)
+            {
+                // This node may hold messages it does not know of. Under a new id it holds none, and the old id's are rescued when its lease runs out.
+                Log.ClaimInDoubt(log, e);
+                claimed = null;
+            }
+
+            if (claimed is null)
+            {
+                await session.CancelAsync();
+                return;
+            }
+
+            if (claimed.Count > 0)
+            {
+                var now = time.GetUtcNow();
+                foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
+                foreach (var group in claimed.GroupBy(m => m.Queue)) byName[group.Key].Accept(group);
+            }
+            else
+            {
+                await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
+            }
+        }
+    }
+
+    /// <summary>Waits until the store may have something for the queues with room, or a queue without room gets some.</summary>
+    private async Task WaitAsync(IReadOnlyCollection<string> open, bool anyFull, CancellationToken cancel)
+    {
+        if (!anyFull)
+        {
+            await store.WaitForWorkAsync(open, options.PollInterval, cancel);
+            return;
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var arrival = store.WaitForWorkAsync(open, options.PollInterval, either.Token).AsTask();
+        var space = room.WaitAsync(UntilRate(), either.Token);
+        await Task.WhenAny(arrival, space);
+        await either.CancelAsync();
+        await Task.WhenAll(arrival, space).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    private TimeSpan UntilRate()
+    {
+        var wait = options.PollInterval;
+        foreach (var lane in lanes)
+        {
+            if (lane.UntilRate() is var next && next > TimeSpan.Zero && next < wait) wait = next;
+        }
+
+        return wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : wait;
+    }
+
+    private void RoomMade()
+    {
+        if (room.CurrentCount > 0) return;
+        try
+        {
+            room.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // Another runner made the same remark.
+        }
+        catch (ObjectDisposedException)
+        {
+            // A handler that outlived its host.
+        }
+    }
+
+    /// <summary>Once a second: cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.</summary>
+    private async Task WatchAsync(NodeId node, Action turned, CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
+        while (await timer.WaitForNextTickAsync(cancel))
+        {
+            turned();
+            await progress.FlushAsync(cancel);
+            if (running.Count == 0) continue;
+            foreach (var claim in await store.CancelRequestsAsync(node, cancel)) running.Cancel(claim);
+        }
+    }
+
+    private async Task DrainAsync(CancellationToken cancel)
+    {
+        if (Node is null) return;
+        var handedBack = 0;
+        foreach (var message in lanes.SelectMany(l => l.Clear()))
+        {
+            await settler.PostAsync(Verdict.After(message, Outcome.Handback, queues[message.Queue], TimeSpan.Zero, 0), cancel);
+            handedBack++;
+        }
+
+        var began = time.GetTimestamp();
+        Log.Draining(log, running.Count, handedBack);
+        if (!await QuietAsync(options.DrainLimit, cancel))
+        {
+            Log.DrainLimitPassed(log, running.Count, options.DrainLimit);
+            running.StopAll(StopReason.Drain);
+            await QuietAsync(Running.Patience + TimeSpan.FromSeconds(1), cancel);
+        }
+
+        Log.Drained(log, time.GetElapsedTime(began).TotalMilliseconds);
+    }
+
+    /// <summary>Waits until nothing runs and everything is settled; false when the time is up.</summary>
+    private async Task<bool> QuietAsync(TimeSpan limit, CancellationToken cancel)
+    {
+        var began = time.GetTimestamp();
+        while (!cancel.IsCancellationRequested && time.GetElapsedTime(began) < limit)
+        {
+            if (lanes.All(l => l.IsIdle) && settler.Pending == 0) return true;
+            await Task.Delay(TimeSpan.FromMilliseconds(10), time, CancellationToken.None);
+        }
+
+        return lanes.All(l => l.IsIdle) && settler.Pending == 0;
+    }
+
+    private async Task LeaveAsync(CancellationToken cancel)
+    {
+        if (Node is not { } node) return;
+        try
+        {
+            await nodes.LeaveAsync(node, cancel);
+            Log.Left(log, node);
+        }
+        catch (Exception e)
+        {
+            // Its lease runs out by itself; then the others take over.
+            Log.LeaveFailed(log, e, node);
+        }
+    }
+}
