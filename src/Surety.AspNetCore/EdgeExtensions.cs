@@ -1,0 +1,83 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Surety.AspNetCore;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
+
+namespace Surety;
+
+/// <summary>Surety at the edge of an ASP.NET Core app: these two calls.</summary>
+public static class EdgeExtensions
+{
+    /// <summary>
+    /// Adds problem details for every error, strict JSON, idempotent commands, jobs and API keys. Every endpoint that does not say otherwise needs an authenticated caller. No middleware has to be
+    /// called: the outermost layer installs itself.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configure">Changes the options, after the configuration section <c>Surety:Edge</c>.</param>
+    public static IServiceCollection AddSuretyEdge(this IServiceCollection services, Action<EdgeOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var options = services.AddOptions<EdgeOptions>().BindConfiguration("Surety:Edge").ValidateOnStart();
+        if (configure is not null) options.Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<EdgeOptions>, EdgeOptionsCheck>());
+        services.TryAddSingleton(TimeProvider.System);
+
+        AddProblems(services);
+        AddCommands(services);
+        AddCallers(services);
+        services.AddHostedService<StopDelay>();
+        return services;
+    }
+
+    /// <summary>Maps <c>/jobs/{id}</c> and <c>/jobs/{id}/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody.</summary>
+    public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        JobEndpoints.Map(endpoints);
+        HealthEndpoints.Map(endpoints);
+        return endpoints;
+    }
+
+    private static void AddProblems(IServiceCollection services)
+    {
+        services.TryAddSingleton<ProblemWriter>();
+        services.TryAddSingleton<ProblemMiddleware>();
+        services.AddSingleton<IDeveloperPageExceptionFilter>(s => s.GetRequiredService<ProblemMiddleware>());
+        services.AddTransient<IStartupFilter, ProblemStartupFilter>();
+        // First in the list: the framework asks its writers in order, and its own declines clients that do not ask for JSON.
+        services.Insert(0, ServiceDescriptor.Singleton<IProblemDetailsWriter>(s => s.GetRequiredService<ProblemWriter>()));
+        services.AddProblemDetails();
+
+        services.AddOptions<JsonOptions>().Configure<IOptions<EdgeOptions>>((json, edge) => EdgeJson.MakeStrict(json.SerializerOptions, edge.Value.MaxJsonDepth));
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>>((kestrel, edge) => kestrel.Limits.MaxRequestBodySize = edge.Value.MaxBodyBytes);
+        // The reason of a refusal reaches ProblemMiddleware only inside the exception; without it, clients would get a bare status.
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+    }
+
+    private static void AddCommands(IServiceCollection services)
+    {
+        services.TryAddSingleton<KeysInFlight>();
+        services.TryAddScoped<EndpointWork>();
+        services.TryAddScoped<UnitOfWork>(s => s.GetRequiredService<EndpointWork>());
+        services.TryAddScoped(s => new Jobs(s.GetRequiredService<IQueue>(), s.GetRequiredService<Hosting.IQueueCatalog>(), s.GetRequiredService<EndpointWork>(), s.GetRequiredService<TimeProvider>()));
+    }
+
+    private static void AddCallers(IServiceCollection services)
+    {
+        services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<ApiKeyCache>();
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, null);
+        // After the host's own choices: they win.
+        services.PostConfigure<AuthenticationOptions>(schemes => schemes.DefaultScheme ??= ApiKeyHandler.SchemeName);
+        services.AddAuthorizationBuilder().AddPolicy(Principals.Operator, policy => policy.RequireClaim(Principals.Scope, Principals.Operator));
+        services.PostConfigure<AuthorizationOptions>(policies => policies.FallbackPolicy ??= new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Surety;
+
+/// <summary>What holds for every endpoint of the host. Also bound from the configuration section <c>Surety:Edge</c>.</summary>
+public sealed class EdgeOptions
+{
+    /// <summary>
+    /// The page that explains the problems; a problem's <c>type</c> is this address with <c>#code</c> behind it. Absolute, without a fragment. Default <c>https://surety.example/problems</c>: set
+    /// your own, with a page behind it.
+    /// </summary>
+    public Uri ProblemBase { get; set; } = new("https://surety.example/problems");
+
+    /// <summary>
+    /// A fixed API key for a developer's machine: principal <c>dev</c>, scope <c>operator</c>. Default null: there is none. The host refuses to start with one outside the Development environment.
+    /// </summary>
+    public string? DevelopmentKey { get; set; }
+
+    /// <summary>The largest request body, 1 KiB to 1 GiB. Default 1 MiB. Becomes Kestrel's limit for all endpoints; one endpoint may have its own by <c>RequestSizeLimit</c> metadata.</summary>
+    public int MaxBodyBytes { get; set; } = 1 << 20;
+
+    /// <summary>
+    /// The largest answer of an endpoint that takes idempotency keys, 1 KiB to 16 MiB. Default 256 KiB. A larger one is not committed and answers 500: the answer is stored with the effect.
+    /// </summary>
+    public int MaxAnswerBytes { get; set; } = 256 * 1024;
+
+    /// <summary>How long an idempotency key remembers its answer, 1 min to 1 year. Default 24 h. Clients have to be told: after it, the same key acts again.</summary>
+    public TimeSpan KeepAnswers { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// How long an endpoint that takes idempotency keys may wait for its transaction and work in it, 100 ms to 10 min. Default 30 s. Then its cancellation token fires, everything is rolled back
+    /// and the answer is 503 <c>timeout</c> with outcome <c>none</c>. A commit that was sent is always waited for.
+    /// </summary>
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How deep a JSON body may nest, 1 to 64. Default 32.</summary>
+    public int MaxJsonDepth { get; set; } = 32;
+
+    /// <summary>
+    /// At shutdown, how long the host goes on serving after it said that it is not ready, zero to 5 min. Default zero. Behind a balancer, set it to a little more than the time the balancer needs
+    /// to notice, and the host's shutdown timeout to more than that.
+    /// </summary>
+    public TimeSpan StopDelay { get; set; } = TimeSpan.Zero;
+}
+
+/// <summary>Finds every fault of the options at once, at start.</summary>
+internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidateOptions<EdgeOptions>
+{
+    public ValidateOptionsResult Validate(string? name, EdgeOptions options)
+    {
+        var faults = new List<string>();
+        if (!options.ProblemBase.IsAbsoluteUri || options.ProblemBase.Fragment.Length > 0)
+            faults.Add($"EdgeOptions.ProblemBase (\"{options.ProblemBase}\") must be an absolute URI without a fragment: problem types are it with #code behind it.");
+        if (options.DevelopmentKey is not null && !environment.IsDevelopment())
+            faults.Add($"EdgeOptions.DevelopmentKey is set in the environment \"{environment.EnvironmentName}\", where everybody who knows it would be an operator. Set it in Development only, and make real keys with ApiKeys.CreateAsync.");
+        if (options.DevelopmentKey is { } key && (key.Length == 0 || key.AsSpan().ContainsAnyExceptInRange('!', '~')))
+            faults.Add("EdgeOptions.DevelopmentKey must be visible ASCII characters without spaces: it travels in a header.");
+        Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1 << 10, 1 << 30);
+        Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1 << 10, 1 << 24);
+        Range(nameof(options.KeepAnswers), options.KeepAnswers, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365));
+        Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
+        Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
+        Range(nameof(options.StopDelay), options.StopDelay, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+
+        void Range<T>(string member, T value, T least, T most) where T : IComparable<T>
+        {
+            if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0) faults.Add($"EdgeOptions.{member} ({value}) must be {least} to {most}.");
+        }
+    }
+}

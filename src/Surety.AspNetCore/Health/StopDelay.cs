@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Surety.AspNetCore;
+
+/// <summary>Goes on serving for a while after readiness has failed, so that a balancer looks away before the listening socket closes.</summary>
+internal sealed class StopDelay(IOptions<EdgeOptions> options, TimeProvider time, ILogger<StopDelay> logger) : IHostedLifecycleService
+{
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        var delay = options.Value.StopDelay;
+        if (delay == TimeSpan.Zero) return;
+        logger.StopDelayed(delay);
+        await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        if (options.Value.DevelopmentKey is not null) logger.DevelopmentKeyActive();
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

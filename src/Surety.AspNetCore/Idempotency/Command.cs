@@ -1,0 +1,315 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Surety.Storage;
+
+namespace Surety.AspNetCore;
+
+/// <summary>
+/// One request to a command endpoint, from its first byte to its answer's: read the body, bind and validate, begin, take the key, handle, write the answer into memory, store it, commit, send.
+/// This is the only road to an accepted answer.
+/// </summary>
+internal sealed class Command
+{
+    /// <summary>How often, and how far apart, the key of a commit in doubt is looked up before the outcome is called unknown.</summary>
+    private const int MaxLookups = 5;
+    private static readonly TimeSpan BetweenLookups = TimeSpan.FromMilliseconds(200);
+
+    private static readonly string[] StoredHeaders =
+        ["Content-Type", "Location", "Content-Location", "ETag", "Last-Modified", "Retry-After", "Link", "Content-Language", "Cache-Control", "Content-Disposition"];
+
+    private readonly HttpContext http;
+    private readonly bool keyRequired;
+    private readonly EdgeOptions options;
+    private readonly TimeProvider time;
+    private readonly Database database;
+    private readonly IIdempotencyStore records;
+    private readonly KeysInFlight inFlight;
+    private readonly ILogger logger;
+
+    private CancellationTokenSource limit = null!;
+    private CancellationTokenRegistration clientGone;
+    private byte[]? key;
+    private byte[] fingerprint = [];
+    private bool entered;
+    private OwnedUnitOfWork? work;
+    private KeyAnswer held;
+
+    public Command(HttpContext http, bool keyRequired)
+    {
+        this.http = http;
+        this.keyRequired = keyRequired;
+        var services = http.RequestServices;
+        options = services.GetRequiredService<IOptions<EdgeOptions>>().Value;
+        time = services.GetRequiredService<TimeProvider>();
+        database = services.GetRequiredService<Database>();
+        records = services.GetRequiredService<IIdempotencyStore>();
+        inFlight = services.GetRequiredService<KeysInFlight>();
+        logger = services.GetRequiredService<ILogger<Command>>();
+    }
+
+    public static Command Of(HttpContext http) => http.Features.Get<Command>()
+        ?? throw new InvalidOperationException("The endpoint's request delegate was replaced after RequireIdempotencyKey() or AcceptIdempotencyKey() had wrapped it.");
+
+    public async Task RunAsync(RequestDelegate next)
+    {
+        var given = IdempotencyKey.Read(http.Request.Headers[IdempotencyKey.Header], out var fault);
+        if (fault is null && given is null && keyRequired)
+        {
+            await Refused(400, Problems.KeyMissing, $"Send a key of your own in {IdempotencyKey.Header}: a new one for every command, the same one for every repeat of it.").ExecuteAsync(http);
+            return;
+        }
+
+        if (fault is not null)
+        {
+            await Refused(400, Problems.KeyInvalid, fault).ExecuteAsync(http);
+            return;
+        }
+
+        using var body = await RequestBody.BufferAsync(http, options.MaxBodyBytes);
+        if (given is not null) Identify(given, body);
+
+        // Arguments are bound before the transaction begins, the cancellation token with them: it has to be the command's own from the start.
+        var client = http.RequestAborted;
+        using var source = limit = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        clientGone = client.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), source);
+        using var answer = new AnswerBuffer(options.MaxAnswerBytes);
+        http.Features.Set(this);
+        IResult result;
+        try
+        {
+            http.RequestAborted = source.Token;
+            await HoldBackAsync(next, answer);
+            result = await EndAsync(answer);
+        }
+        catch (OperationCanceledException e) when (source.IsCancellationRequested && !client.IsCancellationRequested)
+        {
+            throw new CommandTimeoutException(e);
+        }
+        finally
+        {
+            http.RequestAborted = client;
+            await clientGone.DisposeAsync();
+            await UndoAsync();
+            if (entered) inFlight.Leave(key!);
+        }
+
+        // Sent with nothing held: a client that reads slowly keeps neither the write lock nor its key.
+        await result.ExecuteAsync(http);
+    }
+
+    /// <summary>The innermost filter: what comes before it can refuse the request without costing a transaction.</summary>
+    public async ValueTask<object?> HandleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate handler)
+    {
+        if (key is not null && !(entered = inFlight.TryEnter(key))) return InProgress();
+
+        limit.CancelAfter(options.CommandTimeout);
+        work = await database.BeginAsync(limit.Token);
+        if (key is not null)
+        {
+            held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
+            if (held.State != KeyState.Taken) return Results.Empty;
+        }
+
+        // From here on the client's leaving stops nothing: if it comes back, the answer is there, instead of the same work from the start.
+        clientGone.Unregister();
+        http.RequestServices.GetRequiredService<EndpointWork>().Begin(work, http.User.Principal());
+        return await handler(context);
+    }
+
+    private void Identify(string given, MemoryStream body)
+    {
+        var request = http.Request;
+        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? request.Path.Value!;
+        key = Digest.OfKey(http.User.Principal(), request.Method, route, given);
+        var target = request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();
+        fingerprint = Digest.OfRequest(request.Method, target, request.ContentType, body.GetBuffer().AsSpan(0, (int)body.Length));
+    }
+
+    /// <summary>Runs the endpoint with its answer going into memory.</summary>
+    private async Task HoldBackAsync(RequestDelegate next, AnswerBuffer answer)
+    {
+        var wire = http.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var memory = new StreamResponseBodyFeature(answer);
+        http.Features.Set<IHttpResponseBodyFeature>(memory);
+        try
+        {
+            await next(http);
+            if (answer.Length == 0 && ProblemMiddleware.IsBareError(http.Response)) await new ProblemResult(new ProblemDetails()).ExecuteAsync(http);
+            await memory.CompleteAsync();
+        }
+        finally
+        {
+            http.Features.Set(wire);
+        }
+    }
+
+    private async Task<IResult> EndAsync(AnswerBuffer answer)
+    {
+        // Refused before the transaction: by binding, validation, a filter, or because the key is in use here.
+        if (work is null) return new HeldAnswer(answer.Written);
+        if (held.State != KeyState.Taken) return await RepeatAsync(work, held);
+        switch (Endings.Of(http.Response.StatusCode))
+        {
+            case Ending.Commit:
+                return await CommitAsync(work, answer);
+            case Ending.Refuse when key is not null:
+                await work.RollbackAsync();
+                return await RememberRefusalAsync(key, answer);
+            default:
+                await work.RollbackAsync();
+                return new HeldAnswer(answer.Written);
+        }
+    }
+
+    private async Task<IResult> CommitAsync(OwnedUnitOfWork work, AnswerBuffer answer)
+    {
+        if (key is not null) await records.AnswerAsync(key, Stored(answer), work.Transaction, limit.Token);
+        try
+        {
+            await work.CommitAsync();
+            return new HeldAnswer(answer.Written);
+        }
+        catch (StoreException doubt) when (doubt.InDoubt && key is not null)
+        {
+            logger.CommitInDoubt(doubt);
+            await UndoAsync();
+            return await ResolveAsync(key, doubt);
+        }
+    }
+
+    /// <summary>The handler's writes are gone; its answer is stored in a transaction of its own. Should another process have used the key in between, its answer is the one.</summary>
+    private async Task<IResult> RememberRefusalAsync(byte[] key, AnswerBuffer answer)
+    {
+        await using var second = await database.BeginAsync(limit.Token);
+        var now = await records.TakeAsync(key, fingerprint, options.KeepAnswers, second.Transaction, limit.Token);
+        if (now.State != KeyState.Taken) return await RepeatAsync(second, now);
+        await records.AnswerAsync(key, Stored(answer), second.Transaction, limit.Token);
+        try
+        {
+            await second.CommitAsync();
+        }
+        catch (StoreException doubt) when (doubt.InDoubt)
+        {
+            // A refusal has no effect, whether or not it is remembered.
+            throw new StoreException("It is not known whether a refusal was stored under its idempotency key.", isTransient: true, inDoubt: false, doubt);
+        }
+
+        return new HeldAnswer(answer.Written);
+    }
+
+    /// <summary>Another request has, or had, the key. Its record was written to when it was found; once that has committed, what it says is durable.</summary>
+    private async Task<IResult> RepeatAsync(OwnedUnitOfWork work, KeyAnswer held)
+    {
+        Discard();
+        if (held.State == KeyState.InProgress)
+        {
+            await work.RollbackAsync();
+            return InProgress();
+        }
+
+        try
+        {
+            await work.CommitAsync();
+        }
+        catch (StoreException failed) when (!failed.InDoubt)
+        {
+            // This request did nothing, but it cannot vouch for the first one either.
+            throw new StoreException("The answer stored under an idempotency key could not be confirmed as durable.", isTransient: true, inDoubt: true, failed);
+        }
+
+        return held.Fingerprint.Span.SequenceEqual(fingerprint)
+            ? new RepeatedAnswer(held.Answer!)
+            : Refused(422, Problems.KeyReused, "This key was used for a request with another method, target, content type or body. A new command needs a new key.");
+    }
+
+    /// <summary>After a commit whose end nobody reported: the key's record says whether it happened, once looking it up has committed a write of its own.</summary>
+    private async Task<IResult> ResolveAsync(byte[] key, StoreException doubt)
+    {
+        for (var attempt = 1; attempt <= MaxLookups; attempt++)
+        {
+            if (attempt > 1) await Task.Delay(BetweenLookups, time, CancellationToken.None);
+            try
+            {
+                using var patience = new CancellationTokenSource(options.CommandTimeout, time);
+                await using var lookup = await database.BeginAsync(patience.Token);
+                var now = await records.TakeAsync(key, fingerprint, options.KeepAnswers, lookup.Transaction, patience.Token);
+                if (now.State == KeyState.Answered) return await RepeatAsync(lookup, now);
+                await lookup.RollbackAsync();
+                if (now.State == KeyState.Taken) throw new NotCommittedException(doubt);
+            }
+            catch (Exception e) when (e is StoreException or OperationCanceledException)
+            {
+                logger.LookupFailed(e, attempt);
+            }
+        }
+
+        throw doubt;
+    }
+
+    private async Task UndoAsync()
+    {
+        if (work is null) return;
+        try
+        {
+            await work.DisposeAsync();
+        }
+        catch (StoreException e)
+        {
+            logger.RollbackFailed(e);
+        }
+
+        work = null;
+    }
+
+    private StoredAnswer Stored(AnswerBuffer answer)
+    {
+        var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var name in StoredHeaders)
+            if (http.Response.Headers.TryGetValue(name, out var value) && value.Count > 0) headers[name] = value.ToString();
+        return new StoredAnswer(http.Response.StatusCode, headers, answer.Written);
+    }
+
+    private void Discard()
+    {
+        foreach (var name in StoredHeaders) http.Response.Headers.Remove(name);
+    }
+
+    private IResult InProgress()
+    {
+        http.Response.Headers.RetryAfter = "1";
+        return Refused(409, Problems.KeyInProgress, "Repeat the request in a moment to get its answer.");
+    }
+
+    private static ProblemResult Refused(int status, string code, string detail) => new(Problems.Create(status, code, detail));
+
+    /// <summary>The handler's own answer; status and headers are on the response already.</summary>
+    private sealed class HeldAnswer(ReadOnlyMemory<byte> body) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => SendAsync(httpContext.Response, body);
+    }
+
+    /// <summary>The answer a request with the same key got before.</summary>
+    private sealed class RepeatedAnswer(StoredAnswer stored) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            response.StatusCode = stored.Status;
+            foreach (var (name, value) in stored.Headers) response.Headers[name] = value;
+            response.Headers["Idempotent-Replayed"] = "true";
+            return SendAsync(response, stored.Body);
+        }
+    }
+
+    private static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body)
+    {
+        if (body.IsEmpty) return;
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body);
+    }
+}

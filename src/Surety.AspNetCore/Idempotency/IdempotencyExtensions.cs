@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Builder;
+using Surety.AspNetCore;
+
+namespace Surety;
+
+/// <summary>Makes endpoints commands: one unit of work, one answer, safe to repeat.</summary>
+public static class IdempotencyExtensions
+{
+    /// <summary>
+    /// Runs the endpoint's handler in a unit of work, and refuses requests without an <c>Idempotency-Key</c> header. Effects, enqueued messages and the stored answer commit together, before the
+    /// first byte is answered; a repeat gets the stored answer and <c>Idempotent-Replayed: true</c>. For minimal-API endpoints.
+    /// </summary>
+    /// <remarks>
+    /// The handler takes a <see cref="UnitOfWork"/> and never commits. An answer below 400 commits. A 4xx rolls the handler's writes back and is stored, except 400, 401, 403, 408, 425 and 429:
+    /// they, a 5xx and an exception leave nothing behind. The handler's cancellation token follows the client until the transaction begins, and from then on only
+    /// <see cref="EdgeOptions.CommandTimeout"/>: a client that went away finds the answer when it repeats the request.
+    /// </remarks>
+    public static TBuilder RequireIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: true);
+
+    /// <summary>As <see cref="RequireIdempotencyKey"/>, for requests with the header; one without it runs in the same kind of unit of work and is not remembered.</summary>
+    public static TBuilder AcceptIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: false);
+
+    private static TBuilder Apply<TBuilder>(TBuilder endpoints, bool keyRequired) where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        // Finally: outside every other wrapper, inside every other filter. What can refuse a request does so before the transaction.
+        endpoints.Finally(endpoint =>
+        {
+            // The endpoint's own mark counts more than its group's, and was applied first.
+            if (endpoint.Metadata.OfType<CommandMetadata>().Any()) return;
+            endpoint.Metadata.Add(new CommandMetadata(keyRequired));
+            endpoint.FilterFactories.Add((_, handler) => context => Command.Of(context.HttpContext).HandleAsync(context, handler));
+            if (endpoint.RequestDelegate is { } next) endpoint.RequestDelegate = http => new Command(http, keyRequired).RunAsync(next);
+        });
+        return endpoints;
+    }
+}
+
+/// <summary>Marks an endpoint whose handler runs in a unit of work of the edge's.</summary>
+internal sealed record CommandMetadata(bool KeyRequired);

@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging;
+
+namespace Surety.AspNetCore;
+
+/// <summary>Everything this package logs. Never a key, a body or a header's value.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(3001, LogLevel.Debug, "Refused a request to {Path}: {Reason}")]
+    public static partial void RequestRefused(this ILogger logger, string path, string reason);
+
+    [LoggerMessage(3002, LogLevel.Error, "A request to {Path} failed")]
+    public static partial void RequestFailed(this ILogger logger, Exception exception, string path);
+
+    [LoggerMessage(3003, LogLevel.Warning, "A request to {Path} was answered with 503")]
+    public static partial void CommandFailed(this ILogger logger, Exception exception, string path);
+
+    [LoggerMessage(3004, LogLevel.Warning, "A rollback failed; the store undoes the transaction when it drops the connection")]
+    public static partial void RollbackFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(3005, LogLevel.Warning, "A commit is in doubt; looking its idempotency key up")]
+    public static partial void CommitInDoubt(this ILogger logger, Exception exception);
+
+    [LoggerMessage(3006, LogLevel.Warning, "Looking up the idempotency key of a commit in doubt failed; attempt {Attempt}")]
+    public static partial void LookupFailed(this ILogger logger, Exception exception, int attempt);
+
+    [LoggerMessage(3007, LogLevel.Warning, "The development API key is active: whoever knows it is an operator here")]
+    public static partial void DevelopmentKeyActive(this ILogger logger);
+
+    [LoggerMessage(3008, LogLevel.Information, "Not ready any more; serving for another {Delay} so that balancers notice")]
+    public static partial void StopDelayed(this ILogger logger, TimeSpan delay);
+}

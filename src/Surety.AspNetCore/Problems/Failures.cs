@@ -1,0 +1,53 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Surety.AspNetCore;
+
+/// <summary>A command that did not end within <see cref="EdgeOptions.CommandTimeout"/> and was rolled back.</summary>
+internal sealed class CommandTimeoutException(Exception inner) : Exception("The command passed its time limit and was rolled back.", inner);
+
+/// <summary>An answer too large to be stored with its effect, which was rolled back.</summary>
+internal sealed class AnswerTooLargeException(int limit)
+    : Exception($"The answer is larger than EdgeOptions.MaxAnswerBytes ({limit} bytes), so it cannot be stored with the idempotency key; nothing was committed. Answer with less (an address instead of the content), or raise the limit.");
+
+/// <summary>A commit was in doubt, and its key shows that it did not happen.</summary>
+internal sealed class NotCommittedException(StoreException doubt) : Exception("A commit that was in doubt did not happen.", doubt);
+
+/// <summary>What a client is told of an exception. Pure.</summary>
+internal static partial class Failures
+{
+    public static ProblemDetails Problem(Exception exception, int maxJsonDepth) => exception switch
+    {
+        BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, maxJsonDepth),
+        BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message),
+        BadHttpRequestException bad => Problems.Create(bad.StatusCode, Problems.CodeOf(bad.StatusCode), null),
+        CommandTimeoutException => Outcome(Problems.Create(503, Problems.Timeout, "The command did not end in time. Nothing was changed; try again."), "none"),
+        StoreException { InDoubt: true } => Outcome(
+            Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
+        StoreException or NotCommittedException => Outcome(Problems.Create(503, Problems.DependencyUnavailable, "The store did not take the request. Try again."), "none"),
+        _ => Problems.Create(500, Problems.InternalError, null),
+    };
+
+    /// <summary>Whether the client may simply try again in a moment.</summary>
+    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true };
+
+    private static ProblemDetails Outcome(ProblemDetails problem, string outcome)
+    {
+        problem.Extensions["outcome"] = outcome;
+        return problem;
+    }
+
+    private static ProblemDetails Unbound(string message)
+    {
+        if (message.Contains("body", StringComparison.Ordinal)) return Problems.Create(400, Problems.MalformedBody, "A body is required.");
+        return Parameter().Match(message) is { Success: true } name
+            ? Validation.Problem("invalid", "The value is missing or has the wrong type.", name.Groups["name"].Value)
+            : Problems.Create(400, Problems.CodeOf(400), "The request is malformed.");
+    }
+
+    // The framework's texts: Failed to bind parameter "int pageSize" from "abc". Required parameter "string id" was not provided from query string.
+    [GeneratedRegex("parameter \"([^\"]* )?(?<name>\\w+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Parameter();
+}

@@ -1,0 +1,68 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Surety.AspNetCore;
+
+/// <summary>
+/// The outermost layer: no error leaves without a problem. Installed by a startup filter, so that it surrounds routing and authentication and no host can forget it. In Development the
+/// framework's exception page sits further in; it asks its filters first, and so the answer is the same there.
+/// </summary>
+internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger) : IMiddleware, IDeveloperPageExceptionFilter
+{
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is left to answer. The status is for access logs only.
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return;
+        }
+        catch (Exception exception) when (!context.Response.HasStarted)
+        {
+            Report(exception, context.Request.Path);
+            await AnswerAsync(context, exception);
+            return;
+        }
+
+        if (IsBareError(context.Response)) await writer.WriteAsync(context, new());
+    }
+
+    public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) => AnswerAsync(errorContext.HttpContext, errorContext.Exception);
+
+    /// <summary>An error status without a body: the framework's own 404, 405 or 401, or <c>TypedResults.NotFound()</c>.</summary>
+    public static bool IsBareError(HttpResponse response) =>
+        response.StatusCode >= 400 && !response.HasStarted && response.ContentType is null && response.ContentLength is null or 0
+        && response.StatusCode != StatusCodes.Status499ClientClosedRequest;
+
+    private async Task AnswerAsync(HttpContext context, Exception exception)
+    {
+        context.Response.Clear();
+        if (Failures.IsTransient(exception)) context.Response.Headers.RetryAfter = "1";
+        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth));
+    }
+
+    private void Report(Exception exception, string path)
+    {
+        if (exception is BadHttpRequestException) logger.RequestRefused(path, exception.Message);
+        else if (exception is StoreException or NotCommittedException or CommandTimeoutException) logger.CommandFailed(exception, path);
+        else logger.RequestFailed(exception, path);
+    }
+}
+
+/// <summary>Puts the layer in front of everything the host builds.</summary>
+internal sealed class ProblemStartupFilter : IStartupFilter
+{
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.UseMiddleware<ProblemMiddleware>();
+        next(app);
+    };
+}

@@ -1,0 +1,81 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Surety.AspNetCore;
+
+/// <summary>The codes of Surety's own problems, and what each is called.</summary>
+internal static class Problems
+{
+    public const string Validation = "validation";
+    public const string MalformedBody = "malformed-body";
+    public const string PayloadTooLarge = "payload-too-large";
+    public const string KeyMissing = "idempotency-key-missing";
+    public const string KeyInvalid = "idempotency-key-invalid";
+    public const string KeyReused = "idempotency-key-reused";
+    public const string KeyInProgress = "idempotency-in-progress";
+    public const string JobNotCancellable = "job-not-cancellable";
+    public const string Timeout = "timeout";
+    public const string DependencyUnavailable = "dependency-unavailable";
+    public const string NotFound = "not-found";
+    public const string UnsupportedMediaType = "unsupported-media-type";
+    public const string InternalError = "internal-error";
+
+    private static readonly FrozenDictionary<string, string> Titles = new Dictionary<string, string>
+    {
+        ["bad-request"] = "The request is not valid",
+        [Validation] = "The request is not valid",
+        [MalformedBody] = "The body cannot be read",
+        ["unauthenticated"] = "Authentication is required",
+        ["forbidden"] = "The caller may not do this",
+        [NotFound] = "There is nothing here",
+        ["method-not-allowed"] = "The method is not allowed here",
+        ["not-acceptable"] = "No acceptable representation exists",
+        [Timeout] = "It took too long",
+        ["conflict"] = "The request conflicts with the present state",
+        ["gone"] = "It is no longer here",
+        ["precondition-failed"] = "A precondition does not hold",
+        [PayloadTooLarge] = "The body is too large",
+        [UnsupportedMediaType] = "The media type is not supported",
+        ["unprocessable"] = "The request cannot be carried out",
+        ["precondition-required"] = "A precondition is required",
+        ["quota-exceeded"] = "Too many requests",
+        [InternalError] = "The server failed",
+        [DependencyUnavailable] = "Something the server depends on is not available",
+        ["overloaded"] = "The server is overloaded",
+        [KeyMissing] = "An idempotency key is required",
+        [KeyInvalid] = "The idempotency key is not valid",
+        [KeyReused] = "The idempotency key was used for another request",
+        [KeyInProgress] = "The first request with this idempotency key is still running",
+        [JobNotCancellable] = "The job has already ended",
+    }.ToFrozenDictionary();
+
+    public static ProblemDetails Create(int status, string code, string? detail) =>
+        new() { Status = status, Title = TitleOf(code), Detail = detail, Extensions = { ["code"] = code } };
+
+    /// <summary>The code of an error that came with nothing but its status.</summary>
+    public static string CodeOf(int status) => status switch
+    {
+        400 => "bad-request",
+        401 => "unauthenticated",
+        403 => "forbidden",
+        404 => NotFound,
+        405 => "method-not-allowed",
+        406 => "not-acceptable",
+        408 or 504 => Timeout,
+        409 => "conflict",
+        410 => "gone",
+        412 => "precondition-failed",
+        413 => PayloadTooLarge,
+        415 => UnsupportedMediaType,
+        422 => "unprocessable",
+        428 => "precondition-required",
+        429 => "quota-exceeded",
+        500 => InternalError,
+        503 => "overloaded",
+        _ => $"http-{status}",
+    };
+
+    /// <summary>The application's own codes are their own titles: <c>insufficient-funds</c> is "Insufficient funds".</summary>
+    public static string TitleOf(string code) =>
+        Titles.TryGetValue(code, out var title) ? title : string.Concat(code[..1].ToUpperInvariant(), code[1..].Replace('-', ' '));
+}
