@@ -1,0 +1,87 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Shouldly;
+using Surety.Tests.Processing;
+
+namespace Surety.Tests.Hosting;
+
+public class ConfigurationTests
+{
+    [Fact]
+    public async Task A_misconfigured_host_refuses_to_start_and_names_every_fault_at_once()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.AddSurety(s => s
+            .Queue("Bad Name", q => q.Concurrency = 0)
+            .Queue("default", q => (q.HandlerTimeout, q.RateLimit, q.Retention) = (TimeSpan.Zero, -1, TimeSpan.FromSeconds(-5)))
+            .Handle<Ping, Plain<Ping>>()
+            .Handle<Ping, Plain<Ping>>("other")
+            .Handle<Unnamed, Plain<Unnamed>>()
+            .HandleBatch<Pong, NoBatch>(maxSize: 0)
+            .OnDead<Orphan>(o => o)
+            .Upcast<Ping>(1, json => json)
+            .Configure(o => (o.NodeLease, o.MaxDeaths) = (TimeSpan.Zero, 0)));
+        using var host = builder.Build();
+
+        var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
+        string[] expected =
+        [
+            "No store is chosen", "\"Bad Name\": that is not a name", "Concurrency is 0", "HandlerTimeout is 00:00:00", "RateLimit is -1", "Retention is", "has two handlers on this host",
+            "Unnamed has no [Message", "NoBatch: maxSize is 0", "OnDead<Orphan> is registered, but no handler", "Upcast<Ping>(1): there is no such older version", "SuretyOptions.NodeLease",
+            "SuretyOptions.MaxDeaths",
+        ];
+        foreach (var text in expected) fault.Message.ShouldContain(text);
+    }
+
+    [Fact]
+    public void Adding_Surety_twice_is_refused_at_once()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.AddSurety(_ => { });
+        Should.Throw<InvalidOperationException>(() => builder.AddSurety(_ => { })).Message.ShouldContain("twice");
+    }
+
+    [Theory]
+    [MemberData(nameof(BadOptions))]
+    public async Task An_enqueue_outside_the_limits_throws_and_stores_nothing(EnqueueOptions options, string says)
+    {
+        await using var host = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false));
+        var fault = await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Ping(1), options));
+        fault.Message.ShouldContain(says);
+        (await host.Messages.ListAsync(new MessageFilter())).Items.ShouldBeEmpty();
+    }
+
+    public static TheoryData<EnqueueOptions, string> BadOptions() => new()
+    {
+        { new EnqueueOptions { Queue = "No Such Name" }, "is not a name" },
+        { new EnqueueOptions { Delay = TimeSpan.FromSeconds(-1) }, "Delay" },
+        { new EnqueueOptions { Delay = TimeSpan.FromSeconds(1), DueAt = DateTimeOffset.UnixEpoch }, "both set" },
+        { new EnqueueOptions { Priority = (Priority)9 }, "Priority 9" },
+        { new EnqueueOptions { OrderingKey = new string('k', 201) }, "OrderingKey has 201" },
+        { new EnqueueOptions { UniqueKey = "" }, "UniqueKey has 0" },
+        { new EnqueueOptions { UniqueFor = TimeSpan.FromSeconds(1) }, "without a UniqueKey" },
+        { new EnqueueOptions { Headers = Enumerable.Range(0, 33).ToDictionary(i => $"h{i}", _ => "v") }, "33 headers" },
+        { new EnqueueOptions { Headers = new Dictionary<string, string> { ["h"] = new string('v', 5000) } }, "characters" },
+    };
+
+    [Fact]
+    public async Task A_payload_that_is_too_large_or_has_no_name_is_refused()
+    {
+        await using var host = await WorkingHost.StartAsync(s => s.Configure(o => (o.Work, o.MaxBodyBytes) = (false, 100)));
+        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Text(new string('x', 200))))).Message.ShouldContain("at most 100");
+        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Unnamed()))).Message.ShouldContain("[Message(");
+    }
+
+    public sealed record Unnamed;
+
+    [Message("test.orphan")]
+    public sealed record Orphan;
+
+    [Message("test.text")]
+    public sealed record Text(string Value);
+
+    public sealed class NoBatch : IBatchHandler<Pong>
+    {
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) => throw new NotSupportedException();
+    }
+}

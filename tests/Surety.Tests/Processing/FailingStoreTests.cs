@@ -1,0 +1,151 @@
+using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
+using Shouldly;
+using Surety.Storage;
+
+namespace Surety.Tests.Processing;
+
+/// <summary>A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … until a run has no n-th call. Whatever fails, nothing may be lost and no effect doubled.</summary>
+public class FailingStoreTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whichever_store_call_fails_every_message_ends_once(bool afterTheCall)
+    {
+        var n = 0;
+        int calls;
+        do
+        {
+            var faults = new Faults(++n, afterTheCall);
+            await RunAsync(faults);
+            calls = faults.Calls;
+        }
+        while (n < calls && n < 60);
+
+        n.ShouldBeGreaterThan(8);
+    }
+
+    private static async Task RunAsync(Faults faults)
+    {
+        var pings = new Script<Ping>
+        {
+            Act = async (d, work, _) =>
+            {
+                await WorkingHost.ExecuteAsync(work!, $"INSERT INTO effect VALUES ({d.Message.Number})");
+                return Outcome.Done;
+            },
+        };
+        var pongs = new Script<Pong> { Act = (d, _, _) => Task.FromResult(d.Attempt == 1 ? Outcome.Retry("once more") : Outcome.Done) };
+        await using var host = await WorkingHost.StartAsync(
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(10, TimeSpan.Zero))
+                .Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)),
+            services: services =>
+            {
+                services.AddSingleton(pings).AddSingleton(pongs);
+                Wrap<IMessageStore>(services, faults);
+                Wrap<INodeStore>(services, faults);
+            });
+        await host.ExecuteAsync("CREATE TABLE effect (number INTEGER)");
+        faults.Armed = true;
+
+        var accepted = new List<MessageId>();
+        for (var i = 0; i < 4; i++)
+        {
+            try
+            {
+                accepted.Add((await host.Queue.EnqueueAsync(new Ping(i), new EnqueueOptions { Tracked = true })).Id);
+                accepted.Add((await host.Queue.EnqueueAsync(new Pong(i), new EnqueueOptions { Tracked = true })).Id);
+            }
+            catch (StoreException)
+            {
+                // Not accepted; it may be there or not.
+            }
+        }
+
+        foreach (var id in accepted) await host.UntilAsync(id, MessageStatus.Succeeded);
+        (await host.ScalarAsync("SELECT count(*) - count(DISTINCT number) FROM effect")).ShouldBe(0, faults.Failed);
+        (await host.ScalarAsync("SELECT count(*) FROM effect")).ShouldBeGreaterThanOrEqualTo(3, faults.Failed);
+    }
+
+    private static void Wrap<T>(IServiceCollection services, Faults faults) where T : class
+    {
+        var real = services.Last(s => s.ServiceType == typeof(T));
+        services.AddSingleton(provider =>
+        {
+            var proxy = DispatchProxy.Create<T, FaultyProxy>();
+            ((FaultyProxy)(object)proxy).Set((real.ImplementationFactory?.Invoke(provider) ?? real.ImplementationInstance ?? ActivatorUtilities.CreateInstance(provider, real.ImplementationType!)), faults);
+            return proxy;
+        });
+    }
+
+    internal sealed class Faults(int failing, bool afterTheCall)
+    {
+        private int calls;
+
+        public bool Armed { get; set; }
+        public int Calls => calls;
+        public string Failed { get; private set; } = "nothing failed";
+
+        public object? Around(MethodInfo method, Func<object?> call)
+        {
+            if (!Armed || method.Name is "get_StoreId" or "LeaveAsync" || Interlocked.Increment(ref calls) != failing) return call();
+            Failed = $"call {failing}: {method.Name}";
+            var fault = new StoreException($"planted fault in {method.Name}", isTransient: true, inDoubt: afterTheCall);
+            if (!afterTheCall) throw fault;
+            var result = call();
+            return result switch
+            {
+                // The call happened; its answer was lost.
+                ValueTask done => new ValueTask(AnswerLost(done.AsTask(), fault)),
+                not null => Lost(result, fault),
+                null => null,
+            };
+        }
+
+        private static async Task AnswerLost(Task task, StoreException fault)
+        {
+            await task;
+            throw fault;
+        }
+
+        private static object Lost(object valueTask, StoreException fault)
+        {
+            var result = valueTask.GetType().GetGenericArguments()[0];
+            return typeof(Faults).GetMethod(nameof(LostOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(result).Invoke(null, [valueTask, fault])!;
+        }
+
+        private static ValueTask<TResult> LostOf<TResult>(ValueTask<TResult> task, StoreException fault)
+        {
+            return new ValueTask<TResult>(Run());
+
+            async Task<TResult> Run()
+            {
+                await task;
+                throw fault;
+            }
+        }
+    }
+
+    public class FaultyProxy : DispatchProxy
+    {
+        private object target = null!;
+        private Faults faults = null!;
+
+        internal void Set(object real, Faults planted) => (target, faults) = (real, planted);
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+            faults.Around(targetMethod!, () =>
+            {
+                try
+                {
+                    return targetMethod!.Invoke(target, args);
+                }
+                catch (TargetInvocationException e) when (e.InnerException is not null)
+                {
+                    System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+                    throw;
+                }
+            });
+    }
+}

@@ -1,0 +1,126 @@
+using System.Data.Common;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Surety.Hosting;
+
+namespace Surety.Tests.Processing;
+
+/// <summary>A whole host on a database file of its own.</summary>
+internal sealed class WorkingHost : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly bool ownsFolder;
+
+    private WorkingHost(IHost host, string folder, bool ownsFolder) => (Host, Folder, this.ownsFolder) = (host, folder, ownsFolder);
+
+    public IHost Host { get; }
+    public string Folder { get; }
+    public IQueue Queue => Get<IQueue>();
+    public IMessages Messages => Get<IMessages>();
+    public IDeadLetters DeadLetters => Get<IDeadLetters>();
+    public Database Database => Get<Database>();
+
+    public static async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, string? folder = null, Action<IServiceCollection>? services = null)
+    {
+        var host = Build(configure, folder, services);
+        await host.Host.StartAsync();
+        return host;
+    }
+
+    public static WorkingHost Build(Action<SuretyBuilder> configure, string? folder = null, Action<IServiceCollection>? services = null)
+    {
+        var own = folder is null;
+        folder ??= Directory.CreateTempSubdirectory("surety-test-").FullName;
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Logging.SetMinimumLevel(LogLevel.None);
+        builder.AddSurety(surety =>
+        {
+            surety.UseSqlite($"Data Source={Path.Combine(folder, "test.db")}");
+            configure(surety);
+        });
+        services?.Invoke(builder.Services);
+        return new WorkingHost(builder.Build(), folder, own);
+    }
+
+    public T Get<T>() where T : notnull => Host.Services.GetRequiredService<T>();
+
+    public async Task<MessageInfo> UntilAsync(MessageId id, MessageStatus status)
+    {
+        MessageInfo? info = null;
+        await UntilAsync(async () => (info = await Messages.FindAsync(id))?.Status == status, () => $"message {id} is {info?.Status.ToString() ?? "gone"}, not {status}: {info?.Reason}");
+        return info!;
+    }
+
+    public Task UntilGoneAsync(MessageId id) => UntilAsync(async () => await Messages.FindAsync(id) is null, () => $"message {id} is still there");
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? what = null)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!await condition())
+        {
+            if (limit.IsCancellationRequested) throw new TimeoutException($"After {Patience.TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
+            await Task.Delay(5);
+        }
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var work = await Database.BeginAsync();
+        await ExecuteAsync(work, sql);
+        await work.CommitAsync();
+    }
+
+    public static async Task ExecuteAsync(UnitOfWork work, string sql)
+    {
+        await using var command = work.Connection.CreateCommand();
+        command.Transaction = work.Transaction;
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<long> ScalarAsync(string sql)
+    {
+        await using var connection = await Database.OpenReadAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToInt64(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Host.StopAsync();
+        if (Host is IAsyncDisposable disposable) await disposable.DisposeAsync();
+        else Host.Dispose();
+        if (ownsFolder) Directory.Delete(Folder, recursive: true);
+    }
+}
+
+[Message("test.ping")]
+public sealed record Ping(int Number);
+
+[Message("test.pong")]
+public sealed record Pong(int Number);
+
+/// <summary>A handler whose behaviour the test says; injected as a singleton so that the test sees what it saw.</summary>
+public sealed class Script<T>
+{
+    public System.Collections.Concurrent.ConcurrentQueue<Delivery<T>> Seen { get; } = [];
+    public Func<Delivery<T>, UnitOfWork?, CancellationToken, Task<Outcome>> Act { get; set; } = (_, _, _) => Task.FromResult(Outcome.Done);
+
+    public Task<Outcome> RunAsync(Delivery<T> delivery, UnitOfWork? work, CancellationToken cancel)
+    {
+        Seen.Enqueue(delivery);
+        return Act(delivery, work, cancel);
+    }
+}
+
+public sealed class Plain<T>(Script<T> script) : IHandler<T>
+{
+    public Task<Outcome> HandleAsync(Delivery<T> delivery, CancellationToken cancel) => script.RunAsync(delivery, null, cancel);
+}
+
+public sealed class InTransaction<T>(Script<T> script) : ITransactionalHandler<T>
+{
+    public Task<Outcome> HandleAsync(Delivery<T> delivery, UnitOfWork work, CancellationToken cancel) => script.RunAsync(delivery, work, cancel);
+}
