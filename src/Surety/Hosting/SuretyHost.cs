@@ -47,21 +47,35 @@ public static class SuretyHost
         services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddHostedService<StoreOpening>();
-        services.AddHostedService(p => p.GetRequiredService<Worker>());
-        services.AddHostedService(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
+        services.AddHostedService<Life>();
         return host;
     }
 
-    /// <summary>Before anything else starts: the configuration is whole and the store is open.</summary>
-    private sealed class StoreOpening(IServiceProvider services, SuretyHealth health, ILogger<StoreOpening> log) : IHostedLifecycleService
+    /// <summary>
+    /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety is resolved earlier, or a missing store would show as an
+    /// error of the container instead of a sentence.
+    /// </summary>
+    private sealed class Life(IServiceProvider services, SuretyHealth health, ILogger<Life> log) : IHostedLifecycleService
     {
+        private Worker? worker;
+        private Upkeep? upkeep;
+
         public async Task StartingAsync(CancellationToken cancellationToken)
         {
             services.GetRequiredService<Configuration>().ThrowIfFaulty();
             var store = services.GetRequiredService<IStore>();
             await store.OpenAsync(cancellationToken);
             Log.StoreOpened(log, (await store.CheckAsync(cancellationToken)).Detail);
+        }
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            worker = services.GetRequiredService<Worker>();
+            upkeep = services.GetRequiredService<Upkeep>();
+            worker.Start();
+            upkeep.Start();
+            return Task.CompletedTask;
         }
 
         public Task StartedAsync(CancellationToken cancellationToken)
@@ -76,8 +90,12 @@ public static class SuretyHost
             return Task.CompletedTask;
         }
 
-        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            if (upkeep is not null) await upkeep.StopAsync();
+            if (worker is not null) await worker.StopAsync(cancellationToken);
+        }
+
         public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

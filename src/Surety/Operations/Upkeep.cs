@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Surety.Coordination;
 using Surety.Processing;
@@ -13,7 +12,7 @@ namespace Surety.Operations;
 /// </summary>
 internal sealed class Upkeep(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, IMessageStore messages, IIdempotencyStore idempotency, IQueues reader, SuretyHealth health,
-    Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IHostedService, IDisposable
+    Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IDisposable
 {
     private const int BatchSize = 500;
     private static readonly TimeSpan PruneEvery = TimeSpan.FromSeconds(30);
@@ -23,14 +22,13 @@ internal sealed class Upkeep(
     private volatile IReadOnlyList<QueueInfo> counted = [];
     private Task work = Task.CompletedTask;
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public void Start()
     {
         SuretyTelemetry.ObserveQueues(() => counted);
         work = supervisor.RunAsync("upkeep", RunAsync, stopping.Token);
-        return Task.CompletedTask;
     }
 
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync()
     {
         await stopping.CancelAsync();
         await work;

@@ -24,8 +24,9 @@ internal sealed class Attempt(
     {
         try
         {
-            if (messages.Count == 1 && messages[0].Deaths > 0) await RunSuspectAsync(messages[0], options, maxDeaths, stopping);
-            else if (messages.Any(m => m.Deaths > 0)) await RunEachAsync(messages, options, maxDeaths, stopping);
+            if (messages.Count == 1 && messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
+            else if (messages.Count == 1 && messages[0].Deaths > 0) await RunSuspectAsync(messages[0], options, maxDeaths, stopping);
+            else if (messages.Any(m => m.Deaths > 0 || m.CancelReason is not null)) await RunEachAsync(messages, options, maxDeaths, stopping);
             else await RunTogetherAsync(messages, options, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

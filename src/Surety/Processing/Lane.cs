@@ -101,7 +101,7 @@ internal sealed class Lane
     {
         lock (gate)
         {
-            var ready = singles.Count + gatherings.Values.Count(g => g.IsDue(time));
+            var ready = singles.Count + gatherings.Values.Count(g => g.IsDue);
             for (; ready > 0 && active < Options.Concurrency; ready--)
             {
                 active++;
@@ -126,7 +126,7 @@ internal sealed class Lane
         {
             foreach (var gathering in gatherings.Values)
             {
-                if (gathering.IsDue(time)) return gathering.Take(gathering.Limits.MaxSize);
+                if (gathering.IsDue) return gathering.Take(gathering.Limits.MaxSize);
             }
 
             if (singles.TryDequeue(out var message)) return [message];
@@ -154,7 +154,7 @@ internal sealed class Lane
     {
         private readonly List<ClaimedMessage> messages = [];
         private ITimer? timer;
-        private long since;
+        private bool waited;
 
         public BatchLimits Limits => limits;
 
@@ -162,12 +162,19 @@ internal sealed class Lane
         {
             messages.Add(message);
             if (messages.Count > 1) return;
-            since = time.GetTimestamp();
+            waited = false;
             timer?.Dispose();
-            timer = time.CreateTimer(_ => pump(), null, limits.MaxWait, Timeout.InfiniteTimeSpan);
+            timer = time.CreateTimer(
+                _ =>
+                {
+                    // Not measured again: a timer that fires a hair early would leave the batch waiting for a message that may never come.
+                    waited = true;
+                    pump();
+                },
+                null, limits.MaxWait, Timeout.InfiniteTimeSpan);
         }
 
-        public bool IsDue(TimeProvider time) => messages.Count >= limits.MaxSize || (messages.Count > 0 && time.GetElapsedTime(since) >= limits.MaxWait);
+        public bool IsDue => messages.Count >= limits.MaxSize || (messages.Count > 0 && waited);
 
         public IReadOnlyList<ClaimedMessage> Take(int most)
         {

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Surety.Coordination;
 using Surety.Storage;
@@ -12,7 +11,7 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Settler settler, RunningSet running, ProgressBoard progress,
-    IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IHostedService, IDisposable
+    IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
@@ -22,29 +21,31 @@ internal sealed class Worker(
     private List<Lane> lanes = [];
     private int claims;
 
+    /// <summary>Whether new messages are being claimed.</summary>
+    public bool IsClaiming { get; private set; }
+
     /// <summary>The node this process is now; null while it has not joined, or another process works.</summary>
     public NodeId? Node { get; private set; }
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public void Start()
     {
-        if (!options.Work) return Task.CompletedTask;
+        if (!options.Work) return;
         lanes = [.. queues.Select(q => new Lane(
             q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
             (messages, lane) => attempt.RunAsync(messages, lane, options.MaxDeaths, ended.Token), RoomMade, time))];
         settling = supervisor.RunAsync("settle", settler.RunAsync, ended.Token);
         work = supervisor.RunAsync("work", SessionAsync, stopping.Token);
-        return Task.CompletedTask;
     }
 
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancel)
     {
         health.Drain();
         await stopping.CancelAsync();
         await work;
-        await DrainAsync(cancellationToken);
+        await DrainAsync(cancel);
         await ended.CancelAsync();
         await settling;
-        await LeaveAsync(cancellationToken);
+        await LeaveAsync(cancel);
     }
 
     public void Dispose()
@@ -76,6 +77,7 @@ internal sealed class Worker(
             var watching = supervisor.RunAsync("watch", (t, c) => WatchAsync(node, t, c), session.Token);
             var claiming = supervisor.RunAsync("claim", (t, c) => ClaimAsync(node, session, t, c), session.Token);
             turned();
+            IsClaiming = true;
             try
             {
                 await alive;
@@ -84,6 +86,7 @@ internal sealed class Worker(
             {
                 await session.CancelAsync();
                 await Task.WhenAll(watching, claiming);
+                IsClaiming = false;
             }
 
             if (cancel.IsCancellationRequested) return;
@@ -278,6 +281,7 @@ internal sealed class Worker(
         try
         {
             await nodes.LeaveAsync(node, cancel);
+            Node = null;
             Log.Left(log, node);
         }
         catch (Exception e)

@@ -148,6 +148,9 @@ public sealed record ClaimedMessage
     /// <summary>Its ordering key, or null.</summary>
     public string? OrderingKey { get; init; }
 
+    /// <summary>Why its cancellation was asked for while an earlier attempt ran; null when it was not. Then it must not run again.</summary>
+    public string? CancelReason { get; init; }
+
     /// <summary>Whether a unique key is to be freed when it finishes.</summary>
     public bool HoldsUniqueKey { get; init; }
 

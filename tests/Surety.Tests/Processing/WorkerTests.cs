@@ -324,6 +324,7 @@ public class WorkerTests
             await started.WaitAsync();
             var stop = host.Host.StopAsync();
             host.Get<SuretyHealth>().Draining.ShouldBeTrue();
+            await WorkingHost.UntilAsync(() => Task.FromResult(!host.Get<Surety.Processing.Worker>().IsClaiming));
             finish.SetResult();
             await stop;
         }

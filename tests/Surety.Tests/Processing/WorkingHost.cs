@@ -33,7 +33,8 @@ internal sealed class WorkingHost : IAsyncDisposable
         var own = folder is null;
         folder ??= Directory.CreateTempSubdirectory("surety-test-").FullName;
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Logging.SetMinimumLevel(LogLevel.None);
+        if (Environment.GetEnvironmentVariable("SURETY_TEST_LOG") == "1") builder.Logging.AddSimpleConsole();
+        else builder.Logging.SetMinimumLevel(LogLevel.None);
         builder.AddSurety(surety =>
         {
             surety.UseSqlite($"Data Source={Path.Combine(folder, "test.db")}");

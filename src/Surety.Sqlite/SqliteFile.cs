@@ -1,0 +1,91 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using Surety.Sqlite.Sql;
+
+namespace Surety.Sqlite;
+
+/// <summary>The database file, and how connections to it are opened: every one of them with WAL and full synchronization, set and read back.</summary>
+internal sealed class SqliteFile
+{
+    private readonly string writing;
+    private readonly string reading;
+
+    public SqliteFile(string connectionString)
+    {
+        Batteries_V2.Init();
+        var given = new SqliteConnectionStringBuilder(connectionString);
+        if (given.Mode == SqliteOpenMode.Memory || given.Cache == SqliteCacheMode.Shared || given.DataSource is "" or ":memory:" || given.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new StoreException($"The data source \"{given.DataSource}\" is not a plain file: what is kept in memory or in a shared cache is gone with the process. Name a file.");
+        }
+
+        FullPath = Path.GetFullPath(given.DataSource);
+        given.DataSource = FullPath;
+        given.Pooling = false;
+        writing = given.ToString();
+        // Their own pool: a pooled connection must never come back to somebody as something else.
+        given.Pooling = true;
+        given.Mode = SqliteOpenMode.ReadOnly;
+        reading = given.ToString();
+    }
+
+    public string FullPath { get; }
+
+    /// <summary>For people: the file without its folders.</summary>
+    public string Name => Path.GetFileName(FullPath);
+
+    /// <summary>Opens the connection that writes; the caller closes it with <see cref="WriterConnection.CloseForGood"/>.</summary>
+    public (WriterConnection Connection, Statements Db) OpenWriter()
+    {
+        var connection = new WriterConnection(writing);
+        try
+        {
+            connection.Open();
+            var db = new Statements(connection.Handle!);
+            db.Run(ConnectionSql.WaitForLocks);
+            if (db.Prepare(ConnectionSql.UseWal).Text() != "wal")
+                throw new StoreException($"The database {Name} cannot use a write-ahead log, so it would be less durable than promised. Put it on a local disk.");
+            db.Run(ConnectionSql.UseFullSync);
+            db.Run(ConnectionSql.UseForeignKeys);
+            db.Run(ConnectionSql.TemporariesInMemory);
+            if (db.Prepare(ConnectionSql.Synchronous).Number() != ConnectionSql.FullSync) throw new StoreException($"The database {Name} did not accept synchronous=FULL, so it would be less durable than promised.");
+            return (connection, db);
+        }
+        catch (SqliteException e)
+        {
+            connection.CloseForGood();
+            throw Errors.From(e, $"The database {Name} cannot be opened");
+        }
+        catch
+        {
+            connection.CloseForGood();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a connection that only reads. Disposing it gives it back to the library's pool.</summary>
+    public SqliteConnection OpenReader()
+    {
+        var connection = new SqliteConnection(reading);
+        try
+        {
+            connection.Open();
+            using var settings = connection.CreateCommand();
+            settings.CommandText = $"{ConnectionSql.WaitForLocks};{ConnectionSql.UseFullSync};{ConnectionSql.UseForeignKeys};{ConnectionSql.TemporariesInMemory};{ConnectionSql.ReadOnly}";
+            settings.ExecuteNonQuery();
+            return connection;
+        }
+        catch (SqliteException e)
+        {
+            connection.Dispose();
+            throw Errors.From(e, $"The database {Name} cannot be read");
+        }
+    }
+
+    /// <summary>Forgets pooled connections, so that the file may be moved or deleted.</summary>
+    public void ClearPool()
+    {
+        using var connection = new SqliteConnection(reading);
+        SqliteConnection.ClearPool(connection);
+    }
+}

@@ -1,0 +1,32 @@
+using Surety.Sqlite.Sql;
+
+namespace Surety.Sqlite;
+
+/// <summary>Queues as operators see them.</summary>
+internal sealed class SqliteQueues(SqliteStore store) : IQueues
+{
+    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default) => new(store.Readers.Read(db => QueueSql.List(db, store.Now)));
+
+    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
+        await store.WriteAsync(null, db =>
+        {
+            QueueSql.Pause(db, queue, reason, store.Now);
+            return true;
+        }, cancel);
+    }
+
+    public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        await store.WriteAsync(null, db =>
+        {
+            QueueSql.Resume(db, queue);
+            return true;
+        }, cancel);
+    }
+}

@@ -1,0 +1,136 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using Surety.Storage;
+
+namespace Surety.Sqlite;
+
+/// <summary>The store on one file: its writer, its readers, and the nouns that use them.</summary>
+internal sealed class SqliteStore : IStore, IAsyncDisposable
+{
+    private readonly SqliteFile file;
+    private readonly SqliteOptions options;
+    private readonly SemaphoreSlim opening = new(1, 1);
+    private SqliteWriter? writer;
+    private string? storeId;
+
+    public SqliteStore(string connectionString, TimeProvider time, SqliteOptions options)
+    {
+        (file, Time, this.options) = (new SqliteFile(connectionString), time, options);
+        Readers = new Readers(file);
+        Watch = new CommitWatch(file);
+        Lock = new WorkerLock(file.FullPath);
+        Messages = new SqliteMessages(this);
+        Nodes = new SqliteNodes(this);
+        Queues = new SqliteQueues(this);
+        Idempotency = new SqliteIdempotency(this);
+        ApiKeys = new SqliteApiKeys(this);
+        Database = new SqliteDatabase(this);
+    }
+
+    /// <summary>A store on the file, for tests and tools.</summary>
+    public static SqliteStore Create(string path, TimeProvider time, SqliteOptions? options = null) =>
+        new(new SqliteConnectionStringBuilder { DataSource = path }.ToString(), time, options ?? new SqliteOptions());
+
+    public TimeProvider Time { get; }
+    public Readers Readers { get; }
+    public WorkSignal Work { get; } = new();
+    public CommitWatch Watch { get; }
+    public WorkerLock Lock { get; }
+    public SqliteMessages Messages { get; }
+    public SqliteNodes Nodes { get; }
+    public SqliteQueues Queues { get; }
+    public SqliteIdempotency Idempotency { get; }
+    public SqliteApiKeys ApiKeys { get; }
+    public SqliteDatabase Database { get; }
+    public SqliteWriter Writer => writer ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+    public string StoreId => storeId ?? throw new StoreException("The store is not open.");
+    public DateTimeOffset Now => Instants.Now(Time);
+
+    public async Task OpenAsync(CancellationToken cancel)
+    {
+        await opening.WaitAsync(cancel);
+        try
+        {
+            if (writer is not null) return;
+            var (connection, db) = file.OpenWriter();
+            try
+            {
+                storeId = Migrations.Apply(connection, db, file.Name, Now);
+            }
+            catch (Exception e)
+            {
+                db.Dispose();
+                connection.CloseForGood();
+                if (e is SqliteException failure) throw Errors.From(failure, $"The database {file.Name} cannot be brought up to date");
+                throw;
+            }
+
+            writer = new SqliteWriter(connection, db, options, Work);
+        }
+        finally
+        {
+            opening.Release();
+        }
+    }
+
+    public ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)
+    {
+        try
+        {
+            if (Writer.Trouble is { } trouble) return new(new StoreStatus(false, trouble));
+            var version = Readers.Read(db => db.Prepare(Sql.SchemaSql.Version).Number());
+            return new(new StoreStatus(
+                version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}"));
+        }
+        catch (Exception e) when (e is StoreException or ObjectDisposedException)
+        {
+            return new(new StoreStatus(false, e.Message));
+        }
+    }
+
+    /// <summary>Runs an operation in its own durable transaction (no transaction given), or inside the caller's.</summary>
+    public ValueTask<T> WriteAsync<T>(DbTransaction? transaction, Func<Statements, T> run, CancellationToken cancel)
+    {
+        if (transaction is null) return new ValueTask<T>(Writer.RunAsync(run, cancel));
+        cancel.ThrowIfCancellationRequested();
+        try
+        {
+            return new ValueTask<T>(transaction is WriterTransaction own ? RunInOwn(own, run) : RunInForeign(transaction, run));
+        }
+        catch (SqliteException e)
+        {
+            throw Errors.From(e, "The write failed");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (writer is not null) await writer.DisposeAsync();
+        Readers.Dispose();
+        Watch.Dispose();
+        file.ClearPool();
+        Lock.Dispose();
+    }
+
+    public SqliteConnection OpenReader() => file.OpenReader();
+
+    private T RunInOwn<T>(WriterTransaction transaction, Func<Statements, T> run)
+    {
+        if (transaction.Turn.Writer != Writer)
+            throw new InvalidOperationException($"The transaction belongs to another store than this host's, which keeps its messages in {file.Name}. Begin it with this host's Database.");
+        return Writer.RunIn(transaction.Turn, run);
+    }
+
+    /// <summary>In a transaction on a connection of the application's own. The next claim finds the messages by itself; nobody tells us of the commit.</summary>
+    private T RunInForeign<T>(DbTransaction transaction, Func<Statements, T> run)
+    {
+        if (transaction is not SqliteTransaction)
+            throw new InvalidOperationException($"The transaction passed to this call belongs to {transaction.GetType().Namespace}, but this host stores messages in SQLite ({file.Name}).");
+        if (transaction.Connection is not SqliteConnection { Handle: { } handle } connection)
+            throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
+        if (!string.Equals(Path.GetFullPath(connection.DataSource), file.FullPath, StringComparison.Ordinal))
+            throw new InvalidOperationException($"The transaction passed to this call is on the database {Path.GetFileName(connection.DataSource)}, but this host stores messages in {file.Name}.");
+        using var db = new Statements(handle);
+        return run(db);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Data.Common;
+
+namespace Surety.Sqlite;
+
+/// <summary>A member of the writer's current group, in the hands of a user.</summary>
+internal sealed class SqliteUnitOfWork(UnitTurn turn, UnitGuard.Holding holding) : OwnedUnitOfWork
+{
+    public override DbTransaction Transaction => turn.Ending == Ending.None ? turn.Transaction : throw new InvalidOperationException(turn.EndedText());
+
+    public override Task CommitAsync()
+    {
+        if (!turn.TryEnd(Ending.Commit))
+        {
+            return turn.Ending == Ending.Expired
+                ? throw new StoreException(turn.EndedText(), isTransient: true)
+                : throw new InvalidOperationException(turn.EndedText());
+        }
+
+        holding.Finish();
+        return turn.Done;
+    }
+
+    public override Task RollbackAsync()
+    {
+        holding.Finish();
+        return turn.TryEnd(Ending.Rollback) ? turn.Done : Task.CompletedTask;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await RollbackAsync();
+        }
+        catch (StoreException)
+        {
+            // Nothing of this unit of work is stored, which is all that disposing asks for.
+        }
+    }
+}

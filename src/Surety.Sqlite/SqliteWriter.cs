@@ -1,0 +1,221 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using Surety.Sqlite.Sql;
+
+namespace Surety.Sqlite;
+
+/// <summary>
+/// Owns the only connection that writes, and one loop. Each turn of the loop is one transaction shared by all who were waiting: one fdatasync for many. Nobody hears of his success, or of
+/// anything he read, before that commit is durable.
+/// </summary>
+internal sealed class SqliteWriter : IAsyncDisposable
+{
+    // How long a turn goes on taking members in before it commits: a bound on what the first member waits for the last.
+    private static readonly TimeSpan TurnBudget = TimeSpan.FromMilliseconds(5);
+
+    private readonly Statements db;
+    private readonly WorkSignal work;
+    private readonly WriteQueue queue;
+    private readonly UnitGuard guard = new();
+    private readonly List<WriteItem> members = [];
+    private readonly Task loop;
+
+    public SqliteWriter(WriterConnection connection, Statements db, SqliteOptions options, WorkSignal work)
+    {
+        (Connection, this.db, Options, this.work) = (connection, db, options, work);
+        queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
+        connection.ForbidTransactionControl();
+        // The loop outlives whoever opened the store; it should not carry his ambient values, the guard's above all.
+        using (ExecutionContext.SuppressFlow()) loop = RunAsync();
+    }
+
+    public WriterConnection Connection { get; }
+
+    public SqliteOptions Options { get; }
+
+    /// <summary>Why the last transaction failed; null since one succeeded.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>Runs an operation in the next group; completes when it is durable.</summary>
+    public Task<T> RunAsync<T>(Func<Statements, T> run, CancellationToken cancel)
+    {
+        guard.Check("write without its transaction");
+        var operation = new WriteOperation<T>(run);
+        queue.Add(operation, cancel);
+        return operation.Done;
+    }
+
+    /// <summary>Asks for a turn for a user's unit of work. Not async, so that the guard's note reaches the caller.</summary>
+    public ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel)
+    {
+        var holding = guard.Enter();
+        return new ValueTask<OwnedUnitOfWork>(BeginAsync(holding, cancel));
+    }
+
+    private async Task<OwnedUnitOfWork> BeginAsync(UnitGuard.Holding holding, CancellationToken cancel)
+    {
+        try
+        {
+            var turn = new UnitTurn(this);
+            queue.Add(turn, cancel);
+            await turn.Granted;
+            return new SqliteUnitOfWork(turn, holding);
+        }
+        catch
+        {
+            holding.Finish();
+            throw;
+        }
+    }
+
+    /// <summary>Runs the store's own statements inside a unit of work.</summary>
+    public T RunIn<T>(UnitTurn turn, Func<Statements, T> run) => Connection.Run(turn, () => run(db));
+
+    public async ValueTask DisposeAsync()
+    {
+        queue.Close();
+        await loop;
+        db.Dispose();
+        Connection.CloseForGood();
+    }
+
+    private async Task RunAsync()
+    {
+        while (await queue.WaitAsync())
+        {
+            members.Clear();
+            try
+            {
+                if (!await BeginTurnAsync()) continue;
+                await FillTurnAsync();
+                Commit();
+            }
+            catch (Exception e)
+            {
+                Abandon(e as StoreException ?? (e is SqliteException failure ? Errors.From(failure, "The write failed") : new StoreException($"The write failed: {e.Message}", innerException: e)));
+            }
+        }
+    }
+
+    /// <summary>Takes the write lock, however long another process or connection keeps it; those who wait give up by themselves when their limit is over.</summary>
+    private async Task<bool> BeginTurnAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                db.Run(ConnectionSql.Begin);
+                return true;
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
+            {
+                if (queue.IsEmpty) return false;
+                // Polled, because SQLite has no queue for its lock; its own busy handler backs off to 100 ms and would starve us behind a busy process.
+                await Task.Delay(1);
+            }
+            catch (SqliteException e)
+            {
+                var failure = Errors.From(e, "The write could not begin");
+                Trouble = failure.Message;
+                while (queue.TryTake(out var item)) item.Fail(failure);
+                return false;
+            }
+        }
+    }
+
+    private async Task FillTurnAsync()
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (queue.TryTake(out var item))
+        {
+            members.Add(item);
+            if (item is UnitTurn turn) await RunUnitAsync(turn);
+            else ((IWriteOperation)item).Run(db);
+
+            if (raw.sqlite3_get_autocommit(db.Connection) != 0) throw RolledBack();
+            if (Stopwatch.GetElapsedTime(began) >= TurnBudget) return;
+        }
+    }
+
+    private async Task RunUnitAsync(UnitTurn turn)
+    {
+        db.Run(ConnectionSql.Save);
+        Connection.Grant(turn);
+        turn.Grant();
+        try
+        {
+            await turn.Ended.WaitAsync(Options.UnitOfWorkTimeout);
+        }
+        catch (TimeoutException)
+        {
+            turn.TryEnd(Ending.Expired);
+        }
+
+        Connection.TakeBack(interrupt: turn.Ending == Ending.Expired);
+        if (raw.sqlite3_get_autocommit(db.Connection) != 0) return;
+
+        if (turn.Ending == Ending.Commit && HasUnresolvedForeignKeys())
+        {
+            turn.Error = new StoreException("A deferred foreign key is violated; the unit of work was rolled back.");
+        }
+
+        if (turn.Ending != Ending.Commit || turn.Error is not null) db.Run(ConnectionSql.RollbackToSave);
+        db.Run(ConnectionSql.Release);
+    }
+
+    /// <summary>Deferred constraints are checked by the group's COMMIT, where one member's violation would fail all.</summary>
+    private bool HasUnresolvedForeignKeys()
+    {
+        const int deferredForeignKeys = 10;
+        raw.sqlite3_db_status(db.Connection, deferredForeignKeys, out var unresolved, out _, 0);
+        return unresolved != 0;
+    }
+
+    private void Commit()
+    {
+        if (members.Count == 0)
+        {
+            db.Run(ConnectionSql.Rollback);
+            return;
+        }
+
+        try
+        {
+            db.Run(ConnectionSql.Commit);
+        }
+        catch (SqliteException e)
+        {
+            throw Errors.From(e, "The commit failed", Errors.LeavesDoubt(e));
+        }
+
+        Trouble = null;
+        foreach (var member in members) member.Complete();
+        if (!db.MadeWork) return;
+        db.MadeWork = false;
+        work.Pulse();
+    }
+
+    /// <summary>Every member of the group hears why nothing of it is stored.</summary>
+    private void Abandon(StoreException reason)
+    {
+        Trouble = reason.Message;
+        try
+        {
+            if (raw.sqlite3_get_autocommit(db.Connection) == 0) db.Run(ConnectionSql.Rollback);
+        }
+        catch (SqliteException)
+        {
+            // BEGIN fails next time, and says why.
+        }
+
+        foreach (var member in members) member.Fail(reason);
+    }
+
+    private StoreException RolledBack()
+    {
+        var code = raw.sqlite3_errcode(db.Connection);
+        var extended = raw.sqlite3_extended_errcode(db.Connection);
+        return Errors.From(new SqliteException(raw.sqlite3_errmsg(db.Connection).utf8_to_string(), code & 0xff, extended), "SQLite rolled the transaction back");
+    }
+}
