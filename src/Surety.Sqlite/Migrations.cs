@@ -29,6 +29,7 @@ internal static class Migrations
                 db.Prepare(SchemaSql.Note).With(migration.Version).With(migration.Name).With(now).Run();
             }
 
+            Failpoint.Pass(Failpoint.Migrating);
             var id = db.Prepare(SchemaSql.StoreId).Text() ?? throw new StoreException($"The database {file} has no store id: its surety_meta table was changed by hand. Restore a backup.");
             db.Run(ConnectionSql.Commit);
             return id;

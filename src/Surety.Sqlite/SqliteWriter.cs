@@ -189,6 +189,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
             throw Errors.From(e, "The commit failed", Errors.LeavesDoubt(e));
         }
 
+        Failpoint.Pass(Failpoint.CommitSent);
         Trouble = null;
         foreach (var member in members) member.Complete();
         if (!db.MadeWork) return;

@@ -57,6 +57,7 @@ internal sealed class Command
 
     public async Task RunAsync(RequestDelegate next)
     {
+        Failpoint.Pass(Failpoint.CommandReceived);
         var given = IdempotencyKey.Read(http.Request.Headers[IdempotencyKey.Header], out var fault);
         if (fault is null && given is null && keyRequired)
         {
@@ -107,12 +108,14 @@ internal sealed class Command
     {
         if (key is not null && !(entered = inFlight.TryEnter(key))) return InProgress();
 
+        Failpoint.Pass(Failpoint.CommandValidated);
         limit.CancelAfter(options.CommandTimeout);
         work = await database.BeginAsync(limit.Token);
         if (key is not null)
         {
             held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
             if (held.State != KeyState.Taken) return Results.Empty;
+            Failpoint.Pass(Failpoint.KeyTaken);
         }
 
         // From here on the client's leaving stops nothing: if it comes back, the answer is there, instead of the same work from the start.
@@ -169,9 +172,11 @@ internal sealed class Command
     private async Task<IResult> CommitAsync(OwnedUnitOfWork work, AnswerBuffer answer)
     {
         if (key is not null) await records.AnswerAsync(key, Stored(answer), work.Transaction, limit.Token);
+        Failpoint.Pass(Failpoint.CommandHandled);
         try
         {
             await work.CommitAsync();
+            Failpoint.Pass(Failpoint.CommandCommitted);
             return new HeldAnswer(answer.Written);
         }
         catch (StoreException doubt) when (doubt.InDoubt && key is not null)

@@ -156,7 +156,9 @@ internal sealed class Attempt(
             var held = await store.SettleAsync(settlements, work.Transaction, stopping);
             if (held.All(h => h))
             {
+                Failpoint.Pass(Failpoint.SettledInTransaction);
                 await work.CommitAsync();
+                Failpoint.Pass(Failpoint.CommittedInTransaction);
                 foreach (var settlement in settlements) SuretyTelemetry.Processed(settlement.Message, settlement);
                 return null;
             }
@@ -181,6 +183,7 @@ internal sealed class Attempt(
 
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
     {
+        Failpoint.Pass(Failpoint.Invoking);
         var scope = scopes.CreateAsyncScope();
         var invoked = handler.Invoker.InvokeAsync(scope.ServiceProvider, deliveries, work, run.Token);
         if (!invoked.IsCompleted && await Task.WhenAny(invoked, run.Abandoned) != invoked)
@@ -199,7 +202,9 @@ internal sealed class Attempt(
 
         try
         {
-            return await invoked;
+            var outcomes = await invoked;
+            Failpoint.Pass(Failpoint.Handled);
+            return outcomes;
         }
         finally
         {

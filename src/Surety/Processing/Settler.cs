@@ -47,7 +47,9 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
         {
             try
             {
+                Failpoint.Pass(Failpoint.Settling);
                 var answers = await store.SettleAsync(group, null, cancel);
+                Failpoint.Pass(Failpoint.Settled);
                 for (var i = 0; i < answers.Count; i++) Settled(group[i], answers[i], retried: tries > 0);
                 if (failing) Log.SettlingResumed(log);
                 failing = false;

@@ -72,6 +72,7 @@ internal sealed class Worker(
             health.StandBy(false);
             Node = node;
             Log.Joined(log, node, options.NodeName);
+            Failpoint.Pass(Failpoint.Joined);
             using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             var alive = KeepAliveAsync(node, trusted, session.Token);
             var watching = supervisor.RunAsync("watch", (t, c) => WatchAsync(node, t, c), session.Token);
@@ -170,6 +171,7 @@ internal sealed class Worker(
 
             if (claimed.Count > 0)
             {
+                Failpoint.Pass(Failpoint.Claimed);
                 var now = time.GetUtcNow();
                 foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
                 foreach (var group in claimed.GroupBy(m => m.Queue)) byName[group.Key].Accept(group);
