@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Surety.AspNetCore;
 
 namespace Surety;
@@ -13,28 +14,43 @@ public static class IdempotencyExtensions
     /// <remarks>
     /// The handler takes a <see cref="UnitOfWork"/> and never commits. An answer below 400 commits. A 4xx rolls the handler's writes back and is stored, except 400, 401, 403, 408, 425 and 429:
     /// they, a 5xx and an exception leave nothing behind. The handler's cancellation token follows the client until the transaction begins, and from then on only
-    /// <see cref="EdgeOptions.CommandTimeout"/>: a client that went away finds the answer when it repeats the request.
+    /// <see cref="EdgeOptions.CommandTimeout"/>: a client that went away finds the answer when it repeats the request. Endpoint filters added before this call run before the transaction begins and
+    /// can refuse the request without costing one; those added after it run inside.
     /// </remarks>
     public static TBuilder RequireIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: true);
 
     /// <summary>As <see cref="RequireIdempotencyKey"/>, for requests with the header; one without it runs in the same kind of unit of work and is not remembered.</summary>
     public static TBuilder AcceptIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: false);
 
+    private static readonly Func<EndpointFilterFactoryContext, EndpointFilterDelegate, EndpointFilterDelegate> Filter =
+        static (_, handler) => context => Command.Of(context.HttpContext).HandleAsync(context, handler);
+
     private static TBuilder Apply<TBuilder>(TBuilder endpoints, bool keyRequired) where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(endpoints);
-        // Finally: outside every other wrapper, inside every other filter. What can refuse a request does so before the transaction.
+        // Not in Finally: by then the framework has built the handler's pipeline, and a filter added there never runs.
+        endpoints.Add(endpoint =>
+        {
+            // A group's mark is applied first, and the endpoint's own counts more.
+            if (endpoint.Metadata.OfType<CommandMetadata>().FirstOrDefault() is { } group) endpoint.Metadata.Remove(group);
+            endpoint.FilterFactories.Remove(Filter);
+            endpoint.Metadata.Add(new CommandMetadata(keyRequired));
+            endpoint.FilterFactories.Add(Filter);
+        });
+        // Finally: outside every other wrapper.
         endpoints.Finally(endpoint =>
         {
-            // The endpoint's own mark counts more than its group's, and was applied first.
-            if (endpoint.Metadata.OfType<CommandMetadata>().Any()) return;
-            endpoint.Metadata.Add(new CommandMetadata(keyRequired));
-            endpoint.FilterFactories.Add((_, handler) => context => Command.Of(context.HttpContext).HandleAsync(context, handler));
-            if (endpoint.RequestDelegate is { } next) endpoint.RequestDelegate = http => new Command(http, keyRequired).RunAsync(next);
+            if (endpoint.Metadata.OfType<CommandMetadata>().FirstOrDefault() is not { Wrapped: false } mark || endpoint.RequestDelegate is not { } next) return;
+            mark.Wrapped = true;
+            endpoint.RequestDelegate = http => new Command(http, mark.KeyRequired).RunAsync(next);
         });
         return endpoints;
     }
 }
 
 /// <summary>Marks an endpoint whose handler runs in a unit of work of the edge's.</summary>
-internal sealed record CommandMetadata(bool KeyRequired);
+internal sealed record CommandMetadata(bool KeyRequired)
+{
+    /// <summary>The endpoint's request delegate is a command's already: its group's mark must not make it one twice.</summary>
+    public bool Wrapped { get; set; }
+}
