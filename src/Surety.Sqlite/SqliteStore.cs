@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using Surety.Sqlite.Sql;
 using Surety.Storage;
 
 namespace Surety.Sqlite;
@@ -78,7 +79,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         try
         {
             if (Writer.Trouble is { } trouble) return new(new StoreStatus(false, trouble));
-            var version = Readers.Read(db => db.Prepare(Sql.SchemaSql.Version).Number());
+            var version = Readers.Read(db => db.Prepare(SchemaSql.Version).Number());
             return new(new StoreStatus(
                 version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}"));
         }
@@ -118,7 +119,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     {
         if (transaction.Turn.Writer != Writer)
             throw new InvalidOperationException($"The transaction belongs to another store than this host's, which keeps its messages in {file.Name}. Begin it with this host's Database.");
-        return Writer.RunIn(transaction.Turn, run);
+        return Writer.RunIn(transaction.Turn, db => WholeOrNotAtAll(db, run));
     }
 
     /// <summary>In a transaction on a connection of the application's own. The next claim finds the messages by itself; nobody tells us of the commit.</summary>
@@ -131,6 +132,29 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         if (!string.Equals(Path.GetFullPath(connection.DataSource), file.FullPath, StringComparison.Ordinal))
             throw new InvalidOperationException($"The transaction passed to this call is on the database {Path.GetFileName(connection.DataSource)}, but this host stores messages in {file.Name}.");
         using var db = new Statements(handle);
-        return run(db);
+        return WholeOrNotAtAll(db, run);
+    }
+
+    /// <summary>A caller may catch what a call threw and commit all the same: then nothing of that call may be left in his transaction.</summary>
+    private static T WholeOrNotAtAll<T>(Statements db, Func<Statements, T> run)
+    {
+        db.Run(ConnectionSql.SaveCall);
+        try
+        {
+            var result = run(db);
+            db.Run(ConnectionSql.ReleaseCall);
+            return result;
+        }
+        catch
+        {
+            // A full disk makes SQLite roll everything back by itself.
+            if (SQLitePCL.raw.sqlite3_get_autocommit(db.Connection) == 0)
+            {
+                db.Run(ConnectionSql.RollbackToCall);
+                db.Run(ConnectionSql.ReleaseCall);
+            }
+
+            throw;
+        }
     }
 }

@@ -49,6 +49,32 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
+    public async Task A_caller_that_goes_on_after_a_failed_batch_commits_none_of_it()
+    {
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            await Should.ThrowAsync<Exception>(async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], work, default));
+            // A store may refuse this commit; it may not keep half a batch.
+            await Record.ExceptionAsync(work.CommitAsync);
+        }
+
+        (await Store.Reader.ListAsync(new MessageFilter(), default)).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_caller_that_goes_on_in_a_transaction_of_his_own_after_a_failed_batch_commits_none_of_it()
+    {
+        await using (var connection = await Fixture.ConnectAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            await Should.ThrowAsync<Exception>(async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], transaction, default));
+            await Record.ExceptionAsync(() => transaction.CommitAsync());
+        }
+
+        (await Store.Reader.ListAsync(new MessageFilter(), default)).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_unique_key_taken_in_a_rolled_back_unit_of_work_is_free()
     {
         await using (var work = await Store.Database.BeginAsync()) await Store.Messages.EnqueueAsync([Message() with { UniqueKey = "u" }], work, default);

@@ -14,6 +14,11 @@ internal static class ConnectionSql
     public const string Release = "RELEASE surety";
     public const string RollbackToSave = "ROLLBACK TO surety";
 
+    /// <summary>Around one call inside a caller's transaction.</summary>
+    public const string SaveCall = "SAVEPOINT surety_call";
+    public const string ReleaseCall = "RELEASE surety_call";
+    public const string RollbackToCall = "ROLLBACK TO surety_call";
+
     public const string UseWal = "PRAGMA journal_mode=WAL";
     public const string JournalMode = "PRAGMA journal_mode";
     public const string UseFullSync = "PRAGMA synchronous=FULL";
