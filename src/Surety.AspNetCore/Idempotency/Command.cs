@@ -103,7 +103,7 @@ internal sealed class Command
         await result.ExecuteAsync(http);
     }
 
-    /// <summary>The innermost filter: what comes before it can refuse the request without costing a transaction.</summary>
+    /// <summary>The filter around the handler: what comes before it can refuse the request without costing a transaction.</summary>
     public async ValueTask<object?> HandleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate handler)
     {
         if (key is not null && !(entered = inFlight.TryEnter(key))) return InProgress();

@@ -1,0 +1,11 @@
+namespace Surety.AspNetCore.Tests;
+
+/// <summary>Real time, moved forward by the test; timers and measured durations stay real.</summary>
+internal sealed class SetClock : TimeProvider
+{
+    private long ahead;
+
+    public void Advance(TimeSpan by) => Interlocked.Add(ref ahead, by.Ticks);
+
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref ahead));
+}
