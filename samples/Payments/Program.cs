@@ -1,4 +1,46 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
+using Payments;
+using Surety;
 
-app.Run();
+// The settings are beside the program, whatever folder it is started from; the database is in that folder.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+
+builder.Services.AddHostedService<Schema>(); // before Surety's workers, which use its tables
+builder.AddSurety(surety => surety
+    .UseSqlite(builder.Configuration.GetConnectionString("main") ?? "Data Source=payments.db")
+    .HandleBatchInTransaction<TransferPosted, ExportEntries>(maxSize: 100, maxWait: TimeSpan.FromMilliseconds(50), queue: "export") // effect in this database: exactly once
+    .Handle<PayoutRequested, PayoutHandler>("payouts")                                                                                     // effect elsewhere: at least once, with a stable key
+    .Handle<PayoutGivenUp, PayoutGivenUpHandler>("given-up-payouts")
+    .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
+    .Handle<AccountReport, AccountReportHandler>("reports")
+    .Queue("payouts", q =>
+    {
+        q.Concurrency = 8;
+        q.HandlerTimeout = TimeSpan.FromSeconds(15);
+        q.Retry = Retry.Exponential(attempts: 12, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(5));
+    })
+    // Somebody's money is held until the provider has answered, so this does not give up on a day's outage.
+    .Queue("given-up-payouts", q => q.Retry = Retry.Exponential(attempts: 1000, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(10))));
+
+builder.Services.AddSuretyEdge();
+builder.Services.AddValidation();
+builder.Services.AddSingleton<Ledger>();
+builder.Services.AddSingleton<PayoutBook>();
+builder.Services.AddHttpClient<PaymentProvider>(http =>
+{
+    http.BaseAddress = new Uri(builder.Configuration["Payouts:Url"] ?? "http://localhost:5090");
+    http.Timeout = builder.Configuration.GetValue("Payouts:Timeout", TimeSpan.FromSeconds(5));
+});
+
+var app = builder.Build();
+if (args is ["keys", "create", var principal]) return await KeyEndpoints.CreateFirstAsync(app.Services, principal);
+
+app.MapAccounts();
+app.MapTransfers();
+app.MapPayouts();
+app.MapJob<AccountReport>("/reports");
+app.MapAudit();
+app.MapKeys();
+app.MapSurety();
+app.Lifetime.ApplicationStarted.Register(() => Greeting.Print(app));
+await app.RunAsync();
+return 0;

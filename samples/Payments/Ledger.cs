@@ -1,0 +1,70 @@
+using System.Data.Common;
+using Dapper;
+using Surety;
+
+namespace Payments;
+
+/// <summary>
+/// Double entry: every movement of money debits one account and credits another by the same amount, in the caller's transaction, together with the message that tells the rest of the system.
+/// </summary>
+public sealed class Ledger(IQueue queue, TimeProvider time)
+{
+    /// <summary>Far from the end of 64 bits, so that no sum can get there.</summary>
+    public const long MaxBalance = 1_000_000_000_000_000_000;
+
+    public async Task<Posting> PostAsync(Movement movement, UnitOfWork work, CancellationToken cancel)
+    {
+        var from = await FindAsync(work.Connection, movement.From, work);
+        var to = await FindAsync(work.Connection, movement.To, work);
+        if (Rules.Refuse(movement, from, to) is { } refusal) return new Posting(null, refusal);
+
+        var postedAt = time.GetUtcNow();
+        var id = await work.Connection.ExecuteScalarAsync<long>(
+            """
+            INSERT INTO transfer (kind, from_account, to_account, amount, currency, reference, posted_at)
+            VALUES (@Kind, @From, @To, @Amount, @Currency, @Reference, @PostedAt) RETURNING id
+            """,
+            new { movement.Kind, movement.From, movement.To, movement.Amount, from!.Currency, movement.Reference, PostedAt = postedAt.ToUnixTimeMilliseconds() },
+            work.Transaction);
+        await EnterAsync(id, from, -movement.Amount, work);
+        await EnterAsync(id, to!, movement.Amount, work);
+        await queue.EnqueueAsync(new TransferPosted(id), work, cancel);
+        return new Posting(await FindTransferAsync(work.Connection, id, work), null);
+    }
+
+    /// <summary>The account that stands for the world outside, or for money that is on its way there; made at its first use.</summary>
+    public static async Task<long> HouseAccountAsync(string kind, string currency, UnitOfWork work)
+    {
+        await work.Connection.ExecuteAsync(
+            "INSERT INTO account (kind, owner, currency) VALUES (@kind, 'house', @currency) ON CONFLICT DO NOTHING", new { kind, currency }, work.Transaction);
+        return await work.Connection.ExecuteScalarAsync<long>("SELECT id FROM account WHERE kind = @kind AND currency = @currency", new { kind, currency }, work.Transaction);
+    }
+
+    public static Task<Account?> FindAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
+        connection.QuerySingleOrDefaultAsync<Account>(
+            "SELECT id, kind, owner, currency, balance, overdraft_limit AS OverdraftLimit, revision FROM account WHERE id = @id", new { id }, transaction);
+
+    public static Task<Transfer?> FindTransferAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
+        connection.QuerySingleOrDefaultAsync<Transfer>(
+            "SELECT id, kind, from_account AS FromAccount, to_account AS ToAccount, amount, currency, reference, posted_at AS PostedAt FROM transfer WHERE id = @id", new { id }, transaction);
+
+    private static async Task EnterAsync(long transfer, Account account, long amount, UnitOfWork work)
+    {
+        var balance = await work.Connection.ExecuteScalarAsync<long>(
+            "UPDATE account SET balance = balance + @amount, revision = revision + 1 WHERE id = @Id RETURNING balance", new { account.Id, amount }, work.Transaction);
+        await work.Connection.ExecuteAsync(
+            "INSERT INTO entry (transfer, account, amount, balance_after) VALUES (@transfer, @Id, @amount, @balance)", new { transfer, account.Id, amount, balance }, work.Transaction);
+    }
+}
+
+/// <summary>Money that is to move.</summary>
+public sealed record Movement(string Kind, long From, long To, long Amount, string? Reference);
+
+/// <summary>The transfer, or why there is none.</summary>
+public readonly record struct Posting(Transfer? Transfer, Refusal? Refusal);
+
+/// <summary>An account's row.</summary>
+public sealed record Account(long Id, string Kind, string Owner, string Currency, long Balance, long OverdraftLimit, long Revision);
+
+/// <summary>A transfer's row.</summary>
+public sealed record Transfer(long Id, string Kind, long FromAccount, long ToAccount, long Amount, string Currency, string? Reference, long PostedAt);

@@ -1,0 +1,49 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text;
+using Dapper;
+using Microsoft.Extensions.Validation;
+using Surety;
+
+namespace Payments;
+
+/// <summary>An account's entries between two instants (the second excluded), as CSV. The request's body is the message.</summary>
+[Message("report.requested"), ValidatableType]
+public sealed record AccountReport([property: Required, StringLength(20, MinimumLength = 1)] string Account, DateTimeOffset From, DateTimeOffset To) : IValidatableObject
+{
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (To <= From) yield return new ValidationResult("to must be after from.", [nameof(To)]);
+    }
+}
+
+public sealed class AccountReportHandler(Database database) : IHandler<AccountReport>
+{
+    /// <summary>A job keeps 1 MiB of result at most.</summary>
+    private const int MaxLines = 10_000;
+
+    public async Task<Outcome> HandleAsync(Delivery<AccountReport> delivery, CancellationToken cancel)
+    {
+        var report = delivery.Message;
+        await using var connection = await database.OpenReadAsync(cancel);
+        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account)) is not { Kind: "customer" } account) return Outcome.Reject($"There is no account \"{report.Account}\".");
+        var rows = (await connection.QueryAsync<Row>(
+            """
+            SELECT e.id, e.transfer, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt FROM entry e JOIN transfer t ON t.id = e.transfer
+            WHERE e.account = @Id AND t.posted_at >= @from AND t.posted_at < @to ORDER BY e.id LIMIT @limit
+            """,
+            new { account.Id, from = report.From.ToUnixTimeMilliseconds(), to = report.To.ToUnixTimeMilliseconds(), limit = MaxLines + 1 })).AsList();
+        if (rows.Count > MaxLines) return Outcome.Reject($"The report would have more than {MaxLines} lines; ask for a shorter time.");
+
+        var csv = new StringBuilder("id,transferId,amount,balanceAfter,postedAt\r\n");
+        foreach (var row in rows)
+        {
+            csv.Append(CultureInfo.InvariantCulture, $"{row.Id},{row.Transfer},{row.Amount},{row.BalanceAfter},{Ids.Instant(row.PostedAt).UtcDateTime:O}\r\n");
+            delivery.ReportProgress(row.Id, rows.Count, "lines");
+        }
+
+        return Outcome.DoneWith(csv.ToString(), "text/csv; charset=utf-8");
+    }
+
+    private sealed record Row(long Id, long Transfer, long Amount, long BalanceAfter, long PostedAt);
+}

@@ -1,0 +1,18 @@
+using Dapper;
+using Surety;
+
+namespace Payments;
+
+/// <summary>Makes the payments' own tables, beside Surety's in the same file.</summary>
+internal sealed class Schema(Database database) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        using var text = new StreamReader(typeof(Schema).Assembly.GetManifestResourceStream("schema.sql")!);
+        await using var work = await database.BeginAsync(cancellationToken);
+        await work.Connection.ExecuteAsync(await text.ReadToEndAsync(cancellationToken), transaction: work.Transaction);
+        await work.CommitAsync();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

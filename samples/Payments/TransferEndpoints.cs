@@ -1,0 +1,55 @@
+using Surety;
+
+namespace Payments;
+
+internal static class TransferEndpoints
+{
+    public static void MapTransfers(this IEndpointRouteBuilder app)
+    {
+        app.MapPost("/deposits", DepositAsync).RequireIdempotencyKey();
+        app.MapPost("/transfers", TransferAsync).RequireIdempotencyKey();
+        app.MapGet("/transfers/{id}", GetAsync);
+    }
+
+    /// <summary>The other side is the currency's settlement account, so that all entries of a currency sum to zero.</summary>
+    private static async Task<IResult> DepositAsync(Deposit request, Ledger ledger, UnitOfWork work, CancellationToken cancel)
+    {
+        if (await Customers.FindAsync(request.Account, work) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
+        var settlement = await Ledger.HouseAccountAsync("settlement", account.Currency, work);
+        var posting = await ledger.PostAsync(new Movement("deposit", settlement, account.Id, Ids.Parse(request.Amount), request.Reference), work, cancel);
+        if (posting.Refusal is { } refusal) return refusal.AsResult();
+        var deposit = posting.Transfer!;
+        return Results.Created(
+            $"/transfers/{deposit.Id}", new DepositView(Ids.Text(deposit.Id), request.Account, request.Amount, deposit.Currency, request.Reference, Ids.Instant(deposit.PostedAt)));
+    }
+
+    private static async Task<IResult> TransferAsync(TransferMoney request, Ledger ledger, UnitOfWork work, CancellationToken cancel)
+    {
+        if (await Customers.FindAsync(request.From, work) is not { } from) return Refusal.NoAccount(request.From).AsResult();
+        if (await Customers.FindAsync(request.To, work) is not { } to) return Refusal.NoAccount(request.To).AsResult();
+        var posting = await ledger.PostAsync(new Movement("transfer", from.Id, to.Id, Ids.Parse(request.Amount), request.Reference), work, cancel);
+        return posting.Refusal?.AsResult() ?? Results.Created($"/transfers/{posting.Transfer!.Id}", TransferView.Of(posting.Transfer));
+    }
+
+    private static async Task<IResult> GetAsync(string id, Database database, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenReadAsync(cancel);
+        return await Ledger.FindTransferAsync(connection, Ids.Parse(id)) is { } transfer
+            ? Results.Ok(TransferView.Of(transfer))
+            : Problem.Of(404, "transfer-not-found", $"There is no transfer \"{(id.Length <= 20 ? id : id[..20])}\".");
+    }
+
+    private sealed record DepositView(string Id, string Account, string Amount, string Currency, string Reference, DateTimeOffset PostedAt);
+
+    private sealed record TransferView(string Id, string From, string To, string Amount, string Currency, string? Reference, DateTimeOffset PostedAt)
+    {
+        public static TransferView Of(Transfer t) =>
+            new(Ids.Text(t.Id), Ids.Text(t.FromAccount), Ids.Text(t.ToAccount), Ids.Text(t.Amount), t.Currency, t.Reference, Ids.Instant(t.PostedAt));
+    }
+}
+
+/// <summary>Accounts as clients may name them: the house's own are not for them to move money with.</summary>
+internal static class Customers
+{
+    public static async Task<Account?> FindAsync(string id, UnitOfWork work) => await Ledger.FindAsync(work.Connection, Ids.Parse(id), work) is { Kind: "customer" } account ? account : null;
+}
