@@ -1,2 +1,37 @@
-Console.Error.WriteLine("No benchmark yet.");
-return 1;
+using Surety.Bench;
+using Surety.Bench.Commands;
+using Surety.Bench.Measuring;
+using Surety.Bench.Queues;
+
+// Child processes of this program: one role each.
+if (args is [{ } role, .. var rest])
+{
+    switch (role)
+    {
+        case "serve": return await Server.RunAsync(rest);
+        case "load": return await Load.RunAsync(rest);
+        case "fill": return await Drain.FillAsync(rest);
+        case "drain-child": return await Drain.RunAsync(rest);
+        case "idle-child": return await Idle.RunAsync(rest);
+    }
+}
+
+var what = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "all";
+if (what is not ("sqlite" or "command" or "drain" or "idle" or "all") || args.Any(a => a.StartsWith('-') && a != "--quick"))
+{
+    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all] [--quick]");
+    return 2;
+}
+
+var quick = args.Contains("--quick");
+var report = new Report(Machine.Describe(), quick);
+Console.WriteLine(report.Machine);
+if (what is "sqlite" or "all") await QueueBenchmarks.RunAsync(report, quick);
+if (what is "command" or "all") await CommandBenchmark.RunAsync(report, quick);
+if (what is "drain" or "all") await Drain.MeasureAsync(report, quick);
+if (what is "idle" or "all") await Idle.MeasureAsync(report, quick);
+
+// A quick run shows that the benchmarks work; its numbers mean nothing and are not kept.
+if (quick) Console.WriteLine("quick run: everything works; no figure of it counts");
+else Console.WriteLine($"written to {report.Write(what)}");
+return 0;

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Surety.Bench.Measuring;
+
+/// <summary>What the figures were measured on. Linux only, like the measurements of memory.</summary>
+internal static partial class Machine
+{
+    public static string Describe()
+    {
+        var processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
+        return $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, SQLite {SqliteVersion()}, "
+            + $"fdatasync of one overwritten 4 KiB page: {SyncMicroseconds(500):0} µs";
+    }
+
+    /// <summary>The median of many: what one durable commit costs at least.</summary>
+    public static double SyncMicroseconds(int times)
+    {
+        var folder = Directory.CreateTempSubdirectory("surety-bench-");
+        try
+        {
+            using var file = File.OpenHandle(Path.Combine(folder.FullName, "sync"), FileMode.CreateNew, FileAccess.ReadWrite);
+            var page = new byte[4096];
+            for (var i = 0; i < 256; i++) RandomAccess.Write(file, page, i * 4096L);
+            RandomAccess.FlushToDisk(file);
+            var taken = new double[times];
+            for (var i = 0; i < times; i++)
+            {
+                var began = Stopwatch.GetTimestamp();
+                RandomAccess.Write(file, page, i % 256 * 4096L);
+                if (DataSync(file) != 0) throw new IOException("fdatasync failed.");
+                taken[i] = Stopwatch.GetElapsedTime(began).TotalMicroseconds;
+            }
+
+            return Series.MedianOf(taken);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>The most memory this process ever had resident, in bytes.</summary>
+    public static long PeakResidentBytes() =>
+        1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+
+    private static string SqliteVersion()
+    {
+        SQLitePCL.Batteries_V2.Init();
+        return SQLitePCL.raw.sqlite3_libversion().utf8_to_string();
+    }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int DataSync(SafeFileHandle file);
+}
