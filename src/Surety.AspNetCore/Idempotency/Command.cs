@@ -39,6 +39,9 @@ internal sealed class Command
     private OwnedUnitOfWork? work;
     private KeyAnswer held;
 
+    /// <summary>An effect is durable, of this request or of the one it repeats: whatever fails from now on, nobody may say that nothing happened.</summary>
+    public bool HasEffect { get; private set; }
+
     public Command(HttpContext http, bool keyRequired)
     {
         this.http = http;
@@ -171,11 +174,14 @@ internal sealed class Command
 
     private async Task<IResult> CommitAsync(OwnedUnitOfWork work, AnswerBuffer answer)
     {
+        // A handler that pays no heed to its token would otherwise end after its time, if without a key.
+        limit.Token.ThrowIfCancellationRequested();
         if (key is not null) await records.AnswerAsync(key, Stored(answer), work.Transaction, limit.Token);
         Failpoint.Pass(Failpoint.CommandHandled);
         try
         {
             await work.CommitAsync();
+            HasEffect = true;
             Failpoint.Pass(Failpoint.CommandCommitted);
             return new HeldAnswer(answer.Written);
         }
@@ -220,6 +226,7 @@ internal sealed class Command
         try
         {
             await work.CommitAsync();
+            HasEffect = true;
         }
         catch (StoreException failed) when (!failed.InDoubt)
         {
@@ -313,7 +320,8 @@ internal sealed class Command
 
     private static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body)
     {
-        if (body.IsEmpty) return;
+        // These statuses end with the headers; a body the handler wrote all the same could not be sent.
+        if (body.IsEmpty || response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified) return;
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body);
     }

@@ -52,7 +52,8 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
     private static string OutcomeOf(HttpContext http, int status)
     {
         var safe = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || HttpMethods.IsOptions(http.Request.Method);
-        return status < 500 || safe || http.GetEndpoint()?.Metadata.GetMetadata<CommandMetadata>() is not null ? "none" : "unknown";
+        var undone = http.GetEndpoint()?.Metadata.GetMetadata<CommandMetadata>() is not null && http.Features.Get<Command>() is not { HasEffect: true };
+        return status < 500 || safe || undone ? "none" : "unknown";
     }
 
     private static string? DetailOf(HttpContext http, int status) => status switch

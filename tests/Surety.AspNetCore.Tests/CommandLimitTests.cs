@@ -1,0 +1,137 @@
+using System.Text;
+
+namespace Surety.AspNetCore.Tests;
+
+/// <summary>What ends a command early: its client, its time, its size.</summary>
+public class CommandLimitTests
+{
+    private readonly Deposits deposits = new();
+
+    [Fact]
+    public async Task A_client_that_left_finds_the_answer_when_it_comes_back()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map);
+        var inside = new TaskCompletionSource();
+        var go = new TaskCompletionSource();
+        var fired = false;
+        deposits.Before = async (_, cancel) =>
+        {
+            inside.TrySetResult();
+            await go.Task;
+            fired = cancel.IsCancellationRequested;
+        };
+        using var patience = new CancellationTokenSource();
+        var left = app.Alice.SendAsync(HttpMethod.Post, "/deposits", Json(), patience.Token, ("Idempotency-Key", "left"));
+        await inside.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await patience.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(left);
+        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("disconnect", StringComparison.Ordinal) || l.Contains("reset", StringComparison.Ordinal))), () => "the server never noticed");
+        go.SetResult();
+
+        await EdgeApp.UntilAsync(async () => await app.RecordsAsync() == 1, () => "the command did not go on");
+        fired.ShouldBeFalse();
+        Answer? answer = null;
+        await EdgeApp.UntilAsync(async () => (answer = await app.Alice.DepositAsync("left")).Status != 409);
+        answer!.ShouldBe(201)["Idempotent-Replayed"].ShouldBe("true");
+        deposits.Runs.ShouldBe(1);
+        (await app.DepositsAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_while_it_waits_for_its_turn_costs_nothing()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map);
+        using var patience = new CancellationTokenSource();
+        Task<Answer> left;
+        await using (var other = await app.Get<Database>().BeginAsync())
+        {
+            left = app.Alice.SendAsync(HttpMethod.Post, "/deposits", Json(), patience.Token, ("Idempotency-Key", "queued"));
+            await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /deposits", StringComparison.Ordinal))));
+            await patience.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(left);
+            await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Request finished HTTP/1.1 POST", StringComparison.Ordinal) && l.Contains("- 499", StringComparison.Ordinal))));
+        }
+
+        (await app.Alice.DepositAsync("queued")).ShouldBe(201);
+        deposits.Runs.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("/deposits", true)]
+    [InlineData("/deposits", false)]
+    [InlineData("/optional", false)]
+    public async Task A_command_that_passes_its_time_limit_is_undone(string path, bool heedsItsToken)
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.CommandTimeout = TimeSpan.FromMilliseconds(200));
+        deposits.After = async (_, cancel) =>
+        {
+            var over = new TaskCompletionSource();
+            await using var registration = cancel.Register(over.SetResult);
+            await over.Task;
+            if (heedsItsToken) cancel.ThrowIfCancellationRequested();
+            return null;
+        };
+        var answer = await app.Alice.DepositAsync(path == "/deposits" ? "slow" : null, path: path);
+        answer.ShouldBeProblem(503, "timeout")["Retry-After"].ShouldBe("1");
+        (await app.DepositsAsync()).ShouldBe(0);
+        (await app.RecordsAsync()).ShouldBe(0);
+        deposits.After = null;
+        (await app.Alice.DepositAsync("slow")).ShouldBe(201);
+    }
+
+    [Fact]
+    public async Task A_command_waits_for_its_turn_no_longer_than_its_time_limit()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.CommandTimeout = TimeSpan.FromMilliseconds(200));
+        await using (await app.Get<Database>().BeginAsync()) (await app.Alice.DepositAsync("locked")).ShouldBeProblem(503, "timeout");
+        deposits.Runs.ShouldBe(0);
+        (await app.Alice.DepositAsync("locked")).ShouldBe(201);
+    }
+
+    [Fact]
+    public async Task An_answer_too_large_to_be_kept_is_not_committed()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.MaxAnswerBytes = 2_000);
+        deposits.After = (_, _) => Task.FromResult<IResult?>(TypedResults.Text(new string('x', 2_001)));
+        (await app.Alice.DepositAsync("large")).ShouldBeProblem(500, "internal-error");
+        (await app.DepositsAsync()).ShouldBe(0);
+        app.Log.Lines.ShouldContain(l => l.Contains("MaxAnswerBytes (2000 bytes)", StringComparison.Ordinal));
+        deposits.After = (_, _) => Task.FromResult<IResult?>(TypedResults.Text(new string('x', 2_000)));
+        var first = (await app.Alice.DepositAsync("large")).ShouldBe(200);
+        (await app.Alice.DepositAsync("large")).ShouldRepeat(first);
+    }
+
+    [Fact]
+    public async Task A_failure_after_the_commit_does_not_say_that_nothing_happened()
+    {
+        await using var app = await EdgeApp.StartAsync(host =>
+        {
+            host.Use(async (http, next) =>
+            {
+                await next(http);
+                if (http.Request.Query.ContainsKey("break")) throw new InvalidOperationException("a middleware broke");
+            });
+            deposits.Map(host);
+        });
+        deposits.After = (_, _) => Task.FromResult<IResult?>(TypedResults.NoContent());
+        (await app.Alice.DepositAsync("broken", path: "/deposits?break")).ShouldBeProblem(500, "internal-error", outcome: "unknown");
+        (await app.DepositsAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task An_answer_whose_status_has_no_body_is_sent_without_the_one_the_handler_wrote()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map);
+        deposits.After = async (http, _) =>
+        {
+            http.Response.StatusCode = 204;
+            await http.Response.WriteAsync("nobody can read this");
+            return Results.Empty;
+        };
+        var first = (await app.Alice.DepositAsync("silent")).ShouldBe(204);
+        (await app.Alice.DepositAsync("silent")).ShouldRepeat(first);
+        (await app.DepositsAsync()).ShouldBe(1);
+    }
+
+    private static StringContent Json() => new("""{"account":"savings","amount":10}""", Encoding.UTF8, "application/json");
+}
