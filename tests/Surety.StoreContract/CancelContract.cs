@@ -42,6 +42,17 @@ public abstract class CancelContract<TFixture> : StoreContract<TFixture> where T
     }
 
     [Fact]
+    public async Task The_last_requests_reason_is_the_one_shown()
+    {
+        await EnqueueAsync();
+        var claimed = await ClaimOneAsync(await JoinAsync());
+        (await CancelAsync(claimed.Claim.Id, "first")).ShouldBe(CancelAnswer.Requested);
+        (await CancelAsync(claimed.Claim.Id, "last")).ShouldBe(CancelAnswer.Requested);
+        (await SettleAsync(claimed.Cancelled(reason: null))).ShouldBeTrue();
+        (await InfoAsync(claimed.Claim.Id)).Reason.ShouldBe("last");
+    }
+
+    [Fact]
     public async Task What_has_ended_or_never_was_cannot_be_cancelled()
     {
         var node = await JoinAsync();

@@ -17,7 +17,7 @@ internal static class MessageInfoSql
 
     private const string StateText = "SELECT state, queue, ordering_key, kind, unique_key, claim FROM surety_message WHERE id = ?1";
 
-    private const string AskToCancelText = "UPDATE surety_message SET cancel_reason = ?2, revision = revision + 1 WHERE id = ?1 AND cancel_reason IS NULL";
+    private const string AskToCancelText = "UPDATE surety_message SET cancel_reason = ?2, revision = revision + 1 WHERE id = ?1";
 
     private const string CancelText = "UPDATE surety_message SET state = 7, ended_at = ?2, keep_until = ?3, reason = ?4, revision = revision + 1 WHERE id = ?1";
 
