@@ -38,6 +38,24 @@ public class CommandLimitTests
     }
 
     [Fact]
+    public async Task A_failure_is_logged_though_its_client_has_left()
+    {
+        await using var app = await EdgeApp.StartAsync(host => host.MapPost("/fails-late", async (HttpContext http) =>
+        {
+            var gone = new TaskCompletionSource();
+            await using var registration = http.RequestAborted.Register(gone.SetResult);
+            await gone.Task;
+            throw new InvalidOperationException("the books do not balance");
+        }));
+        using var patience = new CancellationTokenSource();
+        var left = app.Alice.SendAsync(HttpMethod.Post, "/fails-late", null, patience.Token);
+        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /fails-late", StringComparison.Ordinal))));
+        await patience.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(left);
+        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains("do not balance", StringComparison.Ordinal))), () => "the failure was swallowed");
+    }
+
+    [Fact]
     public async Task A_client_that_leaves_while_it_waits_for_its_turn_costs_nothing()
     {
         await using var app = await EdgeApp.StartAsync(deposits.Map);

@@ -130,7 +130,7 @@ internal sealed class EdgeApp : IAsyncDisposable
 /// <summary>Sends what a test wants sent, and reads the whole answer.</summary>
 internal static class Sending
 {
-    public static Task<Answer> GetAsync(this HttpClient client, string path, params (string Name, string Value)[] headers) => client.SendAsync(HttpMethod.Get, path, null, headers);
+    public static Task<Answer> FetchAsync(this HttpClient client, string path, params (string Name, string Value)[] headers) => client.SendAsync(HttpMethod.Get, path, null, headers);
 
     public static Task<Answer> DepositAsync(this HttpClient client, string? key, long amount = 10, string path = "/deposits") =>
         client.PostAsync(path, $$"""{"account":"savings","amount":{{amount}}}""", key is null ? [] : [("Idempotency-Key", key)]);

@@ -14,7 +14,8 @@ internal static class RequestBody
         var announced = http.Request.ContentLength;
         if (announced > limit) throw TooLarge(limit);
 
-        var body = new MemoryStream((int)(announced ?? 0));
+        // What was announced need not come: memory follows what did.
+        var body = new MemoryStream((int)Math.Min(announced ?? 0, 65_536));
         var chunk = new byte[(int)Math.Clamp(announced ?? 16_384, 1, 16_384)];
         int read;
         while ((read = await http.Request.Body.ReadAsync(chunk, http.RequestAborted)) > 0)

@@ -18,10 +18,10 @@ internal sealed class NotCommittedException(StoreException doubt) : Exception("A
 /// <summary>What a client is told of an exception. Pure.</summary>
 internal static partial class Failures
 {
-    public static ProblemDetails Problem(Exception exception, int maxJsonDepth) => exception switch
+    public static ProblemDetails Problem(Exception exception, int maxJsonDepth, Endpoint? endpoint) => exception switch
     {
         BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, maxJsonDepth),
-        BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message),
+        BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message, endpoint),
         BadHttpRequestException bad => Problems.Create(bad.StatusCode, Problems.CodeOf(bad.StatusCode), null),
         CommandTimeoutException => Outcome(Problems.Create(503, Problems.Timeout, "The command did not end in time. Nothing was changed; try again."), "none"),
         StoreException { InDoubt: true } => Outcome(
@@ -39,15 +39,20 @@ internal static partial class Failures
         return problem;
     }
 
-    private static ProblemDetails Unbound(string message)
+    private static ProblemDetails Unbound(string message, Endpoint? endpoint)
     {
-        if (message.Contains("body", StringComparison.Ordinal)) return Problems.Create(400, Problems.MalformedBody, "A body is required.");
+        if (NoBody().IsMatch(message)) return Problems.Create(400, Problems.MalformedBody, "A body is required.");
+        if (message.StartsWith("Failed to read parameter", StringComparison.Ordinal)) return Problems.Create(400, Problems.MalformedBody, "The body cannot be read in the form its Content-Type says.");
         return Parameter().Match(message) is { Success: true } name
-            ? Validation.Problem("invalid", "The value is missing or has the wrong type.", name.Groups["name"].Value)
+            ? Validation.Problem("invalid", "The value is missing or has the wrong type.", ParameterNames.Of(endpoint, name.Groups["name"].Value))
             : Problems.Create(400, Problems.CodeOf(400), "The request is malformed.");
     }
 
-    // The framework's texts: Failed to bind parameter "int pageSize" from "abc". Required parameter "string id" was not provided from query string.
-    [GeneratedRegex("parameter \"([^\"]* )?(?<name>\\w+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    // The framework's texts, which end with what the client sent: Failed to bind parameter "int pageSize" from "abc". Required parameter "string id" was not provided from query string.
+    [GeneratedRegex("^(Failed to bind|Required) parameter \"([^\"]* )?(?<name>\\w+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Parameter();
+
+    // Required parameter "Order order" was not provided from body. Implicit body inferred for parameter "order" but no body was provided. Did you mean to use a Service instead?
+    [GeneratedRegex("^(Required parameter \"[^\"]*\" was not provided from body|Implicit body inferred for parameter \"[^\"]*\" but no body was provided)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex NoBody();
 }

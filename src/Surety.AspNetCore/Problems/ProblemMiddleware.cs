@@ -19,9 +19,10 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         {
             await next(context);
         }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception) when (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody is left to answer. The status is for access logs only.
+            // Nobody is left to answer, but a failure is one all the same. The status is for access logs only.
+            if (exception is not (OperationCanceledException or IOException)) Report(exception, context.Request.Path);
             if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return;
         }
@@ -46,7 +47,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
     {
         context.Response.Clear();
         if (Failures.IsTransient(exception)) context.Response.Headers.RetryAfter = "1";
-        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth));
+        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint()));
     }
 
     private void Report(Exception exception, string path)

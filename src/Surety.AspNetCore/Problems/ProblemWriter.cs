@@ -19,7 +19,7 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
 
     public async Task WriteAsync(HttpContext http, ProblemDetails problem)
     {
-        if (problem is HttpValidationProblemDetails failed) problem = Validation.Problem(failed.Errors, BodyType(http), json.Value.SerializerOptions);
+        if (problem is HttpValidationProblemDetails failed) problem = Validation.Problem(failed.Errors, http.GetEndpoint(), json.Value.SerializerOptions);
         var status = problem.Status ??= http.Response.StatusCode >= 400 ? http.Response.StatusCode : 500;
         Complete(http, problem, status);
 
@@ -71,6 +71,4 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
 
     private static string AcceptedBy(HttpContext http) =>
         http.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes is { Count: > 0 } types ? string.Join(", ", types) : "application/json";
-
-    private static Type? BodyType(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
 }

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Surety.AspNetCore;
@@ -9,13 +11,15 @@ namespace Surety.AspNetCore;
 /// <summary>Turns the framework's validation errors, which speak C#, into ones that speak the client's JSON.</summary>
 internal static class Validation
 {
-    public static ProblemDetails Problem(IEnumerable<KeyValuePair<string, string[]>> failed, Type? body, JsonSerializerOptions json)
+    public static ProblemDetails Problem(IEnumerable<KeyValuePair<string, string[]>> failed, Endpoint? endpoint, JsonSerializerOptions json)
     {
+        var body = endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
         var errors = new Dictionary<string, List<string>>();
         var violations = new List<Violation>();
         foreach (var (path, messages) in failed)
         {
-            var place = Place.Of(path, body, json);
+            var parameter = ParameterNames.Of(endpoint, path);
+            var place = parameter != path ? new Place(parameter, "#/" + JsonPointer.Escape(parameter), path, parameter) : Place.Of(path, body, json);
             foreach (var message in messages)
             {
                 var detail = place.Rename(message);

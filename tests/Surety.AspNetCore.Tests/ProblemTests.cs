@@ -1,0 +1,234 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.AspNetCore.Hosting;
+
+namespace Surety.AspNetCore.Tests;
+
+public class ProblemTests
+{
+    [Theory]
+    [InlineData("GET", "/nowhere", 404, "not-found")]
+    [InlineData("DELETE", "/orders", 405, "method-not-allowed")]
+    [InlineData("GET", "/secret", 403, "forbidden")]
+    [InlineData("GET", "/says/406", 406, "not-acceptable")]
+    [InlineData("GET", "/says/410", 410, "gone")]
+    [InlineData("GET", "/says/412", 412, "precondition-failed")]
+    [InlineData("GET", "/says/418", 418, "http-418")]
+    [InlineData("GET", "/says/429", 429, "quota-exceeded")]
+    [InlineData("GET", "/says/503", 503, "overloaded")]
+    [InlineData("GET", "/says/504", 504, "timeout")]
+    [InlineData("GET", "/fails", 500, "internal-error")]
+    [InlineData("GET", "/own", 409, "insufficient-funds")]
+    [InlineData("GET", "/frameworks-own", 409, "conflict")]
+    [InlineData("GET", "/store-away", 503, "dependency-unavailable")]
+    public async Task Every_error_is_a_whole_problem_in_production_and_in_development(string method, string path, int status, string code)
+    {
+        foreach (var environment in new[] { "Production", "Development" })
+        {
+            await using var app = await EdgeApp.StartAsync(Orders.Map, environment: environment);
+            var answer = (await app.Alice.SendAsync(new HttpMethod(method), path)).ShouldBeProblem(status, code);
+            answer.Member("instance").ShouldBe(path);
+            foreach (var secret in new[] { "hunter2", "vault", "InvalidOperation", "Exception" }) answer.Text.ShouldNotContain(secret);
+        }
+    }
+
+    [Fact]
+    public async Task A_failed_request_that_may_have_acted_says_so_and_a_trace_finds_it_in_the_log()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.SendAsync(HttpMethod.Post, "/fails", null, ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")))
+            .ShouldBeProblem(500, "internal-error", outcome: "unknown");
+        answer.Member("traceId").ShouldBe("0af7651916cd43dd8448eb211c80319c");
+        app.Log.Lines.ShouldContain(l => l.StartsWith("Error Surety.AspNetCore.ProblemMiddleware 3002", StringComparison.Ordinal) && l.Contains("hunter2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_error_with_a_body_of_its_own_and_a_HEAD_are_left_alone()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Alice.FetchAsync("/page")).ShouldBe(410).Text.ShouldBe("<h1>gone</h1>");
+        var head = (await app.Alice.SendAsync(HttpMethod.Head, "/nowhere")).ShouldBe(404);
+        head["Content-Type"].ShouldBe("application/problem+json");
+        head.Body.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Errors_carry_the_header_that_says_what_would_be_right()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Alice.SendAsync(HttpMethod.Delete, "/orders")).ShouldBeProblem(405, "method-not-allowed")["Allow"].ShouldBe("GET, POST");
+        (await app.Client().FetchAsync("/orders?page=1")).ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\"");
+        (await app.Alice.FetchAsync("/store-away"))["Retry-After"].ShouldBe("1");
+        var unsupported = await app.Alice.SendAsync(HttpMethod.Post, "/orders", new StringContent("<order/>", Encoding.UTF8, "application/xml"), default);
+        unsupported.ShouldBeProblem(415, "unsupported-media-type")["Accept"].ShouldBe("application/json");
+        (await app.Alice.SendAsync(HttpMethod.Post, "/orders", new ByteArrayContent("{}"u8.ToArray()), default)).ShouldBeProblem(415, "unsupported-media-type");
+    }
+
+    [Fact]
+    public async Task An_unknown_address_is_not_told_from_a_closed_one_without_a_credential()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Client().FetchAsync("/secret")).ShouldBeProblem(401, "unauthenticated");
+        (await app.Client().FetchAsync("/orders/17")).ShouldBeProblem(401, "unauthenticated");
+    }
+
+    [Theory]
+    [InlineData("", "A body is required.", null)]
+    [InlineData("null", "A body is required.", null)]
+    [InlineData("{", "The body is not valid JSON.", "#")]
+    [InlineData("{\"order-no\":\"1\",}", "The body is not valid JSON.", "#")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\" \"count\":1}]}", "The body is not valid JSON.", "#/lines/0")]
+    [InlineData("// hello\n{}", "The body is not valid JSON.", "#")]
+    [InlineData("[]", "The value at # has the wrong type or form.", "#")]
+    [InlineData("\"order\"", "The value at # has the wrong type or form.", "#")]
+    [InlineData("{\"order-no\":1,\"lines\":[]}", "The value at #/order-no has the wrong type or form.", "#/order-no")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":{}}", "The value at #/lines has the wrong type or form.", "#/lines")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":\"2\"}]}", "The value at #/lines/0/count has the wrong type or form.", "#/lines/0/count")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":99999999999}]}", "The value at #/lines/0/count has the wrong type or form.", "#/lines/0/count")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":null,\"count\":1}]}", "The value at #/lines/0/sendTo has the wrong type or form.", "#/lines/0/sendTo")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"speed\":\"warp\"}", "The value at #/speed has the wrong type or form.", "#/speed")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"speed\":1}", "The value at #/speed has the wrong type or form.", "#/speed")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"wantedBy\":\"tomorrow\"}", "The value at #/wantedBy has the wrong type or form.", "#/wantedBy")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"marks\":{\"a/b~c d\":\"x\"}}", "The value at #/marks/a~1b~0c%20d has the wrong type or form.", "#/marks/a~1b~0c%20d")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"colour\":\"red\"}", "There is no member \"colour\" here.", "#/colour")]
+    [InlineData("{\"order-no\":\"1\",\"Lines\":[]}", "There is no member \"Lines\" here.", "#/Lines")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":1,\"sen/d\":1}]}", "There is no member \"sen/d\" here.", "#/lines/0/sen~1d")]
+    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"lines\":[]}", "The member \"lines\" is given twice.", "#/lines")]
+    public async Task A_body_that_cannot_be_read_is_explained_in_the_clients_own_words(string body, string detail, string? pointer)
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.PostAsync("/orders", body)).ShouldBeProblem(400, "malformed-body");
+        answer.Member("detail").ShouldBe(detail);
+        answer.Member("pointer").ShouldBe(pointer);
+        answer.Text.ShouldNotContain("OrderLine");
+        answer.Text.ShouldNotContain("SendTo", Case.Sensitive);
+    }
+
+    [Fact]
+    public async Task Line_and_byte_are_counted_as_editors_count_them()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.PostAsync("/orders", "{\n  \"order-no\": nil }")).ShouldBeProblem(400, "malformed-body");
+        answer.Member("line").ShouldBe("2");
+        answer.Member("byte").ShouldBe("16");
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_text_are_a_malformed_body()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        foreach (var bytes in new[] { "{\"order-no\":\"\xff\xfe\"}", "\x1f\x8b\x08", "\0\0\0\0" })
+        {
+            var content = new ByteArrayContent(Encoding.Latin1.GetBytes(bytes));
+            content.Headers.ContentType = new("application/json");
+            (await app.Alice.SendAsync(HttpMethod.Post, "/orders", content, default)).ShouldBeProblem(400, "malformed-body");
+        }
+    }
+
+    [Fact]
+    public async Task Missing_members_are_all_named()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.PostAsync("/orders", "{}")).ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("violations").EnumerateArray().Select(v => $"{v.GetProperty("pointer")} {v.GetProperty("code")}").ShouldBe(["#/order-no required", "#/lines required"]);
+        answer.Json.GetProperty("errors").EnumerateObject().Select(e => e.Name).ShouldBe(["order-no", "lines"]);
+    }
+
+    [Fact]
+    public async Task Validation_speaks_the_names_of_the_JSON()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.PostAsync("/orders", """{"order-no":"123456789","lines":[{"sendTo":"a@b","count":1},{"sendTo":"nobody","count":0}],"replaces":{"order-no":"","lines":[]}}"""))
+            .ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("errors").EnumerateObject().Select(e => e.Name).Order()
+            .ShouldBe(["lines[1].count", "lines[1].sendTo", "order-no", "replaces.order-no"]);
+        answer.Json.GetProperty("violations").EnumerateArray().Select(v => v.GetProperty("pointer").GetString()!).Order()
+            .ShouldBe(["#/lines/1/count", "#/lines/1/sendTo", "#/order-no", "#/replaces/order-no"]);
+        answer.Text.ShouldNotContain("Number");
+        answer.Text.ShouldNotContain("SendTo", Case.Sensitive);
+        answer.Text.ShouldContain("The field order-no must be a string with a maximum length of 8.");
+        answer.Text.ShouldContain("The field count must be between 1 and 99.");
+    }
+
+    [Theory]
+    [InlineData("/orders", "page")]
+    [InlineData("/orders?page=body", "page")]
+    [InlineData("/orders?page=1&page-size=many", "page-size")]
+    [InlineData("/orders?page=1&page-size=51", "page-size")]
+    [InlineData("/orders?page=1&page-size=", "page-size")]
+    public async Task A_parameter_of_the_address_is_named_as_the_client_wrote_it(string path, string name)
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var answer = (await app.Alice.FetchAsync(path)).ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe(name);
+        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString().ShouldBe($"#/{name}");
+        answer.Text.ShouldNotContain("Int32");
+        answer.Text.ShouldNotContain("body");
+    }
+
+    [Fact]
+    public async Task A_body_that_nests_too_deep_is_refused()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map, edge => edge.MaxJsonDepth = 4);
+        (await app.Alice.PostAsync("/orders", """{"order-no":"1","lines":[],"replaces":{"order-no":"2","lines":[]}}""")).ShouldBe(200);
+        (await app.Alice.PostAsync("/orders", """{"order-no":"1","lines":[],"replaces":{"order-no":"2","lines":[],"replaces":{"order-no":"3","lines":[{}]}}}"""))
+            .ShouldBeProblem(400, "malformed-body").Member("detail").ShouldBe("The body nests deeper than 4 levels.");
+        (await app.Alice.PostAsync("/orders", new string('[', 100_000))).ShouldBeProblem(400, "malformed-body");
+    }
+
+    [Theory]
+    [InlineData("/orders", false)]
+    [InlineData("/orders", true)]
+    [InlineData("/deposits", false)]
+    [InlineData("/deposits", true)]
+    public async Task A_body_that_is_too_large_is_refused_announced_or_not(string path, bool chunked)
+    {
+        await using var app = await EdgeApp.StartAsync(
+            host =>
+            {
+                Orders.Map(host);
+                new Deposits().Map(host);
+            },
+            edge => edge.MaxBodyBytes = 2_000);
+        using var content = new StringContent($$"""{"account":"{{new string('x', 2_000)}}"}""", Encoding.UTF8, "application/json");
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content, Headers = { TransferEncodingChunked = chunked } };
+        request.Headers.Add("Idempotency-Key", "large");
+        using var response = await app.Alice.SendAsync(request);
+        response.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        (await response.Content.ReadAsStringAsync()).ShouldContain("payload-too-large");
+        (await app.RecordsAsync()).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_body_that_drips_in_is_given_up()
+    {
+        await using var app = await EdgeApp.StartAsync(
+            new Deposits().Map, configure: b => b.WebHost.ConfigureKestrel(k => k.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1_000, gracePeriod: TimeSpan.FromSeconds(1.1))));
+        using var client = new TcpClient();
+        await client.ConnectAsync(app.Address.Host, app.Address.Port);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
+        using var reader = new StreamReader(client.GetStream());
+        var raw = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        raw.ShouldStartWith("HTTP/1.1 408");
+        raw.ShouldContain("\"code\":\"timeout\"");
+        raw.ShouldContain("\"outcome\":\"none\"");
+    }
+
+    [Fact]
+    public async Task A_host_may_name_its_own_page_of_problems()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map, edge => edge.ProblemBase = new Uri("https://bank.example/help"));
+        (await app.Alice.FetchAsync("/own")).ShouldBe(409).Member("type").ShouldBe("https://bank.example/help#insufficient-funds");
+    }
+
+    [Theory]
+    [InlineData(200, "fine")]
+    [InlineData(399, "fine")]
+    [InlineData(600, "fine")]
+    [InlineData(409, "")]
+    [InlineData(409, "Not A Slug")]
+    [InlineData(409, "slug\"")]
+    public void A_problem_needs_an_error_and_a_slug(int status, string code) => Should.Throw<ArgumentException>(() => Problem.Of(status, code, "…"));
+}
