@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Net.Http.Headers;
 using Surety.Hosting;
 
 namespace Surety.AspNetCore;
@@ -54,9 +55,11 @@ internal static class JobEndpoints
         var job = await FindAsync(id, http, messages);
         if (job is null) return NoSuchJob(id);
         if (job.Result is not { } result) return Problem.Of(404, "job-has-no-result", $"Job {id} is {EnumText(job.Status)} and has no result.");
-        http.Response.Headers.ETag = JobView.EntityTag(job);
+        // Made out of what callers sent, perhaps: a browser shows it as what it is and runs nothing of it.
         http.Response.Headers.XContentTypeOptions = "nosniff";
-        return Results.Bytes(Encoding.UTF8.GetBytes(result.Content), result.ContentType);
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
+        http.Response.Headers.CacheControl = "no-cache, private";
+        return Results.Bytes(Encoding.UTF8.GetBytes(result.Content), result.ContentType, entityTag: new EntityTagHeaderValue(JobView.EntityTag(job)));
     }
 
     private static async Task<IResult> CancelAsync(string id, HttpContext http, IMessages messages, IQueueCatalog queues)
