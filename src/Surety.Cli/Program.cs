@@ -1,5 +1,5 @@
 using System.CommandLine;
+using Surety.Cli;
 
-var root = new RootCommand("Looks after the messages a Surety app is responsible for.");
-
+var root = new RootCommand("Kills a payments backend again and again, and does the accounts.") { ChaosCommand.Create(), StormCommand.Create() };
 return await root.Parse(args).InvokeAsync();

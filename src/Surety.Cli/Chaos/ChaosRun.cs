@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Surety.Cli.Rigs;
+
+namespace Surety.Cli.Chaos;
+
+internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, bool Keep);
+
+/// <summary>From the start of the processes to the accounts: work under kills, then quiet, then the audit.</summary>
+internal sealed class ChaosRun(ChaosOptions options, Rig rig)
+{
+    private const int AccountCount = 12;
+    private static readonly TimeSpan QuietLimit = TimeSpan.FromMinutes(3);
+
+    private readonly ConcurrentBag<Answer> answers = [];
+    private readonly Random random = new(options.Seed);
+
+    public static async Task<ChaosReport> RunAsync(ChaosOptions options, Action<int> tick, CancellationToken cancel)
+    {
+        await using var rig = await Rig.StartAsync(options.Programs, null, cancel);
+        rig.KeepFolder = options.Keep;
+        var report = await new ChaosRun(options, rig).RunAsync(tick, cancel);
+        if (report.Violations.Count == 0) return report;
+        rig.KeepFolder = true;
+        return report with { Violations = [.. report.Violations, $"The databases are kept in {rig.Folder}."] };
+    }
+
+    private async Task<ChaosReport> RunAsync(Action<int> tick, CancellationToken cancel)
+    {
+        var accounts = await OpenAccountsAsync(cancel);
+        await rig.TroubleAsync(new { failPercent = 5, losePercent = 5, delayMs = 5 }, cancel);
+        var killer = new Killer(rig, random);
+        var client = new HonestClient(rig.Payments) { Started = killer.RequestBegan, Answered = killer.RequestAnswered };
+
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel))
+        {
+            var clients = Enumerable.Range(0, options.Clients).Select(i => WorkAsync(client, new Workload(options.Seed, i, accounts), stop.Token, cancel)).ToList();
+            var kills = killer.RunAsync(options.Kills, tick, cancel);
+            // A client that gives up is a broken promise: it ends the run at once.
+            var firstEnd = await Task.WhenAny([kills, .. clients]);
+            await stop.CancelAsync();
+            await firstEnd;
+            await kills;
+            await Task.WhenAll(clients);
+        }
+
+        await rig.TroubleAsync(new { }, cancel);
+        var jobs = answers.Where(a => a is { Accepted: true, Command.Kind: CommandKind.Payout }).ToDictionary(a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
+        await UntilQuietAsync(cancel);
+        await killer.AuditAsync(cancel);
+        var unequal = await RepeatAllAsync(cancel);
+        var books = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
+        return new ChaosReport(books, options.Kills, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, [.. killer.Violations, .. unequal, .. books.Violations]);
+    }
+
+    private async Task<IReadOnlyList<string>> OpenAccountsAsync(CancellationToken cancel)
+    {
+        var ids = new List<string>();
+        for (var i = 0; i < AccountCount; i++)
+        {
+            using var answer = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = $"customer {i}", currency = i < AccountCount - 2 ? "EUR" : "USD" }, cancel);
+            answer.EnsureSuccessStatusCode();
+            ids.Add((await answer.Content.ReadFromJsonAsync<JsonElement>(cancel)).GetProperty("id").GetString()!);
+        }
+
+        return ids;
+    }
+
+    /// <summary>Until told to stop; then it still sees its last command to a certain answer.</summary>
+    private async Task WorkAsync(HonestClient client, Workload workload, CancellationToken stop, CancellationToken cancel)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            answers.Add(await client.SendAsync(workload.Next(), cancel));
+            await Task.Delay(workload.Pause(), cancel);
+        }
+    }
+
+    private async Task UntilQuietAsync(CancellationToken cancel)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (!(await Audit.ReadAsync(rig, cancel)).IsQuiet && Stopwatch.GetElapsedTime(began) < QuietLimit) await Task.Delay(200, cancel);
+    }
+
+    /// <summary>Every key once more: it must give the answer it gave, out of the store, and do nothing.</summary>
+    private async Task<IReadOnlyList<string>> RepeatAllAsync(CancellationToken cancel)
+    {
+        var client = new HonestClient(rig.Payments);
+        var unequal = new ConcurrentBag<string>();
+        await Parallel.ForEachAsync(answers, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = cancel }, async (first, token) =>
+        {
+            var again = await client.SendAsync(first.Command, token);
+            if (again.Status != first.Status || again.Body != first.Body || !again.Replayed)
+                unequal.Add($"{first.Command.Kind} {first.Command.Reference} was answered {first.Status} {first.Body}, and when repeated {again.Status} {again.Body}.");
+        });
+        return [.. unequal];
+    }
+}
+
+/// <summary>What a run found.</summary>
+internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int Retried, int Audits, IReadOnlyList<TimeSpan> Restarts, IReadOnlyList<string> Violations)
+{
+    public string Line => FormattableString.Invariant(
+        $"accepted={Accounts.Accepted} effects={Accounts.Effects} lost={Accounts.Lost} duplicated={Accounts.Duplicated} redelivered={Accounts.Redelivered} kills={Kills} refused={Accounts.Refused} ") + FormattableString.Invariant(
+        $"retried={Retried} paid={Accounts.Paid} released={Accounts.Released} audits={Audits} restart_median_ms={MedianMs:0} restart_max_ms={MaxMs:0} broken={Violations.Count} seed={Seed}");
+
+    public double MaxMs => Restarts.Count == 0 ? 0 : Restarts.Max().TotalMilliseconds;
+
+    private double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
+}

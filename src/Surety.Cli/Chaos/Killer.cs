@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Globalization;
+using Surety.Cli.Rigs;
+
+namespace Surety.Cli.Chaos;
+
+/// <summary>
+/// Ends the backend at bad moments and starts it again: a random while after a request began, while a handler waits for the provider, while it is starting, or whenever. Audits the books
+/// after every start.
+/// </summary>
+internal sealed class Killer(Rig rig, Random random)
+{
+    private const int Remembered = 256;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly Queue<double> latencies = new();
+    private readonly Lock gate = new();
+    private TaskCompletionSource requestBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int answered;
+
+    public List<TimeSpan> Restarts { get; } = [];
+
+    public List<string> Violations { get; } = [];
+
+    public int Audits { get; private set; }
+
+    public void RequestBegan()
+    {
+        lock (gate) requestBegan.TrySetResult();
+    }
+
+    public void RequestAnswered(TimeSpan took)
+    {
+        lock (gate)
+        {
+            answered++;
+            latencies.Enqueue(took.TotalMilliseconds);
+            if (latencies.Count > Remembered) latencies.Dequeue();
+        }
+    }
+
+    public async Task RunAsync(int kills, Action<int> tick, CancellationToken cancel)
+    {
+        for (var kill = 1; kill <= kills; kill++)
+        {
+            await LetWorkAsync(random.Next(8, 40), cancel);
+            await MomentAsync(cancel);
+            await rig.KillPaymentsAsync();
+            tick(kill);
+            if (kill < kills && random.Next(10) == 0)
+            {
+                // Killed again while it recovers.
+                rig.SpawnPayments();
+                await Task.Delay(random.Next(600), cancel);
+                await rig.KillPaymentsAsync();
+                tick(++kill);
+            }
+
+            Restarts.Add(await rig.StartPaymentsAsync(cancel));
+            await AuditAsync(cancel);
+        }
+    }
+
+    public async Task AuditAsync(CancellationToken cancel)
+    {
+        Audits++;
+        foreach (var fault in (await Audit.ReadAsync(rig, cancel)).Faults()) Violations.Add($"Audit {Audits}: {fault}");
+    }
+
+    /// <summary>A backend that is killed before it has done anything proves nothing.</summary>
+    private async Task LetWorkAsync(int answers, CancellationToken cancel)
+    {
+        int until;
+        lock (gate) until = answered + answers;
+        var began = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref answered) < until)
+        {
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(60)) throw new RigException("The backend runs and answers nobody.");
+            await Task.Delay(5, cancel);
+        }
+    }
+
+    private Task MomentAsync(CancellationToken cancel) => random.Next(10) switch
+    {
+        < 6 => InARequestAsync(cancel),
+        < 9 => InAHandlerAsync(cancel),
+        _ => Task.Delay(random.Next(200), cancel),
+    };
+
+    private async Task InARequestAsync(CancellationToken cancel)
+    {
+        Task began;
+        lock (gate)
+        {
+            requestBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            began = requestBegan.Task;
+        }
+
+        await began.WaitAsync(cancel);
+        await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 3 * MedianMs()), cancel);
+    }
+
+    private async Task InAHandlerAsync(CancellationToken cancel)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < Patience)
+        {
+            if (int.Parse(await rig.Provider.GetStringAsync("/in-flight", cancel), CultureInfo.InvariantCulture) > 0) return;
+        }
+    }
+
+    private double MedianMs()
+    {
+        lock (gate) return latencies.Count == 0 ? 1 : latencies.Order().ElementAt(latencies.Count / 2);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Surety.Cli.Rigs;
+
+/// <summary>A .NET program in a process of its own, whose last lines are kept for whoever asks why it ended.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private const int KeptLines = 60;
+
+    private readonly Process process;
+    private readonly ConcurrentQueue<string> lines = new();
+
+    private ChildProcess(Process process) => this.process = process;
+
+    public bool HasExited => process.HasExited;
+
+    public string LastLines => string.Join(Environment.NewLine, lines);
+
+    public static ChildProcess Start(string dll, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string>? before = null)
+    {
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        string[] command = [.. before ?? [], dotnet, dll];
+        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new RigException($"{command[0]} cannot be started: {e.Message}");
+        }
+
+        var child = new ChildProcess(process);
+        process.OutputDataReceived += (_, line) => child.Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => child.Keep(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return child;
+    }
+
+    /// <summary>SIGKILL: no handler runs, nothing is flushed.</summary>
+    public async Task KillAsync()
+    {
+        try
+        {
+            process.Kill(entireProcessTree: false);
+        }
+        catch (InvalidOperationException)
+        {
+            // It had ended by itself.
+        }
+
+        await process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        process.Dispose();
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        lines.Enqueue(line);
+        while (lines.Count > KeptLines) lines.TryDequeue(out _);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace Surety.Cli.Rigs;
+
+/// <summary>
+/// Does what a client has to do to be safe: one key a command, and the same request again after every answer that leaves doubt (none at all, 5xx, 409 in progress, 429), until there is a certain
+/// one.
+/// </summary>
+internal sealed class HonestClient(HttpClient http)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(40);
+
+    /// <summary>Called when a request is about to leave.</summary>
+    public Action? Started { get; init; }
+
+    /// <summary>Called with the time an answered request took.</summary>
+    public Action<TimeSpan>? Answered { get; init; }
+
+    public async Task<Answer> SendAsync(Command command, CancellationToken cancel)
+    {
+        var began = Stopwatch.GetTimestamp();
+        for (var sends = 1; ; sends++)
+        {
+            if (await TryAsync(command, cancel) is { } answer) return answer with { Sends = sends };
+            if (Stopwatch.GetElapsedTime(began) > Patience) throw new StuckException($"{command.Kind} {command.Reference} got no certain answer within {Patience.TotalSeconds} s and {sends} requests.");
+            await Task.Delay(Pause, cancel);
+        }
+    }
+
+    private async Task<Answer?> TryAsync(Command command, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, command.Path) { Content = new ByteArrayContent(command.Body()) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        request.Headers.Add("Idempotency-Key", command.Reference);
+        try
+        {
+            Started?.Invoke();
+            var began = Stopwatch.GetTimestamp();
+            using var response = await http.SendAsync(request, cancel);
+            var body = await response.Content.ReadAsStringAsync(cancel);
+            Answered?.Invoke(Stopwatch.GetElapsedTime(began));
+            if (response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests || (int)response.StatusCode >= 500) return null;
+            return new Answer(command, (int)response.StatusCode, body, 1, response.Headers.Contains("Idempotent-Replayed"));
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+        catch (TaskCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>A key that never got a certain answer.</summary>
+internal sealed class StuckException(string message) : Exception(message);
