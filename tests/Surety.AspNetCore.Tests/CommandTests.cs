@@ -28,6 +28,16 @@ public class CommandTests
     }
 
     [Fact]
+    public async Task Repeats_of_a_finished_command_do_not_refuse_each_other()
+    {
+        await using var app = await StartAsync();
+        var first = await app.Alice.DepositAsync("popular");
+        var repeats = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => app.Alice.DepositAsync("popular")));
+        foreach (var repeat in repeats) repeat.ShouldRepeat(first);
+        await ShouldHoldAsync(app, deposits: 1, records: 1);
+    }
+
+    [Fact]
     public async Task A_repeat_finds_its_answer_after_a_restart()
     {
         var folder = Directory.CreateTempSubdirectory("surety-edge-").FullName;

@@ -109,7 +109,7 @@ internal sealed class Command
     /// <summary>The filter around the handler: what comes before it can refuse the request without costing a transaction.</summary>
     public async ValueTask<object?> HandleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate handler)
     {
-        if (key is not null && !(entered = inFlight.TryEnter(key))) return InProgress();
+        if (key is not null && inFlight.Contains(key)) return InProgress();
 
         Failpoint.Pass(Failpoint.CommandValidated);
         limit.CancelAfter(options.CommandTimeout);
@@ -118,6 +118,8 @@ internal sealed class Command
         {
             held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
             if (held.State != KeyState.Taken) return Results.Empty;
+            // Not before: repeats of a finished command would refuse each other.
+            entered = inFlight.TryEnter(key);
             Failpoint.Pass(Failpoint.KeyTaken);
         }
 
