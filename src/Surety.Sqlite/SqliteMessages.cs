@@ -10,9 +10,6 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 {
     private const int RequeuedAtOnce = 200;
 
-    // How soon another process's enqueue is noticed; this process's own are signalled.
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
-
     // The signal's version before the last look at the queues: whatever came later has not been seen.
     private long seen;
 
@@ -108,13 +105,13 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {
         var began = Stopwatch.GetTimestamp();
+        store.Watch.Start();
         var pulse = store.Work.Next;
         if (store.Work.Version != Interlocked.Read(ref seen)) return;
-        var before = DataVersion();
         var due = store.Readers.Read(MessageSql.NextDue);
-        while (Stopwatch.GetElapsedTime(began) is var waited && waited < atMost)
+        while (Stopwatch.GetElapsedTime(began) is var waited && waited < atMost && !pulse.IsCompleted)
         {
-            var pause = atMost - waited < Look ? atMost - waited : Look;
+            var pause = atMost - waited;
             if (due is { } instant)
             {
                 var left = instant - store.Time.GetUtcNow();
@@ -122,15 +119,9 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
                 if (left < pause) pause = left;
             }
 
-            try
-            {
-                await pulse.WaitAsync(pause, cancel);
-                return;
-            }
-            catch (TimeoutException)
-            {
-                if (DataVersion() != before) return;
-            }
+            // Suppressed: that nothing came is no exception.
+            await pulse.WaitAsync(pause, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancel.ThrowIfCancellationRequested();
         }
     }
 
@@ -182,7 +173,4 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
         return false;
     }
-
-    /// <summary>Changes when any other connection has committed, this process's writer and other processes included.</summary>
-    private long DataVersion() => store.Watch.Version();
 }

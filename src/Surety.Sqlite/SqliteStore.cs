@@ -18,7 +18,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     {
         (file, Time, this.options) = (new SqliteFile(connectionString), time, options);
         Readers = new Readers(file);
-        Watch = new CommitWatch(file);
+        Watch = new CommitWatch(file, Work);
         Lock = new WorkerLock(file.FullPath);
         Messages = new SqliteMessages(this);
         Nodes = new SqliteNodes(this);
