@@ -42,40 +42,8 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
         return Task.FromResult<long>(count);
     }, "job", leavesRows: true);
 
-    /// <summary>A producer and a worker share the connection in turns; what needs no database overlaps with the other's commit.</summary>
-    public static Func<string, Task<IContender>> Cycle(int size) => folder => Make(folder, async (queue, count) =>
-    {
-        var producing = OwnThread(() =>
-        {
-            for (var i = 0; i < count; i += size)
-            {
-                var batch = Posted.Batch(i, size);
-                InTurn(queue, () => queue.Enqueue(batch));
-            }
-        });
-        long sum = 0;
-        var working = OwnThread(() =>
-        {
-            for (var left = count; left > 0;)
-            {
-                List<Job> jobs = [];
-                InTurn(queue, () => jobs = queue.Claim(size));
-                foreach (var job in jobs)
-                {
-                    sum += HandQueue.Read(job).Number >= 0 ? 1 : 0;
-                }
-
-                if (jobs.Count > 0) InTurn(queue, () => queue.Settle(jobs));
-                else Thread.Yield();
-                left -= jobs.Count;
-            }
-        });
-        await Task.WhenAll(producing, working);
-        return sum;
-    }, "job", leavesRows: false);
-
-    /// <summary>The same on one thread: enqueue a batch, claim it, handle it, settle it.</summary>
-    public static Func<string, Task<IContender>> CycleOnOneThread(int size) => folder => Make(folder, (queue, count) =>
+    /// <summary>On one thread: enqueue a batch, claim it, handle it, settle it. A producer and a worker that share the connection in turns are slower: they wait for each other.</summary>
+    public static Func<string, Task<IContender>> Cycle(int size) => folder => Make(folder, (queue, count) =>
     {
         long sum = 0;
         for (var i = 0; i < count; i += size)
@@ -127,19 +95,4 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
         prepare?.Invoke(made.queue);
         return Task.FromResult<IContender>(made);
     }
-
-    private static void InTurn(HandQueue queue, Action act)
-    {
-        queue.Turn.Wait();
-        try
-        {
-            act();
-        }
-        finally
-        {
-            queue.Turn.Release();
-        }
-    }
-
-    private static Task OwnThread(Action act) => Task.Factory.StartNew(act, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

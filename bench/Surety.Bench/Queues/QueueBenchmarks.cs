@@ -22,8 +22,6 @@ internal static class QueueBenchmarks
             "Full cycle, one handler call a message", "messages", cycle, rounds, HandWritten.Cycle(100), SuretySide.Cycle(100, s => s.Handle<Posted, CountEach>()), 0.6, "by hand in hundreds"));
         report.Add(await Rounds.CompareAsync(
             "Full cycle, batches of 1,000", "messages", cycle, rounds, HandWritten.Cycle(1_000), SuretySide.Cycle(1_000, s => s.HandleBatch<Posted, CountMany>(1_000, TimeSpan.FromMilliseconds(5))), null, "batch handler"));
-        report.Add(await Rounds.CompareAsync(
-            "Full cycle by hand: two threads, and one", "messages", cycle, rounds, HandWritten.Cycle(100), HandWritten.CycleOnOneThread(100), null, "which hand-written shape is the stronger; both are by hand"));
 
         var effects = Of(4_000);
         report.Add(await Rounds.CompareAsync(

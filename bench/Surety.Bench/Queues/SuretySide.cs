@@ -91,7 +91,7 @@ internal sealed class SuretySide : IContender
     public static async Task<IHost> StartAsync(string folder, Action<SuretyBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.SetMinimumLevel(LogLevel.Error).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddSingleton<Handled>();
         builder.AddSurety(surety =>
         {
