@@ -7,7 +7,14 @@ public sealed class ManualTime : TimeProvider
 
     public DateTimeOffset Now => new(Interlocked.Read(ref ticks), TimeSpan.Zero);
 
+    /// <summary>Raised after each move, for stores whose clock is elsewhere.</summary>
+    public event Action? Moved;
+
     public override DateTimeOffset GetUtcNow() => Now;
 
-    public void Advance(TimeSpan by) => Interlocked.Add(ref ticks, by.Ticks);
+    public void Advance(TimeSpan by)
+    {
+        Interlocked.Add(ref ticks, by.Ticks);
+        Moved?.Invoke();
+    }
 }

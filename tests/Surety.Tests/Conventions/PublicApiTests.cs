@@ -9,6 +9,7 @@ public class PublicApiTests
 {
     [Theory]
     [InlineData("Surety")]
+    [InlineData("Surety.Postgres")]
     [InlineData("Surety.Sqlite")]
     public void The_public_surface_is_the_one_written_down(string assembly)
     {

@@ -1,0 +1,160 @@
+using System.Data.Common;
+using Npgsql;
+
+namespace Surety.Postgres;
+
+/// <summary>Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each.</summary>
+internal sealed class Connections : IAsyncDisposable
+{
+    private const int MostTries = 5;
+
+    private readonly string place;
+
+    public Connections(string connectionString)
+    {
+        var given = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
+            CancellationTimeout = -1,
+        };
+        if (!given.ContainsKey("Max Auto Prepare")) given.MaxAutoPrepare = 100;
+        if (!given.ContainsKey("Application Name")) given.ApplicationName = "surety";
+        given.Enlist = false;
+        place = Place(given.Host, given.Port, given.Database ?? given.Username);
+        Source = NpgsqlDataSource.Create(given);
+    }
+
+    public NpgsqlDataSource Source { get; }
+
+    public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await Source.OpenConnectionAsync(cancel);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancel.IsCancellationRequested)
+        {
+            throw Errors.From(e, "The database could not be reached");
+        }
+    }
+
+    public async ValueTask<T> ReadAsync<T>(Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands)
+    {
+        await using var connection = await OpenAsync(cancel);
+        try
+        {
+            await using var batch = Batch(commands, connection);
+            await using var reader = await batch.ExecuteReaderAsync(cancel);
+            return await read(reader);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+        {
+            throw Errors.From(e, "The read failed");
+        }
+    }
+
+    /// <summary>All commands in one transaction, which is the caller's or (null) one of their own that is durable on return.</summary>
+    public ValueTask<T> WriteAsync<T>(DbTransaction? transaction, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands) =>
+        transaction is null ? WriteAloneAsync(read, commands, cancel) : WriteInAsync(Own(transaction), read, commands, cancel);
+
+    /// <summary>Several round trips in one transaction of their own. Run again from the start when it conflicts with others.</summary>
+    public async ValueTask<T> TransactAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken cancel)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            await using var connection = await OpenAsync(cancel);
+            try
+            {
+                await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancel);
+                var result = await work(transaction);
+                await CommitGate.CommitAsync(transaction, connection);
+                return result;
+            }
+            catch (Exception e) when (Errors.IsConflict(e) && tries < MostTries)
+            {
+                await BackOffAsync(tries, cancel);
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            {
+                throw Errors.From(e, "The write failed");
+            }
+        }
+    }
+
+    /// <summary>The caller's transaction, if it is on this database.</summary>
+    public NpgsqlTransaction Own(DbTransaction transaction)
+    {
+        if (transaction is not NpgsqlTransaction own)
+            throw new InvalidOperationException($"The transaction passed to this call belongs to {transaction.GetType().Namespace}, but this host stores messages in PostgreSQL.");
+        NpgsqlConnection? connection;
+        try
+        {
+            connection = own.Connection;
+        }
+        catch (ObjectDisposedException)
+        {
+            connection = null;
+        }
+
+        if (connection is null) throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
+        if (Place(connection.Host, connection.Port, connection.Database) != place)
+            throw new InvalidOperationException($"The transaction passed to this call is on another database than this host's, which is {place}.");
+        return own;
+    }
+
+    public ValueTask DisposeAsync() => Source.DisposeAsync();
+
+    private async ValueTask<T> WriteAloneAsync<T>(Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
+    {
+        await using var batch = Batch(commands, null);
+        for (var tries = 1; ; tries++)
+        {
+            await using var connection = await OpenAsync(cancel);
+            batch.Connection = connection;
+            try
+            {
+                return await CommitGate.RunAsync(connection, static async state =>
+                {
+                    await using var reader = await state.batch.ExecuteReaderAsync(CancellationToken.None);
+                    var result = await state.read(reader);
+                    while (await reader.NextResultAsync(CancellationToken.None))
+                    {
+                    }
+
+                    return result;
+                }, (batch, read), "The write failed");
+            }
+            catch (Exception e) when (Errors.IsConflict(e))
+            {
+                if (tries == MostTries) throw Errors.From(e, "The write failed");
+                await BackOffAsync(tries, cancel);
+            }
+        }
+    }
+
+    private static async ValueTask<T> WriteInAsync<T>(NpgsqlTransaction transaction, Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
+    {
+        try
+        {
+            await using var batch = Batch(commands, transaction.Connection!);
+            batch.Transaction = transaction;
+            await using var reader = await batch.ExecuteReaderAsync(cancel);
+            return await read(reader);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+        {
+            throw Errors.From(e, "The write failed");
+        }
+    }
+
+    private static Task BackOffAsync(int tries, CancellationToken cancel) => Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 << tries)), cancel);
+
+    private static NpgsqlBatch Batch(NpgsqlBatchCommand[] commands, NpgsqlConnection? connection)
+    {
+        var batch = new NpgsqlBatch(connection);
+        foreach (var command in commands) batch.BatchCommands.Add(command);
+        return batch;
+    }
+
+    private static string Place(string? host, int port, string? database) => $"{database} on {host}:{port}";
+}

@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Npgsql;
+
+namespace Surety.Postgres;
+
+/// <summary>
+/// Wakes sleeping workers: this process's at once, other processes' by a notification. Producers pay nothing for it: one notification for all that was committed within some milliseconds, after
+/// their commits and on a connection of our own (a NOTIFY inside an enqueueing transaction would make commits wait for each other). Losing any of them costs time only: workers also poll.
+/// </summary>
+internal sealed class Hints(Connections connections, string channel, WorkSignal work, TimeProvider time) : IAsyncDisposable
+{
+    private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WatchedFor = TimeSpan.FromMinutes(1);
+
+    private readonly string self = Guid.CreateVersion7().ToString("N");
+    private readonly ConcurrentDictionary<DbTransaction, bool> enqueued = new();
+    private readonly SemaphoreSlim due = new(0, 1);
+    private readonly CancellationTokenSource closing = new();
+    private Task sending = Task.CompletedTask;
+    private Task listening = Task.CompletedTask;
+
+    public void Start()
+    {
+        using (ExecutionContext.SuppressFlow())
+        {
+            sending = SendAsync();
+            listening = ListenAsync();
+        }
+    }
+
+    /// <summary>Messages were committed.</summary>
+    public void Committed()
+    {
+        work.Pulse();
+        try
+        {
+            if (due.CurrentCount == 0) due.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // Somebody else said it.
+        }
+    }
+
+    /// <summary>Messages were enqueued in a transaction that has not committed yet.</summary>
+    public void Enqueued(NpgsqlTransaction transaction)
+    {
+        if (enqueued.TryAdd(transaction, true)) _ = WatchAsync(transaction);
+    }
+
+    /// <summary>One of our own units of work has committed.</summary>
+    public void Committed(NpgsqlTransaction transaction)
+    {
+        if (enqueued.TryRemove(transaction, out _)) Committed();
+    }
+
+    public void Forget(NpgsqlTransaction transaction) => enqueued.TryRemove(transaction, out _);
+
+    public async ValueTask DisposeAsync()
+    {
+        await closing.CancelAsync();
+        await Task.WhenAll(sending, listening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        closing.Dispose();
+        due.Dispose();
+    }
+
+    /// <summary>Nobody tells us of the end of a transaction that the application began, but it can be seen.</summary>
+    private async Task WatchAsync(NpgsqlTransaction transaction)
+    {
+        var began = time.GetTimestamp();
+        for (var pause = 2; time.GetElapsedTime(began) < WatchedFor; pause = Math.Min(pause * 2, 100))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(pause), time, closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (closing.IsCancellationRequested || !enqueued.ContainsKey(transaction)) return;
+            if (IsOpen(transaction)) continue;
+            Committed(transaction);
+            return;
+        }
+
+        Forget(transaction);
+    }
+
+    private static bool IsOpen(NpgsqlTransaction transaction)
+    {
+        try
+        {
+            return transaction.Connection is not null;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    private async Task SendAsync()
+    {
+        var cancel = closing.Token;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await due.WaitAsync(cancel);
+                await Task.Delay(Coalesce, time, cancel);
+                await using var connection = await connections.OpenAsync(cancel);
+                await using var notify = new NpgsqlBatch(connection) { BatchCommands = { new NpgsqlBatchCommand(Sql.HintSql.Notify) { Parameters = { new() { Value = channel }, new() { Value = self } } } } };
+                await notify.ExecuteNonQueryAsync(cancel);
+            }
+            catch (Exception) when (!cancel.IsCancellationRequested)
+            {
+                // The pollers find the messages.
+                await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ListenAsync()
+    {
+        var cancel = closing.Token;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = await connections.OpenAsync(cancel);
+                connection.Notification += (_, hint) =>
+                {
+                    if (hint.Payload != self) work.Pulse();
+                };
+                await using (var listen = new NpgsqlCommand(Sql.HintSql.Listen(channel), connection)) await listen.ExecuteNonQueryAsync(cancel);
+                while (true) await connection.WaitAsync(cancel);
+            }
+            catch (Exception) when (!cancel.IsCancellationRequested)
+            {
+                await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+}

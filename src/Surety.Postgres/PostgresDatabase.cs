@@ -1,0 +1,79 @@
+using System.Data;
+using System.Data.Common;
+using Npgsql;
+
+namespace Surety.Postgres;
+
+/// <summary>The application's own use of the database.</summary>
+internal sealed class PostgresDatabase(PostgresStore store) : Database
+{
+    public override async ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default)
+    {
+        var connection = await store.Connections.OpenAsync(cancel);
+        try
+        {
+            var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
+            return new PostgresUnitOfWork(connection, transaction, store.Hints);
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync();
+            if (e is NpgsqlException) throw Errors.From(e, "The transaction could not begin");
+            throw;
+        }
+    }
+
+    public override async ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default) => await store.Connections.OpenAsync(cancel);
+}
+
+/// <summary>A transaction on a connection of its own, which ends through the commit gate.</summary>
+internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints) : OwnedUnitOfWork
+{
+    private bool ended;
+
+    public override DbTransaction Transaction => ended ? throw new InvalidOperationException("This unit of work has ended. Begin a new one.") : transaction;
+
+    public override async Task CommitAsync()
+    {
+        if (ended) throw new InvalidOperationException("This unit of work has ended. Begin a new one.");
+        ended = true;
+        try
+        {
+            await CommitGate.CommitAsync(transaction, connection);
+            hints.Committed(transaction);
+        }
+        catch (Exception e) when (Errors.IsConflict(e))
+        {
+            throw Errors.From(e, "The commit failed");
+        }
+        finally
+        {
+            await CloseAsync();
+        }
+    }
+
+    public override async Task RollbackAsync()
+    {
+        if (ended) return;
+        ended = true;
+        hints.Forget(transaction);
+        // Disposing rolls back, and breaks the connection rather than leaving the transaction open.
+        await CloseAsync();
+    }
+
+    public override async ValueTask DisposeAsync() => await RollbackAsync();
+
+    private async ValueTask CloseAsync()
+    {
+        try
+        {
+            await transaction.DisposeAsync();
+        }
+        catch (Exception e) when (e is NpgsqlException or System.IO.IOException or ObjectDisposedException)
+        {
+            // The server rolls back what a broken connection leaves.
+        }
+
+        await connection.DisposeAsync();
+    }
+}

@@ -1,0 +1,323 @@
+using System.Data.Common;
+using System.Diagnostics;
+using Npgsql;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>The messages: what the loops ask for, what people read, and the dead letters.</summary>
+internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, MessageInfoSql infos, NodeSql nodes) : IMessageStore, IMessageReader, IDeadLetters
+{
+    private const int RequeuedAtOnce = 200;
+
+    // How often a waiter looks for himself.
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+
+    // The signal's version before the last look at the queues: whatever came later has not been seen.
+    private long seen;
+    private bool busy;
+    private (long At, TimeSpan In)? nextDue;
+
+    public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        IReadOnlyList<Enqueued> results;
+        if (messages.Any(m => m.UniqueKey is not null))
+        {
+            results = transaction is null
+                ? await store.Connections.TransactAsync(own => EnqueueUniqueAsync(messages, own, cancel), cancel)
+                : await EnqueueUniqueAsync(messages, store.Connections.Own(transaction), cancel);
+        }
+        else
+        {
+            results = await store.Connections.WriteAsync<IReadOnlyList<Enqueued>>(transaction, async reader =>
+            {
+                var ids = new Enqueued[messages.Count];
+                for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
+                return ids;
+            }, cancel, sql.Insert(messages), sql.NoteQueues(messages.Select(m => m.Queue)));
+        }
+
+        if (transaction is null) store.Hints.Committed();
+        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        return results;
+    }
+
+    public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(demands);
+        Interlocked.Exchange(ref seen, store.Work.Version);
+        // While claims find something, the look before them is saved.
+        if (busy && await ClaimReadyAsync(node, demands, promote: false, cancel) is { Count: > 0 } more) return more;
+        var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
+        busy = false;
+        if (!look.Alive) return null;
+        if (!look.Any) return [];
+        if (look.Arrived) await PlaceArrivedAsync(cancel);
+        var claimed = await ClaimReadyAsync(node, demands, look.Due, cancel);
+        busy = claimed.Count > 0;
+        return claimed;
+    }
+
+    public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(claims);
+        return store.Connections.WriteAsync<IReadOnlyList<bool>>(null, async reader =>
+        {
+            var held = new HashSet<Claim>();
+            while (await reader.ReadAsync(CancellationToken.None)) held.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
+            return [.. claims.Select(held.Contains)];
+        }, cancel, sql.Start(claims));
+    }
+
+    public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(settlements);
+        var plan = new SettlePlan(settlements, sql);
+        var answers = await store.Connections.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
+        if (!plan.MakesWork) return answers;
+        if (transaction is null) store.Hints.Committed();
+        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        return answers;
+    }
+
+    public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel)
+    {
+        var answer = transaction is null
+            ? await store.Connections.TransactAsync(own => CancelInAsync(id, reason, own, cancel), cancel)
+            : await CancelInAsync(id, reason, store.Connections.Own(transaction), cancel);
+        if (transaction is null) store.Hints.Committed();
+        return answer;
+    }
+
+    public async ValueTask ReportAsync(IReadOnlyList<(Claim Claim, Progress Progress)> reports, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(reports);
+        if (reports.Count > 0) await store.Connections.WriteAsync(null, Nothing, cancel, [.. reports.Select(r => sql.Report(r.Claim, r.Progress))]);
+    }
+
+    public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<Claim>>(async reader =>
+    {
+        var claims = new List<Claim>();
+        while (await reader.ReadAsync(cancel)) claims.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
+        return claims;
+    }, cancel, sql.CancelRequests(node));
+
+    public async ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
+    {
+        if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, nodes.HasDead())) return new RescueReport([], 0);
+        var report = await store.Connections.WriteAsync(null, async reader =>
+        {
+            var names = new List<string>();
+            while (await reader.ReadAsync(CancellationToken.None)) names.Add(reader.GetString(0));
+            await reader.NextResultAsync(CancellationToken.None);
+            await reader.ReadAsync(CancellationToken.None);
+            return new RescueReport(names, (int)reader.GetInt64(0));
+        }, cancel, nodes.PresumeDead(), sql.Rescue(limit), nodes.ForgetDead());
+        if (report.Rescued > 0) store.Hints.Committed();
+        return report;
+    }
+
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+
+    public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var pulse = store.Work.Next;
+        if (store.Work.Version != Interlocked.Read(ref seen)) return;
+        string[] names = [.. queues];
+        while (Stopwatch.GetElapsedTime(began) is var waited && waited < atMost)
+        {
+            var pause = atMost - waited < Look ? atMost - waited : Look;
+            if (nextDue is { } next)
+            {
+                var left = next.In - Stopwatch.GetElapsedTime(next.At);
+                if (left <= TimeSpan.Zero) return;
+                // A hair late rather than a hair early, which would cost another round.
+                if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
+            }
+
+            try
+            {
+                await pulse.WaitAsync(pause, cancel);
+                return;
+            }
+            catch (TimeoutException)
+            {
+                // Hints get lost; the tables do not.
+                if (Stopwatch.GetElapsedTime(began) < atMost && (await PeekAsync(default, names, cancel)).Any) return;
+            }
+        }
+    }
+
+    public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
+    {
+        if (!await reader.ReadAsync(cancel)) return null;
+        var found = MessageInfoSql.Read(reader);
+        var attempts = new List<AttemptInfo>();
+        await reader.NextResultAsync(cancel);
+        while (await reader.ReadAsync(cancel)) attempts.Add(MessageInfoSql.ReadAttempt(reader));
+        return found with { Attempts = attempts };
+    }, cancel, infos.Find(id), infos.Attempts(id));
+
+    public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        return store.Connections.ReadAsync(async reader =>
+        {
+            var items = new List<MessageInfo>();
+            while (await reader.ReadAsync(cancel)) items.Add(MessageInfoSql.Read(reader));
+            if (items.Count <= filter.Limit) return new MessagePage(items, null);
+            items.RemoveAt(filter.Limit);
+            return new MessagePage(items, items[^1].Id);
+        }, cancel, infos.List(filter));
+    }
+
+    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) => store.Connections.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
+    {
+        var groups = new List<DeadLetterGroup>();
+        while (await reader.ReadAsync(cancel)) groups.Add(MessageInfoSql.ReadGroup(reader));
+        return groups;
+    }, cancel, infos.Groups());
+
+    public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default) => await RequeueAsync([id.Value], body, cancel) == 1;
+
+    public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        // Frozen at the start: a message that dies again while this runs is not requeued twice.
+        var upTo = await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
+        long after = 0, requeued = 0;
+        while (true)
+        {
+            var ids = await store.Connections.ReadAsync(async reader =>
+            {
+                var found = new List<long>();
+                while (await reader.ReadAsync(cancel)) found.Add(reader.GetInt64(0));
+                return found;
+            }, cancel, infos.DeadLetters(filter, after, upTo, RequeuedAtOnce));
+            if (ids.Count == 0) return requeued;
+            requeued += await RequeueAsync([.. ids], null, cancel);
+            after = ids[^1];
+        }
+    }
+
+    public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, 6), sql.FreeKeys([id.Value]));
+    }
+
+    private async ValueTask<long> RequeueAsync(long[] ids, ReadOnlyMemory<byte>? body, CancellationToken cancel)
+    {
+        var count = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
+        if (count > 0) store.Hints.Committed();
+        return count;
+    }
+
+    private async Task<IReadOnlyList<Enqueued>> EnqueueUniqueAsync(IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        var results = new Enqueued[messages.Count];
+        for (var i = 0; i < results.Length; i++) results[i] = await EnqueueOneAsync(messages[i], transaction, cancel);
+        await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues(messages.Select(m => m.Queue)));
+        return results;
+    }
+
+    private async Task<Enqueued> EnqueueOneAsync(NewMessage message, NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        if (message.UniqueKey is not { } key) return new Enqueued(new MessageId((await FirstAsync(sql.Insert([message])))!.Value), IsDuplicate: false);
+        while (true)
+        {
+            if (await FirstAsync(sql.InsertUnique(message)) is { } taken) return new Enqueued(new MessageId(taken), IsDuplicate: false);
+            // Freed in between: then it is ours to take.
+            if (await FirstAsync(sql.UniqueHolder(message.Kind, key)) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
+        }
+
+        ValueTask<long?> FirstAsync(NpgsqlBatchCommand command) =>
+            store.Connections.WriteAsync<long?>(transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
+    }
+
+    private async Task<CancelAnswer> CancelInAsync(MessageId id, string reason, NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var found = await store.Connections.WriteAsync<(short State, string Queue, string? Key)?>(
+                transaction, async reader => await reader.ReadAsync(cancel) ? (reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
+            if (found is not { } message) return CancelAnswer.NotFound;
+            if (message.State > 4) return CancelAnswer.AlreadyEnded;
+            if (message.State == 4)
+            {
+                if (await DoneAsync(infos.AskToCancel(id, reason))) return CancelAnswer.Requested;
+                continue;
+            }
+
+            // The key's lock first, as everywhere, or two could wait for each other.
+            string[] queues = [message.Queue];
+            string[] keys = [message.Key ?? ""];
+            if (message.Key is not null) await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.LockKeys(queues, keys));
+            if (!await DoneAsync(infos.End(id, reason, 0, 1, 2, 3))) continue;
+            await store.Connections.WriteAsync(transaction, Nothing, cancel, message.Key is null ? [sql.FreeKeys([id.Value])] : [sql.FreeKeys([id.Value]), sql.Unblock(queues, keys)]);
+            return CancelAnswer.Cancelled;
+        }
+
+        ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
+    }
+
+    private ValueTask<List<ClaimedMessage>> ClaimReadyAsync(NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)
+    {
+        var commands = new List<NpgsqlBatchCommand>();
+        if (promote) commands.Add(sql.PromoteDue());
+        commands.AddRange(demands.Select(d => sql.Claim(node, d)));
+        return store.Connections.WriteAsync(null, async reader =>
+        {
+            var claimed = new List<ClaimedMessage>();
+            var one = new List<(int Rank, ClaimedMessage Message)>();
+            foreach (var demand in demands)
+            {
+                one.Clear();
+                while (await reader.ReadAsync(CancellationToken.None)) one.Add((demand.LowestFirst ? reader.GetInt16(16) : -reader.GetInt16(16), MessageSql.ReadClaimed(reader)));
+                // The database promises no order for RETURNING.
+                claimed.AddRange(one.OrderBy(m => m.Rank).ThenBy(m => m.Message.Claim.Id.Value).Select(m => m.Message));
+                await reader.NextResultAsync(CancellationToken.None);
+            }
+
+            return claimed;
+        }, cancel, [.. commands]);
+    }
+
+    private ValueTask<Peeked> PeekAsync(NodeId node, string[] queues, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
+    {
+        await reader.ReadAsync(cancel);
+        var due = reader.IsDBNull(2) ? (TimeSpan?)null : reader.GetTimeSpan(2);
+        nextDue = due is { } wait ? (Stopwatch.GetTimestamp(), wait) : null;
+        return new Peeked(reader.GetBoolean(0), reader.GetBoolean(1), due <= TimeSpan.Zero, reader.GetBoolean(3));
+    }, cancel, sql.Peek(node, queues));
+
+    /// <summary>Finds the place of newly arrived messages behind their ordering keys: the head becomes claimable, the others wait for it.</summary>
+    private ValueTask<bool> PlaceArrivedAsync(CancellationToken cancel) => store.Connections.TransactAsync(async transaction =>
+    {
+        var (queues, keys) = (new List<string>(), new List<string>());
+        await store.Connections.WriteAsync(transaction, async reader =>
+        {
+            while (await reader.ReadAsync(cancel))
+            {
+                queues.Add(reader.GetString(0));
+                keys.Add(reader.GetString(1));
+            }
+
+            return true;
+        }, cancel, sql.LockArrived());
+        if (keys.Count > 0) await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.PlaceArrived([.. queues], [.. keys]));
+        return keys.Count > 0;
+    }, cancel);
+
+    private static Task<bool> Nothing(NpgsqlDataReader reader) => Task.FromResult(true);
+
+    /// <summary>What a look at the tables finds.</summary>
+    private readonly record struct Peeked(bool Alive, bool Arrived, bool Due, bool Ready)
+    {
+        public bool Any => Arrived || Due || Ready;
+    }
+}

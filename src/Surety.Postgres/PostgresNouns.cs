@@ -1,0 +1,114 @@
+using System.Buffers.Binary;
+using System.Data.Common;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>Who works.</summary>
+internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql messages) : INodeStore
+{
+    public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel) => await store.Connections.WriteAsync(null, async reader =>
+    {
+        await reader.ReadAsync(CancellationToken.None);
+        return new NodeId(reader.GetInt64(0));
+    }, cancel, sql.Join(name, lease));
+
+    public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Heartbeat(node, lease));
+
+    public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
+    {
+        await store.Connections.TransactAsync(async transaction =>
+        {
+            if (!await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.IsAlive(node))) return false;
+            return await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, messages.HandBack(node), sql.Leave(node));
+        }, cancel);
+        store.Hints.Committed();
+    }
+}
+
+/// <summary>Queues as operators see them.</summary>
+internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueues
+{
+    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default) => store.Connections.ReadAsync<IReadOnlyList<QueueInfo>>(async reader =>
+    {
+        var queues = new List<QueueInfo>();
+        while (await reader.ReadAsync(cancel)) queues.Add(QueueSql.Read(reader));
+        return queues;
+    }, cancel, sql.List());
+
+    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
+        await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Pause(queue, reason));
+    }
+
+    public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Resume(queue));
+        store.Hints.Committed();
+    }
+}
+
+/// <summary>Answered requests.</summary>
+internal sealed class PostgresIdempotency(PostgresStore store, IdempotencySql sql) : IIdempotencyStore
+{
+    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(fingerprint.Length, 32, nameof(fingerprint));
+        var bytes = key.ToArray();
+        var locked = BinaryPrimitives.ReadInt64BigEndian([.. bytes.AsSpan(0, Math.Min(8, bytes.Length)), .. new byte[8]]);
+        return store.Connections.WriteAsync(transaction, async reader =>
+        {
+            // The lock's answer, then the forgetting's (which has no rows), then the record.
+            await reader.NextResultAsync(cancel);
+            if (!await reader.ReadAsync(cancel)) return new KeyAnswer(KeyState.InProgress);
+            if (reader.GetBoolean(0)) return new KeyAnswer(KeyState.Taken);
+            var found = reader.Bytes(1);
+            return reader.IsDBNull(2)
+                ? new KeyAnswer(KeyState.InProgress, found)
+                : new KeyAnswer(KeyState.Answered, found, new StoredAnswer(reader.GetInt32(2), StoredJson.Headers(reader.TextOrNull(3)), reader.Bytes(4)));
+        }, cancel, sql.TryLock(locked), sql.Forget(bytes, locked), sql.Take(bytes, locked, fingerprint.ToArray(), keepFor));
+    }
+
+    public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        ArgumentNullException.ThrowIfNull(answer);
+        if (!await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.Answer(key.ToArray(), answer)))
+            throw new InvalidOperationException("The idempotency key was not taken in this transaction, or has an answer already. Take it first.");
+    }
+
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+}
+
+/// <summary>API keys.</summary>
+internal sealed class PostgresApiKeys(PostgresStore store, ApiKeySql sql) : IApiKeyStore
+{
+    public async ValueTask AddAsync(ApiKeyRecord key, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Add(key));
+    }
+
+    public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) =>
+        store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? ApiKeySql.Read(reader) : null, cancel, sql.Find(prefix));
+
+    public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
+    {
+        var keys = new List<ApiKeyRecord>();
+        while (await reader.ReadAsync(cancel)) keys.Add(ApiKeySql.Read(reader));
+        return keys;
+    }, cancel, sql.List());
+
+    public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Revoke(prefix));
+}

@@ -1,0 +1,112 @@
+using Npgsql;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>The store in one database: its connections, its statements, and the nouns that use them.</summary>
+internal sealed class PostgresStore : IStore, IAsyncDisposable
+{
+    private readonly PostgresOptions options;
+    private readonly SchemaSql schemaSql;
+    private readonly SemaphoreSlim opening = new(1, 1);
+    private string? storeId;
+
+    public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options)
+    {
+        this.options = options;
+        var s = Migrations.Quoted(options.Schema);
+        schemaSql = new SchemaSql(s);
+        Connections = new Connections(connectionString);
+        Hints = new Hints(Connections, options.Schema, Work, time);
+        Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
+        Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
+        Queues = new PostgresQueues(this, new QueueSql(s));
+        Idempotency = new PostgresIdempotency(this, new IdempotencySql(s));
+        ApiKeys = new PostgresApiKeys(this, new ApiKeySql(s));
+        Database = new PostgresDatabase(this);
+    }
+
+    public Connections Connections { get; }
+    public WorkSignal Work { get; } = new();
+    public Hints Hints { get; }
+    public PostgresMessages Messages { get; }
+    public PostgresNodes Nodes { get; }
+    public PostgresQueues Queues { get; }
+    public PostgresIdempotency Idempotency { get; }
+    public PostgresApiKeys ApiKeys { get; }
+    public PostgresDatabase Database { get; }
+    public string StoreId => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+
+    public async Task OpenAsync(CancellationToken cancel)
+    {
+        await opening.WaitAsync(cancel);
+        try
+        {
+            if (storeId is not null) return;
+            var server = await Server.ReadAsync(Connections, cancel);
+            if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
+            storeId = await Connections.TransactAsync(transaction => Migrations.ApplyAsync(transaction, options.Schema, schemaSql, options.Migration == PostgresMigration.Apply, cancel), cancel);
+            Hints.Start();
+        }
+        finally
+        {
+            opening.Release();
+        }
+    }
+
+    public async ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)
+    {
+        try
+        {
+            var server = await Server.ReadAsync(Connections, cancel);
+            return server.Weakness(options.Durability) is { } weakness
+                ? new StoreStatus(false, weakness)
+                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.Newest}");
+        }
+        catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
+        {
+            return new StoreStatus(false, e.Message);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Hints.DisposeAsync();
+        await Connections.DisposeAsync();
+        opening.Dispose();
+    }
+}
+
+/// <summary>What the server says of itself, and whether that is as durable as asked.</summary>
+internal sealed record Server(IReadOnlyDictionary<string, string> Settings)
+{
+    private const int Oldest = 130000;
+
+    public string Version => Settings["server_version"];
+
+    public static async Task<Server> ReadAsync(Connections connections, CancellationToken cancel) =>
+        new(await connections.ReadAsync(async reader =>
+        {
+            var settings = new Dictionary<string, string>();
+            while (await reader.ReadAsync(cancel)) settings[reader.GetString(0)] = reader.GetString(1);
+            return settings;
+        }, cancel, Statement.Of(SchemaSql.Durability)));
+
+    /// <summary>Why this server cannot keep the promise; null when it can.</summary>
+    public string? Weakness(PostgresDurability durability)
+    {
+        if (int.Parse(Settings["server_version_num"], System.Globalization.CultureInfo.InvariantCulture) < Oldest) return $"PostgreSQL {Version} is too old. Use 13 or newer.";
+        if (Settings["server_encoding"] != "UTF8") return $"The database's encoding is {Settings["server_encoding"]}; payloads are UTF-8. Make the database with ENCODING 'UTF8'.";
+        foreach (var name in (ReadOnlySpan<string>)["fsync", "full_page_writes"])
+        {
+            if (Settings[name] != "on") return $"The server runs with {name}={Settings[name]}, so an acknowledged commit could be lost with the power. Turn it on.";
+        }
+
+        if (Settings["synchronous_commit"] is "off" or "local" && (durability == PostgresDurability.Quorum || Settings["synchronous_commit"] == "off"))
+            return $"synchronous_commit={Settings["synchronous_commit"]} acknowledges commits too early for the profile {durability}. Set it to on.";
+        if (durability == PostgresDurability.Quorum && !Settings["synchronous_standby_names"].TrimStart().StartsWith("ANY", StringComparison.OrdinalIgnoreCase))
+            return "The profile Quorum needs synchronous_standby_names = 'ANY k (…)' on the server.";
+        return null;
+    }
+}

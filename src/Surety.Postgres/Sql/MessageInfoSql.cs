@@ -1,0 +1,158 @@
+using System.Text;
+using Npgsql;
+
+namespace Surety.Postgres.Sql;
+
+/// <summary>The messages as people see them, and what people do to them: look, cancel, requeue, discard.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class MessageInfoSql(string s)
+{
+    private const string Columns =
+        """
+        id, kind, queue, state, attempt, deaths, priority, ordering_key, owner, enqueued_at, due_at, ended_at, reason, cause, cancel_reason IS NOT NULL, revision, headers,
+        progress_done, progress_total, progress_unit, progress_message, body, result_type, result, version
+        """;
+
+    private readonly string find = $"SELECT {Columns}, due_at <= {s}.now() FROM {s}.message WHERE id = $1";
+
+    private readonly string attempts = $"SELECT claim, outcome, error, node, started_at, ended_at FROM {s}.attempt WHERE message_id = $1 ORDER BY number";
+
+    private readonly string peek = $"SELECT state, queue, ordering_key FROM {s}.message WHERE id = $1";
+
+    private readonly string askToCancel = $"UPDATE {s}.message SET cancel_reason = $2, revision = revision + 1 WHERE id = $1 AND state = 4 RETURNING id";
+
+    private readonly string end =
+        $"UPDATE {s}.message SET state = 7, ended_at = {s}.now(), keep_until = {s}.now() + $3, reason = $2, revision = revision + 1 WHERE id = $1 AND state = ANY ($4) RETURNING id";
+
+    private readonly string groups =
+        $"SELECT queue, kind, cause, count(*), min(ended_at), max(ended_at) FROM {s}.message WHERE state = 6 GROUP BY queue, kind, cause ORDER BY count(*) DESC, queue, kind, cause LIMIT 1000";
+
+    private readonly string requeue =
+        $"""
+        WITH back AS (
+            UPDATE {s}.message SET state = CASE WHEN ordering_key IS NULL THEN 1 ELSE 0 END, due_at = {s}.now(), attempt = 0, deaths = 0, started = 0, reason = NULL, cause = NULL,
+                cancel_reason = NULL, ended_at = NULL, body = coalesce($2, body), revision = revision + 1
+            WHERE id = ANY ($1) AND state = 6 RETURNING id, claim),
+        noted AS (
+            INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
+            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = back.id), claim, 'requeue', NULL, '', {s}.now(), {s}.now() FROM back)
+        SELECT count(*) FROM back
+        """;
+
+    private readonly string newest = $"SELECT coalesce(max(id), 0) FROM {s}.message";
+
+    public NpgsqlBatchCommand Find(MessageId id) => Statement.Of(find).With(id.Value);
+
+    public NpgsqlBatchCommand Attempts(MessageId id) => Statement.Of(attempts).With(id.Value);
+
+    public NpgsqlBatchCommand Peek(MessageId id) => Statement.Of(peek).With(id.Value);
+
+    public NpgsqlBatchCommand AskToCancel(MessageId id, string reason) => Statement.Of(askToCancel).With(id.Value).WithText(reason);
+
+    public NpgsqlBatchCommand End(MessageId id, string reason, params short[] states) => Statement.Of(end).With(id.Value).WithText(reason).With(new QueueOptions().Retention).With(states);
+
+    public NpgsqlBatchCommand Groups() => Statement.Of(groups);
+
+    public NpgsqlBatchCommand Requeue(long[] ids, ReadOnlyMemory<byte>? body) => Statement.Of(requeue).With(ids).WithBytes(body?.ToArray());
+
+    public NpgsqlBatchCommand Newest() => Statement.Of(newest);
+
+    public NpgsqlBatchCommand List(MessageFilter filter)
+    {
+        var text = new StringBuilder($"SELECT {Columns}, due_at <= {s}.now() FROM {s}.message WHERE true");
+        var command = Statement.Of("");
+        AppendFilter(text, command, filter);
+        text.Append(StatusCondition(filter.Status));
+        command.With((long)filter.Limit + 1);
+        command.CommandText = text.Append(" ORDER BY id DESC LIMIT $").Append(command.Parameters.Count).ToString();
+        return command;
+    }
+
+    /// <summary>The next dead letters that fit the filter, oldest first.</summary>
+    public NpgsqlBatchCommand DeadLetters(MessageFilter filter, long after, long upTo, int limit)
+    {
+        var command = Statement.Of("").With(after).With(upTo).With((long)limit);
+        var text = new StringBuilder($"SELECT id FROM {s}.message WHERE state = 6 AND id > $1 AND id <= $2");
+        AppendFilter(text, command, filter);
+        command.CommandText = text.Append(" ORDER BY id LIMIT $3").ToString();
+        return command;
+    }
+
+    public static DeadLetterGroup ReadGroup(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.Instant(4), row.Instant(5));
+
+    public static AttemptInfo ReadAttempt(NpgsqlDataReader row) => new(row.GetInt64(0), row.GetString(1), row.TextOrNull(2), row.GetString(3), row.Instant(4), row.Instant(5));
+
+    public static MessageInfo Read(NpgsqlDataReader row)
+    {
+        var state = row.GetInt16(3);
+        var spent = row.GetInt32(4);
+        return new MessageInfo
+        {
+            Id = new MessageId(row.GetInt64(0)),
+            Kind = row.GetString(1),
+            Queue = row.GetString(2),
+            Status = Status(state, spent, due: row.GetBoolean(25)),
+            Attempt = state == 4 ? spent + 1 : spent,
+            Deaths = row.GetInt32(5),
+            Priority = (Priority)row.GetInt16(6),
+            OrderingKey = row.TextOrNull(7),
+            Owner = row.TextOrNull(8),
+            EnqueuedAt = row.Instant(9),
+            DueAt = row.Instant(10),
+            EndedAt = row.InstantOrNull(11),
+            Reason = row.TextOrNull(12),
+            Cause = row.TextOrNull(13),
+            CancelRequested = row.GetBoolean(14),
+            Revision = row.GetInt64(15),
+            Headers = StoredJson.Headers(row.TextOrNull(16)),
+            Progress = row.IsDBNull(17) ? null : new Progress(row.GetInt64(17), row.LongOrNull(18), row.TextOrNull(19), row.TextOrNull(20)),
+            Body = row.Bytes(21),
+            Result = row.IsDBNull(22) ? null : new JobResult(row.GetString(23), row.GetString(22)),
+            Version = row.GetInt32(24),
+        };
+    }
+
+    private static void AppendFilter(StringBuilder text, NpgsqlBatchCommand command, MessageFilter filter)
+    {
+        Append("queue =", filter.Queue);
+        Append("kind =", filter.Kind);
+        Append("owner =", filter.Owner);
+        Append("state = 6 AND cause =", filter.Cause);
+        if (filter.Before is { } before)
+        {
+            command.With(before.Value);
+            text.Append(" AND id < $").Append(command.Parameters.Count);
+        }
+
+        void Append(string condition, string? value)
+        {
+            if (value is null) return;
+            command.With(value);
+            text.Append(" AND ").Append(condition).Append(" $").Append(command.Parameters.Count);
+        }
+    }
+
+    private string StatusCondition(MessageStatus? status) => status switch
+    {
+        null => "",
+        MessageStatus.Scheduled => $" AND state IN (0, 2, 3) AND attempt = 0 AND due_at > {s}.now()",
+        MessageStatus.Queued => $" AND state <= 3 AND attempt = 0 AND (state = 1 OR due_at <= {s}.now())",
+        MessageStatus.Retrying => " AND state <= 3 AND attempt > 0",
+        MessageStatus.Running => " AND state = 4",
+        MessageStatus.Succeeded => " AND state = 5",
+        MessageStatus.Dead => " AND state = 6",
+        MessageStatus.Cancelled => " AND state = 7",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a message status."),
+    };
+
+    private static MessageStatus Status(int state, int attempt, bool due) => state switch
+    {
+        4 => MessageStatus.Running,
+        5 => MessageStatus.Succeeded,
+        6 => MessageStatus.Dead,
+        7 => MessageStatus.Cancelled,
+        _ when attempt > 0 => MessageStatus.Retrying,
+        1 => MessageStatus.Queued,
+        _ => due ? MessageStatus.Queued : MessageStatus.Scheduled,
+    };
+}

@@ -1,0 +1,293 @@
+using Npgsql;
+using Surety.Storage;
+
+namespace Surety.Postgres.Sql;
+
+/// <summary>The messages: in, claimed, settled, rescued, pruned. What people look at and do is in <see cref="MessageInfoSql"/>.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class MessageSql(string s)
+{
+    /// <summary>How many due messages one claim makes ready at most; the next claim goes on.</summary>
+    private const int PromotedAtOnce = 1000;
+
+    // $1 queue … are arrays, one element a message; results come back in the order of the ordinality.
+    private readonly string insert =
+        $"""
+        INSERT INTO {s}.message (state, queue, priority, kind, version, enqueued_at, due_at, tracked, ordering_key, owner, headers, body)
+        SELECT CASE WHEN m.ordering_key IS NOT NULL THEN 0 WHEN greatest(coalesce(m.due, {s}.now() + m.delay), {s}.now()) <= {s}.now() THEN 1 ELSE 2 END,
+            m.queue, m.priority, m.kind, m.version, {s}.now(), greatest(coalesce(m.due, {s}.now() + m.delay), {s}.now()), m.tracked, m.ordering_key, m.owner, m.headers, m.body
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY
+            AS m (queue, priority, kind, version, due, delay, tracked, ordering_key, owner, headers, body, n)
+        ORDER BY m.n RETURNING id
+        """;
+
+    // The unique key's row is the lock: a concurrent enqueue of the same key waits here for the first one's end.
+    private readonly string insertUnique =
+        $"""
+        WITH new AS MATERIALIZED (SELECT nextval(pg_get_serial_sequence('{s}.message', 'id')) AS id),
+        taken AS (
+            INSERT INTO {s}.unique_key AS held (kind, key, message_id, until) SELECT $3, $12, new.id, {s}.now() + $13 FROM new
+            ON CONFLICT (kind, key) DO UPDATE SET message_id = excluded.message_id, until = excluded.until WHERE held.until <= {s}.now()
+            RETURNING message_id)
+        INSERT INTO {s}.message (id, state, queue, priority, kind, version, enqueued_at, due_at, tracked, ordering_key, owner, headers, body, holds_unique_key)
+        SELECT taken.message_id, CASE WHEN $8 IS NOT NULL THEN 0 WHEN greatest(coalesce($5, {s}.now() + $6), {s}.now()) <= {s}.now() THEN 1 ELSE 2 END,
+            $1, $2, $3, $4, {s}.now(), greatest(coalesce($5, {s}.now() + $6), {s}.now()), $7, $8, $9, $10, $11, $13 IS NULL
+        FROM taken RETURNING id
+        """;
+
+    private readonly string uniqueHolder = $"SELECT message_id FROM {s}.unique_key WHERE kind = $1 AND key = $2 AND (until IS NULL OR until > {s}.now())";
+
+    private readonly string noteQueues = $"INSERT INTO {s}.queue (name) SELECT DISTINCT q FROM unnest($1) q WHERE NOT EXISTS (SELECT FROM {s}.queue WHERE name = q) ON CONFLICT DO NOTHING";
+
+    // What a claim has to know first: is the node alive, is anything due, has anything arrived whose place is unknown.
+    private readonly string peek =
+        $"""
+        SELECT EXISTS (SELECT FROM {s}.node WHERE id = $1 AND dead_at IS NULL),
+            EXISTS (SELECT FROM {s}.message WHERE state = 0 AND queue = ANY ($2)),
+            (SELECT min(due_at) FROM {s}.message WHERE state = 2) - {s}.now(),
+            EXISTS (SELECT FROM unnest($2) q WHERE EXISTS (SELECT FROM {s}.message WHERE state = 1 AND queue = q) AND NOT EXISTS (SELECT FROM {s}.queue WHERE name = q AND paused_at IS NOT NULL))
+        """;
+
+    private readonly string promoteDue =
+        $"""
+        UPDATE {s}.message SET state = 1, revision = revision + 1 WHERE id = ANY (ARRAY(
+            SELECT id FROM {s}.message WHERE state = 2 AND due_at <= {s}.now() ORDER BY due_at LIMIT {PromotedAtOnce} FOR UPDATE SKIP LOCKED))
+        """;
+
+    // One priority after the other, each only as far as the ones before left room.
+    private readonly string claim =
+        $"""
+        WITH first AS (SELECT id FROM {s}.message WHERE state = 1 AND queue = $2 AND priority = $4 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED),
+        second AS (SELECT id FROM {s}.message WHERE state = 1 AND queue = $2 AND priority = $5 ORDER BY id LIMIT $3 - (SELECT count(*) FROM first) FOR UPDATE SKIP LOCKED),
+        third AS (SELECT id FROM {s}.message WHERE state = 1 AND queue = $2 AND priority = $6 ORDER BY id LIMIT $3 - (SELECT count(*) FROM first) - (SELECT count(*) FROM second) FOR UPDATE SKIP LOCKED),
+        taken AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third)
+        UPDATE {s}.message m SET state = 4, claim = claim + 1, node = $1, claimed_at = {s}.now(), revision = revision + 1
+        WHERE id = ANY (ARRAY(SELECT id FROM taken)) AND EXISTS (SELECT FROM {s}.node WHERE node.id = $1 AND dead_at IS NULL)
+            AND NOT EXISTS (SELECT FROM {s}.queue WHERE name = $2 AND paused_at IS NOT NULL)
+        RETURNING id, claim, attempt, deaths, kind, version, enqueued_at, due_at, tracked, ordering_key, holds_unique_key, owner, headers, body, cancel_reason, queue, priority
+        """;
+
+    private readonly string start = $"UPDATE {s}.message m SET started = m.claim FROM unnest($1, $2) c (id, claim) WHERE m.id = c.id AND m.claim = c.claim AND m.state = 4 RETURNING m.id, m.claim";
+
+    private readonly string delete = $"DELETE FROM {s}.message m USING unnest($1, $2) c (id, claim) WHERE m.id = c.id AND m.claim = c.claim AND m.state = 4 RETURNING m.id, m.claim";
+
+    private readonly string deleteAttempts = $"DELETE FROM {s}.attempt a WHERE message_id = ANY ($1) AND NOT EXISTS (SELECT FROM {s}.message WHERE id = a.message_id)";
+
+    private readonly string wait =
+        $"""
+        WITH settled AS (
+            UPDATE {s}.message SET state = CASE WHEN $3 <= interval '0' OR cancel_reason IS NOT NULL THEN 1 ELSE 2 END,
+                due_at = CASE WHEN cancel_reason IS NULL THEN {s}.now() + greatest($3, interval '0') ELSE {s}.now() END,
+                attempt = attempt + $4, reason = coalesce($5, reason), cause = coalesce($6, cause),
+                progress_done = CASE WHEN $7 IS NULL THEN progress_done ELSE $7 END, progress_total = CASE WHEN $7 IS NULL THEN progress_total ELSE $8 END,
+                progress_unit = CASE WHEN $7 IS NULL THEN progress_unit ELSE $9 END, progress_message = CASE WHEN $7 IS NULL THEN progress_message ELSE $10 END,
+                revision = revision + 1
+            WHERE id = $1 AND claim = $2 AND state = 4 RETURNING id, claim, node)
+        """;
+
+    private readonly string finish =
+        $"""
+        WITH settled AS (
+            UPDATE {s}.message SET state = $3, ended_at = {s}.now(), keep_until = CASE WHEN $3 <> 6 THEN {s}.now() + $11 END, attempt = attempt + $4,
+                reason = CASE WHEN $3 = 7 THEN coalesce($5, cancel_reason) ELSE $5 END, cause = CASE WHEN $3 = 6 THEN coalesce($6, 'unknown') ELSE $6 END,
+                progress_done = CASE WHEN $7 IS NULL THEN progress_done ELSE $7 END, progress_total = CASE WHEN $7 IS NULL THEN progress_total ELSE $8 END,
+                progress_unit = CASE WHEN $7 IS NULL THEN progress_unit ELSE $9 END, progress_message = CASE WHEN $7 IS NULL THEN progress_message ELSE $10 END,
+                result = $12, result_type = $13, revision = revision + 1
+            WHERE id = $1 AND claim = $2 AND state = 4 RETURNING id, claim, node)
+        """;
+
+    private const string SelectSettled = " SELECT id FROM settled";
+
+    // Both end with the same two parameters less one: outcome, error, ran.
+    private string WithAttempt(int outcome) =>
+        $"""
+        , noted AS (
+            INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
+            SELECT settled.id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt WHERE message_id = settled.id), settled.claim, ${outcome}, ${outcome + 1},
+                coalesce((SELECT name FROM {s}.node WHERE node.id = settled.node), ''), {s}.now() - ${outcome + 2}, {s}.now()
+            FROM settled)
+        SELECT id FROM settled
+        """;
+
+    // Every line but a requeue's ends a claim, so few claims are few lines.
+    private readonly string trimAttempts = $"DELETE FROM {s}.attempt WHERE message_id = $1 AND number <= (SELECT max(number) FROM {s}.attempt WHERE message_id = $1) - 100";
+
+    private readonly string freeKeys =
+        $"DELETE FROM {s}.unique_key u WHERE message_id = ANY ($1) AND until IS NULL AND NOT EXISTS (SELECT FROM {s}.message WHERE id = u.message_id AND state NOT IN (5, 7))";
+
+    private readonly string lockKeys = "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(q || chr(1) || o, 7) AS k FROM unnest($1, $2) AS o (q, o) ORDER BY k) keys";
+
+    private readonly string unblock =
+        $"""
+        UPDATE {s}.message m SET state = CASE WHEN due_at <= {s}.now() THEN 1 ELSE 2 END, revision = revision + 1
+        WHERE state = 3 AND id = ANY (ARRAY(
+            SELECT (SELECT b.id FROM {s}.message b WHERE b.state = 3 AND b.queue = k.queue AND b.ordering_key = k.key ORDER BY b.id LIMIT 1)
+            FROM (SELECT DISTINCT queue, key FROM unnest($1, $2) AS k (queue, key)) k
+            WHERE NOT EXISTS (SELECT FROM {s}.message h WHERE h.queue = k.queue AND h.ordering_key = k.key AND h.ordering_key IS NOT NULL AND h.state IN (1, 2, 4))))
+        """;
+
+    // First the locks of the keys, in a statement of its own: what the next one sees is then the truth about them until this transaction ends.
+    private readonly string lockArrived =
+        $"""
+        SELECT queue, ordering_key FROM (SELECT DISTINCT queue, ordering_key FROM (SELECT queue, ordering_key FROM {s}.message WHERE state = 0 LIMIT 1000) arrived) keys
+        WHERE pg_try_advisory_xact_lock(hashtextextended(queue || chr(1) || ordering_key, 7))
+        """;
+
+    private readonly string placeArrived =
+        $"""
+        WITH arrived AS (
+            SELECT m.id, m.queue, m.ordering_key FROM unnest($1, $2) AS k (queue, key) JOIN {s}.message m ON m.state = 0 AND m.queue = k.queue AND m.ordering_key = k.key
+            ORDER BY m.id LIMIT 10000 FOR UPDATE OF m),
+        heads AS (
+            SELECT min(id) AS id FROM arrived a
+            WHERE NOT EXISTS (SELECT FROM {s}.message h WHERE h.queue = a.queue AND h.ordering_key = a.ordering_key AND h.ordering_key IS NOT NULL AND h.state IN (1, 2, 4))
+                AND NOT EXISTS (SELECT FROM {s}.message b WHERE b.state = 3 AND b.queue = a.queue AND b.ordering_key = a.ordering_key)
+            GROUP BY queue, ordering_key)
+        UPDATE {s}.message m SET state = CASE WHEN m.id NOT IN (SELECT id FROM heads) THEN 3 WHEN m.due_at <= {s}.now() THEN 1 ELSE 2 END
+        FROM arrived WHERE m.id = arrived.id
+        """;
+
+    private readonly string report =
+        $"UPDATE {s}.message SET progress_done = $3, progress_total = $4, progress_unit = $5, progress_message = $6, revision = revision + 1 WHERE id = $1 AND claim = $2 AND state = 4";
+
+    private readonly string cancelRequests = $"SELECT id, claim FROM {s}.message WHERE state = 4 AND node = $1 AND cancel_reason IS NOT NULL";
+
+    private readonly string rescue =
+        $"""
+        WITH abandoned AS (
+            SELECT m.id, n.name FROM {s}.node n JOIN {s}.message m ON m.node = n.id AND m.state = 4
+            WHERE n.dead_at IS NOT NULL ORDER BY m.id LIMIT $1 FOR UPDATE OF m SKIP LOCKED),
+        handed AS (
+            UPDATE {s}.message m SET state = 1, deaths = CASE WHEN deaths = 0 OR started = claim THEN deaths + 1 ELSE deaths END, revision = revision + 1
+            FROM abandoned WHERE m.id = abandoned.id RETURNING m.id, m.claim, m.claimed_at, abandoned.name),
+        noted AS (
+            INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
+            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', 'The process that held it ended.', name, claimed_at, {s}.now() FROM handed)
+        SELECT count(*) FROM handed
+        """;
+
+    // Leaving is not dying: no death is counted.
+    private readonly string handBack =
+        $"""
+        WITH handed AS (
+            UPDATE {s}.message m SET state = 1, revision = revision + 1 WHERE state = 4 AND node = $1 RETURNING id, claim, claimed_at, node),
+        noted AS (
+            INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
+            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', 'The process that held it ended.',
+                coalesce((SELECT name FROM {s}.node WHERE node.id = handed.node), ''), claimed_at, {s}.now() FROM handed)
+        SELECT count(*) FROM handed
+        """;
+
+    private readonly string prune =
+        $"""
+        WITH pruned AS (
+            DELETE FROM {s}.message WHERE id = ANY (ARRAY(SELECT id FROM {s}.message WHERE keep_until <= {s}.now() ORDER BY keep_until LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING id),
+        history AS (DELETE FROM {s}.attempt WHERE message_id IN (SELECT id FROM pruned)),
+        keys AS (DELETE FROM {s}.unique_key WHERE (kind, key) IN (SELECT kind, key FROM {s}.unique_key WHERE until <= {s}.now() LIMIT $1))
+        SELECT count(*) FROM pruned
+        """;
+
+    public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages)
+    {
+        var count = messages.Count;
+        var (queues, priorities, kinds, versions) = (new string[count], new short[count], new string[count], new int[count]);
+        var (due, delays, tracked, ordering) = (new DateTime?[count], new TimeSpan[count], new bool[count], new string?[count]);
+        var (owners, headers, bodies) = (new string?[count], new string?[count], new byte[count][]);
+        for (var i = 0; i < count; i++)
+        {
+            var m = messages[i];
+            (queues[i], priorities[i], kinds[i], versions[i]) = (m.Queue, (short)m.Priority, m.Kind, m.Version);
+            (due[i], delays[i], tracked[i], ordering[i]) = (m.DueAt is { } at ? Statement.RoundUp(at) : null, m.Delay, m.Tracked, m.OrderingKey);
+            (owners[i], headers[i], bodies[i]) = (m.Owner, StoredJson.Headers(m.Headers), Array(m.Body));
+        }
+
+        return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).WithInstants(due).With(delays).With(tracked).With(ordering).With(owners).With(headers).With(bodies);
+    }
+
+    public NpgsqlBatchCommand InsertUnique(NewMessage m)
+    {
+        var command = Statement.Of(insertUnique).With(m.Queue).With((int)m.Priority).With(m.Kind).With(m.Version).WithInstant(m.DueAt).With(m.Delay).With(m.Tracked)
+            .WithText(m.OrderingKey).WithText(m.Owner).WithText(StoredJson.Headers(m.Headers)).With(m.Body).With(m.UniqueKey!).WithInterval(m.UniqueFor);
+        return command;
+    }
+
+    public NpgsqlBatchCommand UniqueHolder(string kind, string key) => Statement.Of(uniqueHolder).With(kind).With(key);
+
+    public NpgsqlBatchCommand NoteQueues(IEnumerable<string> queues) => Statement.Of(noteQueues).With(queues.Distinct().ToArray());
+
+    public NpgsqlBatchCommand Peek(NodeId node, string[] queues) => Statement.Of(peek).With(node.Value).With(queues);
+
+    public NpgsqlBatchCommand PromoteDue() => Statement.Of(promoteDue);
+
+    public NpgsqlBatchCommand Claim(NodeId node, QueueDemand demand)
+    {
+        var (first, third) = demand.LowestFirst ? (Priority.Low, Priority.High) : (Priority.High, Priority.Low);
+        return Statement.Of(claim).With(node.Value).With(demand.Queue).With((long)demand.Limit).With((int)first).With((int)Priority.Normal).With((int)third);
+    }
+
+    public NpgsqlBatchCommand LockArrived() => Statement.Of(lockArrived);
+
+    public NpgsqlBatchCommand PlaceArrived(string[] queues, string[] keys) => Statement.Of(placeArrived).With(queues).With(keys);
+
+    public NpgsqlBatchCommand Start(IReadOnlyList<Claim> claims) => Statement.Of(start).With(claims.Select(c => c.Id.Value).ToArray()).With(claims.Select(c => c.Number).ToArray());
+
+    public NpgsqlBatchCommand Delete(long[] ids, long[] claims) => Statement.Of(delete).With(ids).With(claims);
+
+    public NpgsqlBatchCommand DeleteAttempts(long[] ids) => Statement.Of(deleteAttempts).With(ids);
+
+    public NpgsqlBatchCommand FreeKeys(long[] ids) => Statement.Of(freeKeys).With(ids);
+
+    public NpgsqlBatchCommand LockKeys(string[] queues, string[] keys) => Statement.Of(lockKeys).With(queues).With(keys);
+
+    public NpgsqlBatchCommand Unblock(string[] queues, string[] keys) => Statement.Of(unblock).With(queues).With(keys);
+
+    public NpgsqlBatchCommand TrimAttempts(long id) => Statement.Of(trimAttempts).With(id);
+
+    /// <summary>Ends one attempt; answers with its id when the claim was held.</summary>
+    public NpgsqlBatchCommand Settle(Settlement settlement)
+    {
+        var waits = settlement.Next == NextState.Waiting;
+        var text = (waits ? wait : finish) + (settlement.Recorded ? WithAttempt(waits ? 11 : 14) : SelectSettled);
+        var command = Statement.Of(text).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number);
+        if (waits) command.With(settlement.Delay);
+        else command.With(settlement.Next switch { NextState.Succeeded => 5, NextState.Dead => 6, _ => 7 });
+        command.With(settlement.SpendsAttempt ? 1 : 0).WithText(settlement.Reason).WithText(settlement.Cause)
+            .WithBigint(settlement.Progress?.Done).WithBigint(settlement.Progress?.Total).WithText(settlement.Progress?.Unit).WithText(settlement.Progress?.Message);
+        if (!waits) command.WithInterval(settlement.KeepFor).WithText(settlement.Result?.Content).WithText(settlement.Result?.ContentType);
+        if (settlement.Recorded) command.WithText(settlement.Outcome).WithText(settlement.Error ?? settlement.Reason).With(settlement.Ran);
+        return command;
+    }
+
+    public NpgsqlBatchCommand Report(Claim claim, Progress progress) => Statement.Of(report).With(claim.Id.Value).With(claim.Number)
+        .WithBigint(progress.Done).WithBigint(progress.Total).WithText(progress.Unit).WithText(progress.Message);
+
+    public NpgsqlBatchCommand CancelRequests(NodeId node) => Statement.Of(cancelRequests).With(node.Value);
+
+    public NpgsqlBatchCommand Rescue(int limit) => Statement.Of(rescue).With((long)limit);
+
+    public NpgsqlBatchCommand HandBack(NodeId node) => Statement.Of(handBack).With(node.Value);
+
+    public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
+
+    public static ClaimedMessage ReadClaimed(NpgsqlDataReader row) => new()
+    {
+        Claim = new Claim(new MessageId(row.GetInt64(0)), row.GetInt64(1)),
+        Attempt = row.GetInt32(2) + 1,
+        Deaths = row.GetInt32(3),
+        Kind = row.GetString(4),
+        Version = row.GetInt32(5),
+        EnqueuedAt = row.Instant(6),
+        DueAt = row.Instant(7),
+        Tracked = row.GetBoolean(8),
+        OrderingKey = row.TextOrNull(9),
+        HoldsUniqueKey = row.GetBoolean(10),
+        Owner = row.TextOrNull(11),
+        Headers = StoredJson.Headers(row.TextOrNull(12)),
+        Body = row.Bytes(13),
+        CancelReason = row.TextOrNull(14),
+        Queue = row.GetString(15),
+    };
+
+    private static byte[] Array(ReadOnlyMemory<byte> memory) =>
+        System.Runtime.InteropServices.MemoryMarshal.TryGetArray(memory, out var segment) && segment.Offset == 0 && segment.Count == segment.Array!.Length ? segment.Array : memory.ToArray();
+}

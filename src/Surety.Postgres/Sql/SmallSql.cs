@@ -1,0 +1,132 @@
+using Npgsql;
+using Surety.Storage;
+
+namespace Surety.Postgres.Sql;
+
+/// <summary>Who works on this store.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class NodeSql(string s)
+{
+    private readonly string join = $"INSERT INTO {s}.node (name, joined_at, lease_until) VALUES ($1, {s}.now(), {s}.now() + $2) RETURNING id";
+    private readonly string heartbeat = $"UPDATE {s}.node SET lease_until = {s}.now() + $2 WHERE id = $1 AND dead_at IS NULL RETURNING id";
+    private readonly string isAlive = $"SELECT id FROM {s}.node WHERE id = $1 AND dead_at IS NULL FOR UPDATE";
+    private readonly string leave = $"UPDATE {s}.node SET dead_at = {s}.now() WHERE id = $1 AND dead_at IS NULL";
+    private readonly string hasDead = $"SELECT EXISTS (SELECT FROM {s}.node WHERE dead_at IS NOT NULL OR lease_until <= {s}.now())";
+    private readonly string presumeDead = $"UPDATE {s}.node SET dead_at = {s}.now() WHERE dead_at IS NULL AND lease_until <= {s}.now() RETURNING name";
+
+    // A day later no claim of it can still be on its way.
+    private readonly string forgetDead = $"DELETE FROM {s}.node n WHERE dead_at < {s}.now() - interval '1 day' AND NOT EXISTS (SELECT FROM {s}.message WHERE state = 4 AND node = n.id)";
+
+    public NpgsqlBatchCommand Join(string name, TimeSpan lease) => Statement.Of(join).With(name).With(lease);
+
+    public NpgsqlBatchCommand Heartbeat(NodeId node, TimeSpan lease) => Statement.Of(heartbeat).With(node.Value).With(lease);
+
+    public NpgsqlBatchCommand IsAlive(NodeId node) => Statement.Of(isAlive).With(node.Value);
+
+    public NpgsqlBatchCommand Leave(NodeId node) => Statement.Of(leave).With(node.Value);
+
+    public NpgsqlBatchCommand HasDead() => Statement.Of(hasDead);
+
+    public NpgsqlBatchCommand PresumeDead() => Statement.Of(presumeDead);
+
+    public NpgsqlBatchCommand ForgetDead() => Statement.Of(forgetDead);
+}
+
+/// <summary>The table of queues ever used, the pauses of some, and what they hold.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class QueueSql(string s)
+{
+    private readonly string pause =
+        $"INSERT INTO {s}.queue (name, paused_reason, paused_at) VALUES ($1, $2, {s}.now()) ON CONFLICT (name) DO UPDATE SET paused_reason = excluded.paused_reason, paused_at = excluded.paused_at";
+
+    private readonly string resume = $"UPDATE {s}.queue SET paused_reason = NULL, paused_at = NULL WHERE name = $1 AND paused_at IS NOT NULL";
+
+    // One pass a state, each answered from one partial index.
+    private readonly string list =
+        $"""
+        WITH counted AS (
+            SELECT queue, count(*) AS ready, 0::bigint AS scheduled, 0::bigint AS running, 0::bigint AS dead, min(due_at) AS oldest FROM {s}.message WHERE state = 1 GROUP BY queue
+            UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 2 GROUP BY queue
+            UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 0 GROUP BY queue
+            UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 3 GROUP BY queue
+            UNION ALL SELECT queue, 0, 0, count(*), 0, NULL FROM {s}.message WHERE state = 4 GROUP BY queue
+            UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM {s}.message WHERE state = 6 GROUP BY queue),
+        summed AS (SELECT queue, sum(ready)::bigint AS ready, sum(scheduled)::bigint AS scheduled, sum(running)::bigint AS running, sum(dead)::bigint AS dead, min(oldest) AS oldest FROM counted GROUP BY queue)
+        SELECT coalesce(q.name, c.queue), coalesce(ready, 0), coalesce(scheduled, 0), coalesce(running, 0), coalesce(dead, 0),
+            greatest(coalesce({s}.now() - oldest, interval '0'), interval '0'), paused_reason, paused_at
+        FROM {s}.queue q FULL JOIN summed c ON c.queue = q.name ORDER BY 1
+        """;
+
+    public NpgsqlBatchCommand Pause(string queue, string reason) => Statement.Of(pause).With(queue).WithText(reason);
+
+    public NpgsqlBatchCommand Resume(string queue) => Statement.Of(resume).With(queue);
+
+    public NpgsqlBatchCommand List() => Statement.Of(list);
+
+    public static QueueInfo Read(NpgsqlDataReader row) => new()
+    {
+        Queue = row.GetString(0), Ready = row.GetInt64(1), Scheduled = row.GetInt64(2), Running = row.GetInt64(3), Dead = row.GetInt64(4),
+        OldestDueAge = row.GetTimeSpan(5), PausedReason = row.TextOrNull(6), PausedAt = row.InstantOrNull(7),
+    };
+}
+
+/// <summary>Answered requests, by the digest of their key.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class IdempotencySql(string s)
+{
+    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end.
+    private readonly string tryLock = "SELECT pg_try_advisory_xact_lock($1)";
+
+    private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now() AND pg_try_advisory_xact_lock($2)";
+
+    // Finding writes too (a barrier): the commit that follows is durable only after what was found, and waits for the standbys.
+    private readonly string take =
+        $"""
+        INSERT INTO {s}.idempotency AS held (key, fingerprint, expires_at)
+        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock($2)
+        ON CONFLICT (key) DO UPDATE SET expires_at = held.expires_at
+        RETURNING xmax = 0, fingerprint, status, headers, body
+        """;
+
+    private readonly string answer = $"UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1";
+
+    private readonly string prune =
+        $"WITH gone AS (DELETE FROM {s}.idempotency WHERE key = ANY (ARRAY(SELECT key FROM {s}.idempotency WHERE expires_at <= {s}.now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+
+    public NpgsqlBatchCommand TryLock(long key) => Statement.Of(tryLock).With(key);
+
+    public NpgsqlBatchCommand Forget(byte[] key, long locked) => Statement.Of(forget).With(key).With(locked);
+
+    public NpgsqlBatchCommand Take(byte[] key, long locked, byte[] fingerprint, TimeSpan keepFor) => Statement.Of(take).With(key).With(locked).With(fingerprint).With(keepFor);
+
+    public NpgsqlBatchCommand Answer(byte[] key, StoredAnswer answered) =>
+        Statement.Of(answer).With(key).With(answered.Status).WithText(StoredJson.Headers(answered.Headers)).With(answered.Body);
+
+    public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
+}
+
+/// <summary>API keys, as digests.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class ApiKeySql(string s)
+{
+    private const string Columns = "prefix, digest, principal, scopes, created_at, expires_at, revoked_at";
+    private readonly string add = $"INSERT INTO {s}.api_key ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    private readonly string find = $"SELECT {Columns} FROM {s}.api_key WHERE prefix = $1";
+    private readonly string list = $"SELECT {Columns} FROM {s}.api_key ORDER BY created_at DESC, prefix DESC LIMIT 1000";
+    private readonly string revoke = $"UPDATE {s}.api_key SET revoked_at = {s}.now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING 1";
+
+    public NpgsqlBatchCommand Add(ApiKeyRecord key) => Statement.Of(add).With(key.Prefix).With(key.Digest).With(key.Principal).With(StoredJson.Scopes(key.Scopes))
+        .WithInstant(key.CreatedAt).WithInstant(key.ExpiresAt).WithInstant(key.RevokedAt);
+
+    public NpgsqlBatchCommand Find(string prefix) => Statement.Of(find).With(prefix);
+
+    public NpgsqlBatchCommand List() => Statement.Of(list);
+
+    public NpgsqlBatchCommand Revoke(string prefix) => Statement.Of(revoke).With(prefix);
+
+    public static ApiKeyRecord Read(NpgsqlDataReader row) => new()
+    {
+        Prefix = row.GetString(0), Digest = row.Bytes(1), Principal = row.GetString(2), Scopes = StoredJson.Scopes(row.GetString(3)),
+        CreatedAt = row.Instant(4), ExpiresAt = row.InstantOrNull(5), RevokedAt = row.InstantOrNull(6),
+    };
+}

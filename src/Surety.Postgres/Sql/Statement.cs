@@ -1,0 +1,68 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Surety.Postgres.Sql;
+
+/// <summary>Typed, positional parameters for one statement.</summary>
+internal static class Statement
+{
+    public static NpgsqlBatchCommand Of(string sql) => new(sql);
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, long value) => Add(command, new NpgsqlParameter<long> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, int value) => Add(command, new NpgsqlParameter<int> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, bool value) => Add(command, new NpgsqlParameter<bool> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, TimeSpan value) => Add(command, new NpgsqlParameter<TimeSpan> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, byte[] value) => Add(command, new NpgsqlParameter<byte[]> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, ReadOnlyMemory<byte> value) => Add(command, new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, string value) => Add(command, new NpgsqlParameter<string> { TypedValue = value });
+
+    public static NpgsqlBatchCommand With<T>(this NpgsqlBatchCommand command, T[] values) => Add(command, new NpgsqlParameter<T[]> { TypedValue = values });
+
+    public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) =>
+        // The database has no text with a NUL in it; a failure's message may.
+        Add(command, value?.Replace('\0', '\uFFFD'), NpgsqlDbType.Text);
+
+    public static NpgsqlBatchCommand WithBigint(this NpgsqlBatchCommand command, long? value) => Add(command, value, NpgsqlDbType.Bigint);
+
+    public static NpgsqlBatchCommand WithInterval(this NpgsqlBatchCommand command, TimeSpan? value) => Add(command, value, NpgsqlDbType.Interval);
+
+    public static NpgsqlBatchCommand WithBytes(this NpgsqlBatchCommand command, byte[]? value) => Add(command, value, NpgsqlDbType.Bytea);
+
+    public static NpgsqlBatchCommand WithInstant(this NpgsqlBatchCommand command, DateTimeOffset? value) => Add(command, value is { } instant ? RoundUp(instant) : null, NpgsqlDbType.TimestampTz);
+
+    public static NpgsqlBatchCommand WithInstants(this NpgsqlBatchCommand command, DateTime?[] values) =>
+        Add(command, new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz });
+
+    /// <summary>The database keeps microseconds; "no sooner than" must not become sooner.</summary>
+    public static DateTime RoundUp(DateTimeOffset instant)
+    {
+        var ticks = instant.UtcTicks;
+        var rest = ticks % TimeSpan.TicksPerMicrosecond;
+        return new DateTime(rest == 0 ? ticks : ticks + TimeSpan.TicksPerMicrosecond - rest, DateTimeKind.Utc);
+    }
+
+    public static string? TextOrNull(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    public static long? LongOrNull(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+
+    public static DateTimeOffset Instant(this NpgsqlDataReader row, int column) => new(row.GetDateTime(column), TimeSpan.Zero);
+
+    public static DateTimeOffset? InstantOrNull(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.Instant(column);
+
+    public static byte[] Bytes(this NpgsqlDataReader row, int column) => row.GetFieldValue<byte[]>(column);
+
+    private static NpgsqlBatchCommand Add(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
+        Add(command, new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
+
+    private static NpgsqlBatchCommand Add(NpgsqlBatchCommand command, NpgsqlParameter parameter)
+    {
+        command.Parameters.Add(parameter);
+        return command;
+    }
+}

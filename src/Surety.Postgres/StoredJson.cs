@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>Small maps and lists, as JSON in a column.</summary>
+internal static class StoredJson
+{
+    /// <summary>Null when there are none.</summary>
+    public static string? Headers(IReadOnlyDictionary<string, string> headers) =>
+        headers.Count == 0 ? null : JsonSerializer.Serialize(headers, StoredJsonContext.Default.IReadOnlyDictionaryStringString);
+
+    public static IReadOnlyDictionary<string, string> Headers(string? json) =>
+        json is null ? NewMessage.NoHeaders : JsonSerializer.Deserialize(json, StoredJsonContext.Default.DictionaryStringString)!;
+
+    public static string Scopes(IReadOnlyList<string> scopes) => JsonSerializer.Serialize(scopes, StoredJsonContext.Default.IReadOnlyListString);
+
+    public static IReadOnlyList<string> Scopes(string json) => JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
+}
+
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(string[]))]
+internal sealed partial class StoredJsonContext : JsonSerializerContext;

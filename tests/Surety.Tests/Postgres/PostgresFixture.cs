@@ -1,0 +1,67 @@
+using System.Data.Common;
+using Npgsql;
+using Surety.Postgres;
+using Surety.StoreContract;
+
+namespace Surety.Tests.Postgres;
+
+/// <summary>A schema of its own, whose clock is the test's.</summary>
+public sealed class PostgresFixture : StoreFixture
+{
+    private static int made;
+
+    private readonly string schema = $"t{Interlocked.Increment(ref made)}";
+    private readonly List<PostgresStore> stores = [];
+    private string connectionString = "";
+
+    public override async Task<OpenStore> OpenAsync(TimeProvider time)
+    {
+        var server = await PostgresServer.SharedAsync();
+        connectionString = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
+        var store = new PostgresStore(connectionString, time, new PostgresOptions { Schema = schema });
+        await store.OpenAsync(default);
+        if (stores.Count == 0) await PrepareAsync((ManualTime)time);
+        stores.Add(store);
+        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Database);
+    }
+
+    public override async Task<DbConnection> ConnectAsync()
+    {
+        var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (var store in stores) await store.DisposeAsync();
+        await using var connection = await ConnectAsync();
+        await Execute(connection, $"DROP SCHEMA {schema} CASCADE");
+    }
+
+    private async Task PrepareAsync(ManualTime time)
+    {
+        await using var connection = (NpgsqlConnection)await ConnectAsync();
+        await Execute(connection, $"""
+            CREATE TABLE {schema}.effect (id bigint PRIMARY KEY);
+            SELECT setval(pg_get_serial_sequence('{schema}.message', 'id'), 4294967296);
+            CREATE TABLE {schema}.clock (now timestamptz);
+            INSERT INTO {schema}.clock VALUES ('{time.Now:O}');
+            CREATE OR REPLACE FUNCTION {schema}.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM {schema}.clock';
+            """);
+        time.Moved += () =>
+        {
+            using var connection = new NpgsqlConnection(connectionString);
+            connection.Open();
+            using var command = new NpgsqlCommand($"UPDATE {schema}.clock SET now = '{time.Now:O}'", connection);
+            command.ExecuteNonQuery();
+        };
+    }
+
+    private static async Task Execute(DbConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+}
