@@ -72,7 +72,7 @@ public static class EdgeExtensions
 
     private static void AddCallers(IServiceCollection services)
     {
-        services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<ApiKeyCache>(), s.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ApiKeyCache>();
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, null);
         // After the host's own choices: they win.

@@ -79,6 +79,8 @@ internal sealed class EdgeApp : IAsyncDisposable
     /// <summary>A connection of the test's own to the same database, past the app.</summary>
     public string ConnectionString => $"Data Source={Path.Combine(folder, "edge.db")};Pooling=false";
 
+    public IEnumerable<string> DatabaseFiles() => [Path.Combine(folder, "edge.db"), Path.Combine(folder, "edge.db-wal")];
+
     public Task<long> DepositsAsync() => ScalarAsync("SELECT count(*) FROM deposit");
 
     public Task<long> RecordsAsync() => ScalarAsync("SELECT count(*) FROM surety_idempotency");

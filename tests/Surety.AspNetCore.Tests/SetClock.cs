@@ -1,6 +1,6 @@
 namespace Surety.AspNetCore.Tests;
 
-/// <summary>Real time, moved forward by the test; timers and measured durations stay real.</summary>
+/// <summary>Real time, moved forward by the test; timers stay real.</summary>
 internal sealed class SetClock : TimeProvider
 {
     private long ahead;
@@ -8,4 +8,6 @@ internal sealed class SetClock : TimeProvider
     public void Advance(TimeSpan by) => Interlocked.Add(ref ahead, by.Ticks);
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref ahead));
+
+    public override long GetTimestamp() => System.GetTimestamp() + (Interlocked.Read(ref ahead) * TimestampFrequency / TimeSpan.TicksPerSecond);
 }

@@ -14,6 +14,8 @@ namespace Surety.AspNetCore;
 /// </summary>
 internal static class HealthEndpoints
 {
+    // Some balancers probe with HEAD.
+    private static readonly string[] Methods = ["GET", "HEAD"];
     private static readonly TimeSpan StorePatience = TimeSpan.FromSeconds(2);
 
     public static void Map(IEndpointRouteBuilder endpoints)
@@ -24,7 +26,7 @@ internal static class HealthEndpoints
     }
 
     private static void Map(IEndpointRouteBuilder endpoints, string pattern, Func<HttpContext, IServiceProvider, Task> answer) =>
-        endpoints.MapGet(pattern, (RequestDelegate)(http =>
+        endpoints.MapMethods(pattern, Methods, (RequestDelegate)(http =>
         {
             if (Activity.Current is { } span)
             {
@@ -43,17 +45,20 @@ internal static class HealthEndpoints
 
         var problems = new List<string>();
         if (stopping || health.Draining) problems.Add("The host is shutting down.");
-        else if (!health.Started) problems.Add("The host has not finished starting.");
+        else if (!IsStarted(services)) problems.Add("The host has not finished starting.");
         if (!store.Ready) problems.Add($"Store: {store.Detail}");
         problems.AddRange(health.Problems);
-        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, [$"Store: {store.Detail}", .. health.Degraded]));
+        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, Details(store, health)));
     }
 
-    private static Report Started(IServiceProvider services)
-    {
-        var started = services.GetRequiredService<SuretyHealth>().Started && services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested;
-        return new Report(started, started ? "ok" : "starting", [], []);
-    }
+    private static string[] Details(StoreStatus store, SuretyHealth health) =>
+        [$"Store: {store.Detail}", .. health.IsStandby ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."] : Array.Empty<string>(), .. health.Degraded];
+
+    private static Report Started(IServiceProvider services) => IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
+
+    /// <summary>Surety has started, and whatever else the host runs.</summary>
+    private static bool IsStarted(IServiceProvider services) =>
+        services.GetRequiredService<SuretyHealth>().Started && services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested;
 
     private static async Task<StoreStatus> CheckAsync(IStore store, TimeProvider time, CancellationToken cancel)
     {

@@ -13,15 +13,29 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
 
     private readonly ConcurrentDictionary<string, (ApiKeyRecord? Key, long At)> entries = new(StringComparer.Ordinal);
 
-    public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel)
+    /// <param name="prefix">The key's public part.</param>
+    /// <param name="evenIfOld">What was known last will do when the store cannot be asked.</param>
+    /// <param name="cancel">Gives up reading.</param>
+    public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, bool evenIfOld, CancellationToken cancel)
     {
         if (entries.TryGetValue(prefix, out var entry) && time.GetElapsedTime(entry.At) < Freshness) return entry.Key;
 
         // Counted from before the read: what it returns may be that old.
         var at = time.GetTimestamp();
-        var key = await store.FindAsync(prefix, cancel);
+        try
+        {
+            entry = (await store.FindAsync(prefix, cancel), at);
+        }
+        catch (StoreException) when (evenIfOld)
+        {
+            return entry.Key;
+        }
+
         if (entries.Count >= MaxEntries) entries.Clear();
-        entries[prefix] = (key, at);
-        return key;
+        entries[prefix] = entry;
+        return entry.Key;
     }
+
+    /// <summary>The key was changed here: the next request asks the store.</summary>
+    public void Forget(string prefix) => entries.TryRemove(prefix, out _);
 }

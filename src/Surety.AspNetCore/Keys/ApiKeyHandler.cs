@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -33,8 +34,10 @@ internal sealed class ApiKeyHandler(
             return Ticket("dev", [Principals.Operator]);
         if (!key.StartsWith(ApiKeyText.Start, StringComparison.Ordinal)) return AuthenticateResult.NoResult();
 
+        // Whoever may come without a credential is not turned away because the store cannot look his up: the health page, above all, has to answer then.
+        var anonymous = Context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null;
         // One answer for all that can be wrong: which it was is no business of whoever is guessing.
-        var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, Context.RequestAborted) : null;
+        var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = CryptographicOperations.FixedTimeEquals(ApiKeyText.DigestOf(key), record is null ? NoDigest : record.Digest.Span);
         return matches && record is not null && IsValid(record) ? Ticket(record.Principal, record.Scopes) : AuthenticateResult.Fail("The API key is not valid.");
     }

@@ -1,0 +1,215 @@
+using System.Security.Claims;
+using System.Text;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Surety.Storage;
+
+namespace Surety.AspNetCore.Tests;
+
+public class ApiKeyTests
+{
+    [Fact]
+    public async Task A_new_key_works_at_once_and_says_who_calls()
+    {
+        await using var app = await StartAsync();
+        var key = await app.Get<ApiKeys>().CreateAsync("alice", ["reports"]);
+        key.Secret.ShouldMatch("^sk_[0-9a-f]{12}_[0-9a-f]{64}$");
+        key.Secret.ShouldContain(key.Prefix);
+        key.ToString().ShouldNotContain(key.Secret[^64..]);
+        (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("alice: reports");
+    }
+
+    [Fact]
+    public async Task Whatever_is_wrong_with_a_key_the_answer_is_the_same()
+    {
+        var clock = new SetClock();
+        await using var app = await StartAsync(clock);
+        var keys = app.Get<ApiKeys>();
+        var good = (await keys.CreateAsync("alice", [])).Secret;
+        var revoked = await keys.CreateAsync("alice", []);
+        (await keys.RevokeAsync(revoked.Prefix)).ShouldBeTrue();
+        var expired = (await keys.CreateAsync("alice", [], clock.GetUtcNow().AddMinutes(1))).Secret;
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        var wrong = new[]
+        {
+            revoked.Secret, expired, good[..^1], good + "0", good.ToUpperInvariant(), good[..^1] + (good[^1] == '0' ? '1' : '0'), $"sk_{new string('0', 12)}_{new string('0', 64)}",
+            "sk_", "sk__", "sk_x", $"sk_{good[3..15]}_", "sk_' OR 1=1 --_x", $"sk_{new string('a', 8_000)}_b", "eyJhbGciOiJub25lIn0.e30.", "dev",
+        };
+        foreach (var key in wrong)
+        {
+            var answer = await app.Client().FetchAsync("/me", ("Authorization", $"Bearer {key}"));
+            answer.ShouldBeProblem(401, "unauthenticated");
+            answer["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\", error=\"invalid_token\"");
+            answer.Text.Replace(answer.Member("traceId")!, "", StringComparison.Ordinal).ShouldBe(
+                """{"type":"https://surety.example/problems#unauthenticated","title":"Authentication is required","status":401,"detail":"Send an API key or another credential this server takes in the Authorization header.","instance":"/me","code":"unauthenticated","traceId":"","outcome":"none"}""");
+        }
+
+        (await app.Client(good).FetchAsync("/me")).ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task Without_a_key_there_is_only_what_is_open_to_all()
+    {
+        await using var app = await StartAsync();
+        var nobody = app.Client();
+        (await nobody.FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\"");
+        (await nobody.FetchAsync("/open")).ShouldBe(200);
+        (await nobody.FetchAsync("/open", ("Authorization", "Bearer sk_wrong"))).ShouldBe(200);
+        (await nobody.FetchAsync("/me", ("Authorization", "Basic YWxpY2U6c2VjcmV0"))).ShouldBeProblem(401, "unauthenticated");
+        (await nobody.FetchAsync("/me", ("Authorization", "Bearer"))).ShouldBeProblem(401, "unauthenticated");
+        (await nobody.FetchAsync("/me", ("Authorization", ""))).ShouldBeProblem(401, "unauthenticated");
+    }
+
+    [Fact]
+    public async Task A_key_may_do_what_its_scopes_say()
+    {
+        await using var app = await StartAsync();
+        (await app.Alice.FetchAsync("/operators")).ShouldBeProblem(403, "forbidden");
+        (await (await app.ClientAsync("olga", "reports", "operator")).FetchAsync("/operators")).ShouldBe(200);
+        (await (await app.ClientAsync("oleg", "operators", "operator ")).FetchAsync("/operators")).ShouldBeProblem(403, "forbidden");
+    }
+
+    [Fact]
+    public async Task A_revoked_key_stops_at_once_here_and_within_seconds_elsewhere()
+    {
+        var clock = new SetClock();
+        await using var app = await StartAsync(clock);
+        var here = await app.Get<ApiKeys>().CreateAsync("alice", []);
+        var elsewhere = await app.Get<ApiKeys>().CreateAsync("alice", []);
+        foreach (var key in new[] { here, elsewhere }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200);
+
+        (await app.Get<ApiKeys>().RevokeAsync(here.Prefix)).ShouldBeTrue();
+        (await app.Client(here.Secret).FetchAsync("/me")).ShouldBe(401);
+        (await app.Get<ApiKeys>().RevokeAsync(here.Prefix)).ShouldBeFalse();
+        (await app.Get<ApiKeys>().RevokeAsync("nothing")).ShouldBeFalse();
+
+        // As another process would, past this one's memory.
+        await app.Get<IApiKeyStore>().RevokeAsync(elsewhere.Prefix, default);
+        clock.Advance(TimeSpan.FromSeconds(6));
+        (await app.Client(elsewhere.Secret).FetchAsync("/me")).ShouldBe(401);
+    }
+
+    [Fact]
+    public async Task Keys_are_listed_without_what_they_are()
+    {
+        await using var app = await StartAsync();
+        var until = DateTimeOffset.FromUnixTimeSeconds(DateTimeOffset.UtcNow.ToUnixTimeSeconds()).AddDays(1);
+        var key = await app.Get<ApiKeys>().CreateAsync("bob", ["a", "b"], until);
+        await app.Get<ApiKeys>().RevokeAsync(key.Prefix);
+        var listed = (await app.Get<ApiKeys>().ListAsync()).Where(k => k.Principal == "bob").ShouldHaveSingleItem();
+        listed.Prefix.ShouldBe(key.Prefix);
+        listed.Scopes.ShouldBe(["a", "b"]);
+        listed.ExpiresAt.ShouldBe(until);
+        listed.RevokedAt.ShouldNotBeNull();
+        listed.ToString().ShouldNotContain(key.Secret[^64..]);
+    }
+
+    [Fact]
+    public async Task No_key_is_ever_stored_or_logged()
+    {
+        await using var app = await StartAsync();
+        var key = await app.Get<ApiKeys>().CreateAsync("alice", ["operator"]);
+        var client = app.Client(key.Secret);
+        await client.FetchAsync("/me");
+        await client.FetchAsync("/nowhere");
+        await client.FetchAsync("/fails");
+        await client.FetchAsync("/readyz?verbose");
+        await client.DepositAsync("k", amount: 0);
+        await app.Client(key.Secret + "0").FetchAsync("/me");
+        await app.Client("sk_" + key.Secret).FetchAsync("/me");
+        await app.Get<ApiKeys>().RevokeAsync(key.Prefix);
+        await client.FetchAsync("/me");
+
+        var secret = key.Secret[^64..];
+        app.Log.Lines.ShouldContain(l => l.Contains("/fails", StringComparison.Ordinal));
+        app.Log.Lines.ShouldNotContain(l => l.Contains(secret, StringComparison.Ordinal));
+        foreach (var file in app.DatabaseFiles()) Encoding.Latin1.GetString(await File.ReadAllBytesAsync(file)).ShouldNotContain(secret);
+    }
+
+    [Theory]
+    [InlineData("", new string[0])]
+    [InlineData(" ", new string[0])]
+    [InlineData("alice", new[] { "" })]
+    [InlineData("alice", new[] { "ok", " " })]
+    public async Task A_key_without_a_principal_or_with_an_empty_scope_is_not_made(string principal, string[] scopes)
+    {
+        await using var app = await StartAsync();
+        await Should.ThrowAsync<ArgumentException>(() => app.Get<ApiKeys>().CreateAsync(principal, scopes));
+    }
+
+    [Fact]
+    public async Task A_key_beyond_its_limits_is_not_made()
+    {
+        await using var app = await StartAsync();
+        var keys = app.Get<ApiKeys>();
+        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync(new string('p', 201), []));
+        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [new string('s', 101)]));
+        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [.. Enumerable.Range(0, 33).Select(i => $"s{i}")]));
+        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [], DateTimeOffset.UtcNow.AddSeconds(-1)));
+        (await keys.ListAsync()).ShouldHaveSingleItem().Principal.ShouldBe("alice");
+    }
+
+    [Fact]
+    public async Task The_development_key_works_in_development_and_is_warned_of_without_being_shown()
+    {
+        await using var app = await EdgeApp.StartAsync(Map, edge => edge.DevelopmentKey = "letmein42", environment: "Development");
+        (await app.Client("letmein42").FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("dev: operator");
+        (await app.Client("letmein43").FetchAsync("/me")).ShouldBe(401);
+        app.Log.Lines.ShouldContain(l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("development API key", StringComparison.Ordinal));
+        app.Log.Lines.ShouldNotContain(l => l.Contains("letmein42", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_host_refuses_to_start_with_wrong_options_and_names_every_fault()
+    {
+        var faults = (await Should.ThrowAsync<OptionsValidationException>(() => EdgeApp.StartAsync(Map, edge =>
+        {
+            (edge.DevelopmentKey, edge.ProblemBase, edge.MaxBodyBytes, edge.MaxAnswerBytes) = ("a secret", new Uri("/problems", UriKind.Relative), 1, int.MaxValue);
+            (edge.KeepAnswers, edge.CommandTimeout, edge.MaxJsonDepth, edge.StopDelay) = (TimeSpan.Zero, TimeSpan.FromHours(1), 65, TimeSpan.FromHours(1));
+        }))).Failures.ToList();
+        faults.Count.ShouldBe(9);
+        foreach (var name in new[] { "DevelopmentKey is set in the environment \"Production\"", "without spaces", "ProblemBase", "MaxBodyBytes", "MaxAnswerBytes", "KeepAnswers", "CommandTimeout", "MaxJsonDepth", "StopDelay" })
+            faults.ShouldContain(f => f.Contains(name, StringComparison.Ordinal));
+        string.Concat(faults).ShouldNotContain("a secret");
+    }
+
+    [Fact]
+    public async Task A_hosts_own_scheme_takes_its_place_and_its_callers_have_keys_and_jobs_of_their_own()
+    {
+        await using var app = await EdgeApp.StartAsync(
+            host =>
+            {
+                Map(host);
+                new Deposits().Map(host);
+            },
+            configure: b => b.Services.AddAuthentication("Badge").AddScheme<AuthenticationSchemeOptions, Badge>("Badge", null));
+        var nobody = app.Client();
+        (await nobody.FetchAsync("/me", ("Badge", "carol"))).ShouldBe(200).Text.ShouldBe("carol: ");
+        (await app.Alice.FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated");
+        var carols = (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "carol"), ("Idempotency-Key", "k"))).ShouldBe(201);
+        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "dave"), ("Idempotency-Key", "k"))).ShouldBe(201).Text.ShouldNotBe(carols.Text);
+    }
+
+    private static Task<EdgeApp> StartAsync(TimeProvider? clock = null) => EdgeApp.StartAsync(Map, configure: b =>
+    {
+        if (clock is not null) b.Services.AddSingleton(clock);
+    });
+
+    private static void Map(WebApplication app)
+    {
+        app.MapGet("/me", (ClaimsPrincipal user) => $"{user.Principal()}: {string.Join(' ', user.FindAll("scope").Select(c => c.Value))}");
+        app.MapGet("/open", () => "open").AllowAnonymous();
+        app.MapGet("/operators", () => "operators").RequireAuthorization("operator");
+        app.MapGet("/fails", IResult () => throw new InvalidOperationException("…"));
+    }
+
+    private sealed class Badge(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, System.Text.Encodings.Web.UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Request.Headers["Badge"] is [{ } name]
+            ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim("sub", name)], "Badge")), "Badge"))
+            : AuthenticateResult.NoResult());
+    }
+}
