@@ -1,4 +1,5 @@
 using Surety.StoreContract;
+using Surety.StoreContract.Model;
 
 namespace Surety.Tests.Sqlite;
 
@@ -23,3 +24,4 @@ public sealed class SqliteApiKeyTests : ApiKeyContract<SqliteFixture>;
 public sealed class SqliteWakeUpTests : WakeUpContract<SqliteFixture>;
 public sealed class SqliteRetentionTests : RetentionContract<SqliteFixture>;
 public sealed class SqliteOpenTests : OpenContract<SqliteFixture>;
+public sealed class SqliteModelTests : ModelContract<SqliteFixture>;
