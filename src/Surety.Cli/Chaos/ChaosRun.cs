@@ -6,7 +6,17 @@ using Surety.Cli.Rigs;
 
 namespace Surety.Cli.Chaos;
 
-internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, bool Keep);
+/// <param name="Kills">How often it is killed at random, when no failpoints are given.</param>
+/// <param name="Seed">Decides the commands.</param>
+/// <param name="Clients">How many send commands at once.</param>
+/// <param name="Programs">What to start.</param>
+/// <param name="Keep">Keep the databases.</param>
+/// <param name="Failpoints">Where it kills itself, one after the other; empty for kills at random.</param>
+internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, bool Keep, IReadOnlyList<string> Failpoints)
+{
+    /// <summary>How many kills the run has.</summary>
+    public int Total => Failpoints.Count == 0 ? Kills : Failpoints.Count;
+}
 
 /// <summary>From the start of the processes to the accounts: work under kills, then quiet, then the audit.</summary>
 internal sealed class ChaosRun(ChaosOptions options, Rig rig)
@@ -37,7 +47,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel))
         {
             var clients = Enumerable.Range(0, options.Clients).Select(i => WorkAsync(client, new Workload(options.Seed, i, accounts), stop.Token, cancel)).ToList();
-            var kills = killer.RunAsync(options.Kills, tick, cancel);
+            var kills = options.Failpoints.Count == 0 ? killer.RunAsync(options.Kills, tick, cancel) : killer.RunAsync(options.Failpoints, tick, cancel);
             // A client that gives up is a broken promise: it ends the run at once.
             var firstEnd = await Task.WhenAny([kills, .. clients]);
             await stop.CancelAsync();
@@ -52,7 +62,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         await killer.AuditAsync(cancel);
         var unequal = await RepeatAllAsync(cancel);
         var books = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
-        return new ChaosReport(books, options.Kills, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, [.. killer.Violations, .. unequal, .. books.Violations]);
+        return new ChaosReport(books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, [.. killer.Violations, .. unequal, .. books.Violations]);
     }
 
     private async Task<IReadOnlyList<string>> OpenAccountsAsync(CancellationToken cancel)
@@ -108,5 +118,5 @@ internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int R
 
     public double MaxMs => Restarts.Count == 0 ? 0 : Restarts.Max().TotalMilliseconds;
 
-    public double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
+    private double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
 }

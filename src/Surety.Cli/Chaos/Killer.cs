@@ -61,6 +61,26 @@ internal sealed class Killer(Rig rig, Random random)
         }
     }
 
+    /// <summary>Has the backend kill itself at each of the failpoints, under work.</summary>
+    public async Task RunAsync(IReadOnlyList<string> failpoints, Action<int> tick, CancellationToken cancel)
+    {
+        for (var kill = 1; kill <= failpoints.Count; kill++)
+        {
+            await LetWorkAsync(20, cancel);
+            await rig.KillPaymentsAsync();
+            rig.SpawnPayments(failpoints[kill - 1]);
+            if (!await rig.DiedAtFailpointAsync(TimeSpan.FromSeconds(30), cancel))
+            {
+                Violations.Add($"The failpoint {failpoints[kill - 1]} was not reached within 30 s of work.");
+                await rig.KillPaymentsAsync();
+            }
+
+            Restarts.Add(await rig.StartPaymentsAsync(cancel));
+            await AuditAsync(cancel);
+            tick(kill);
+        }
+    }
+
     public async Task AuditAsync(CancellationToken cancel)
     {
         Audits++;

@@ -11,9 +11,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly Process process;
     private readonly ConcurrentQueue<string> lines = new();
 
-    private readonly bool isWrapped;
-
-    private ChildProcess(Process process, bool isWrapped) => (this.process, this.isWrapped) = (process, isWrapped);
+    private ChildProcess(Process process) => this.process = process;
 
     public bool HasExited => process.HasExited;
 
@@ -35,7 +33,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             throw new RigException($"{command[0]} cannot be started: {e.Message}");
         }
 
-        var child = new ChildProcess(process, before is { Count: > 0 });
+        var child = new ChildProcess(process);
         process.OutputDataReceived += (_, line) => child.Keep(line.Data);
         process.ErrorDataReceived += (_, line) => child.Keep(line.Data);
         process.BeginOutputReadLine();
@@ -48,8 +46,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            // A tracer that dies lets its program go on.
-            process.Kill(entireProcessTree: isWrapped);
+            process.Kill(entireProcessTree: false);
         }
         catch (InvalidOperationException)
         {
@@ -57,6 +54,22 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
 
         await process.WaitForExitAsync();
+    }
+
+    /// <summary>Waits until it has ended and all it wrote was read; false when the limit is over first.</summary>
+    public async Task<bool> ExitedAsync(TimeSpan limit, CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(limit);
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 
     public async ValueTask DisposeAsync()

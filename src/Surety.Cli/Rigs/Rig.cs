@@ -41,6 +41,22 @@ internal sealed class Rig : IAsyncDisposable
     /// <param name="cancel">Gives up; what was started is ended.</param>
     public static async Task<Rig> StartAsync(Programs programs, IReadOnlyList<string>? before, CancellationToken cancel)
     {
+        var rig = await StartProviderAsync(programs, before, cancel);
+        try
+        {
+            await rig.StartPaymentsAsync(cancel);
+            return rig;
+        }
+        catch
+        {
+            await rig.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="StartAsync"/>, without starting the backend.</summary>
+    public static async Task<Rig> StartProviderAsync(Programs programs, IReadOnlyList<string>? before, CancellationToken cancel)
+    {
         var rig = new Rig(programs, before);
         try
         {
@@ -49,7 +65,6 @@ internal sealed class Rig : IAsyncDisposable
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
             });
             await UntilAnswersAsync(rig.provider, rig.Provider, "/troubles", programs.Provider, cancel);
-            await rig.StartPaymentsAsync(cancel);
             return rig;
         }
         catch
@@ -69,14 +84,31 @@ internal sealed class Rig : IAsyncDisposable
     }
 
     /// <summary>Starts the backend and waits for nothing.</summary>
-    public void SpawnPayments() => payments = ChildProcess.Start(programs.Payments, Folder, new Dictionary<string, string>
+    /// <param name="failpoint">Where it is to kill itself: <c>name</c> or <c>name:n</c>; null nowhere.</param>
+    public void SpawnPayments(string? failpoint = null)
     {
-        ["ASPNETCORE_ENVIRONMENT"] = "Development",
-        ["ASPNETCORE_URLS"] = Url(Payments),
-        ["ConnectionStrings__main"] = "Data Source=payments.db",
-        ["Payouts__Url"] = Url(Provider),
-        ["Logging__LogLevel__Default"] = "Warning",
-    }, before);
+        var environment = new Dictionary<string, string>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["ASPNETCORE_URLS"] = Url(Payments),
+            ["ConnectionStrings__main"] = "Data Source=payments.db",
+            ["Payouts__Url"] = Url(Provider),
+            ["Logging__LogLevel__Default"] = "Warning",
+        };
+        if (failpoint is not null) (environment["SURETY_FAILPOINT"], environment["SURETY_FAILPOINT_RUN"]) = (failpoint, "surety");
+        payments = ChildProcess.Start(programs.Payments, Folder, environment, before);
+    }
+
+    /// <summary>Waits until the backend has killed itself at its failpoint; false when it has not within the limit.</summary>
+    public async Task<bool> DiedAtFailpointAsync(TimeSpan limit, CancellationToken cancel)
+    {
+        var child = payments ?? throw new InvalidOperationException("The backend does not run.");
+        if (!await child.ExitedAsync(limit, cancel)) return false;
+        if (!child.LastLines.Contains("Failpoint ", StringComparison.Ordinal)) throw new RigException($"The backend ended by itself, and not at its failpoint. Its last lines:{Environment.NewLine}{child.LastLines}");
+        await child.DisposeAsync();
+        payments = null;
+        return true;
+    }
 
     public async Task KillPaymentsAsync()
     {

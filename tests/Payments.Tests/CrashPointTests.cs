@@ -1,0 +1,32 @@
+using Surety;
+using Surety.Cli.Chaos;
+using Surety.Cli.Rigs;
+
+namespace Payments.Tests;
+
+/// <summary>The narrow windows that kills at random hardly ever hit: the process kills itself exactly there, while clients work, and the books must be right afterwards.</summary>
+public class CrashPointTests
+{
+    [Fact]
+    public async Task Killed_at_every_failpoint_nothing_is_lost_and_nothing_doubled()
+    {
+        // The second passage, too: the first one is often the first thing a process does.
+        var points = Failpoint.All.SelectMany(p => p is Failpoint.Migrating or Failpoint.Joined ? [p] : new[] { p, $"{p}:7" }).ToList();
+        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), Keep: false, points), _ => { }, default);
+        report.Violations.ShouldBeEmpty();
+        report.Accounts.Lost.ShouldBe(0);
+        report.Accounts.Duplicated.ShouldBe(0);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        report.Restarts.Count.ShouldBe(points.Count);
+    }
+
+    [Fact]
+    public async Task Killed_while_it_makes_its_tables_it_makes_them_at_the_next_start()
+    {
+        await using var rig = await Rig.StartProviderAsync(Programs.Find(), null, default);
+        rig.SpawnPayments(Failpoint.Migrating);
+        (await rig.DiedAtFailpointAsync(TimeSpan.FromSeconds(60), default)).ShouldBeTrue();
+        await rig.StartPaymentsAsync(default);
+        (await rig.Payments.GetAsync("/audit")).IsSuccessStatusCode.ShouldBeTrue();
+    }
+}
