@@ -113,6 +113,15 @@ public sealed record Reply(int Status, IReadOnlyDictionary<string, string> Heade
         return this;
     }
 
+    /// <summary>The first request's answer again; what validation refuses is not kept, so only its trace differs.</summary>
+    public void ShouldRepeat(Reply first)
+    {
+        Status.ShouldBe(first.Status, Body);
+        if (Status == 400) return;
+        Body.ShouldBe(first.Body);
+        Header("Idempotent-Replayed").ShouldBe("true");
+    }
+
     public Reply ShouldPointAt(string pointer)
     {
         Json.GetProperty("violations").EnumerateArray().Select(v => v.GetProperty("pointer").GetString()).ShouldContain(pointer, Body);

@@ -12,7 +12,7 @@ public class CrashPointTests
     {
         // The second passage, too: the first one is often the first thing a process does.
         var points = Failpoint.All.SelectMany(p => p is Failpoint.Migrating or Failpoint.Joined ? [p] : new[] { p, $"{p}:7" }).ToList();
-        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), Keep: false, points), _ => { }, default);
+        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), Keep: false, Failpoints: points), _ => { }, default);
         report.Violations.ShouldBeEmpty();
         report.Accounts.Lost.ShouldBe(0);
         report.Accounts.Duplicated.ShouldBe(0);

@@ -118,5 +118,5 @@ internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int R
 
     public double MaxMs => Restarts.Count == 0 ? 0 : Restarts.Max().TotalMilliseconds;
 
-    private double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
+    public double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
 }

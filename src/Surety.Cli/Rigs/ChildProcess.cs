@@ -11,7 +11,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly Process process;
     private readonly ConcurrentQueue<string> lines = new();
 
-    private ChildProcess(Process process) => this.process = process;
+    private readonly bool isWrapped;
+
+    private ChildProcess(Process process, bool isWrapped) => (this.process, this.isWrapped) = (process, isWrapped);
 
     public bool HasExited => process.HasExited;
 
@@ -33,7 +35,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             throw new RigException($"{command[0]} cannot be started: {e.Message}");
         }
 
-        var child = new ChildProcess(process);
+        var child = new ChildProcess(process, before is { Count: > 0 });
         process.OutputDataReceived += (_, line) => child.Keep(line.Data);
         process.ErrorDataReceived += (_, line) => child.Keep(line.Data);
         process.BeginOutputReadLine();
@@ -46,7 +48,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            process.Kill(entireProcessTree: false);
+            // A tracer that dies lets its program go on.
+            process.Kill(entireProcessTree: isWrapped);
         }
         catch (InvalidOperationException)
         {

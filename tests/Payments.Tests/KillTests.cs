@@ -1,0 +1,33 @@
+using Surety.Cli.Chaos;
+using Surety.Cli.Rigs;
+using Surety.Cli.Storm;
+using Xunit.Abstractions;
+
+namespace Payments.Tests;
+
+public class KillTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task A_hundred_kills_lose_nothing_and_double_nothing()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
+        var report = await ChaosRun.RunAsync(new ChaosOptions(Kills: 100, Seed: 20261121, Clients: 16, Programs.Find(), Keep: false, Failpoints: []), _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        report.Accounts.Accepted.ShouldBeGreaterThan(100);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+        report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
+        report.MedianMs.ShouldBeLessThan(3000, report.Line);
+    }
+
+    [Fact]
+    public async Task A_storm_of_one_key_has_one_effect_and_one_answer()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        var report = await StormRun.RunAsync(new StormOptions(Rounds: 20, Clients: 64, Seed: 20261121, Programs.Find(), Keep: false), _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((20, 20, 20 * 64, 10, 0));
+    }
+}
