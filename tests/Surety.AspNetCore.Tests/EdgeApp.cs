@@ -49,7 +49,7 @@ internal sealed class EdgeApp : IAsyncDisposable
             surety?.Invoke(s);
         });
         builder.Services.AddSuretyEdge(edge);
-        builder.Services.AddValidation();
+        Guide.Samples.Validate(builder);
         configure?.Invoke(builder);
         var host = builder.Build();
         map(host);

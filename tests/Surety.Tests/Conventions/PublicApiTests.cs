@@ -1,5 +1,3 @@
-using System.Reflection;
-using System.Text;
 using Shouldly;
 
 namespace Surety.Tests.Conventions;
@@ -13,25 +11,7 @@ public class PublicApiTests
     [InlineData("Surety.Sqlite")]
     public void The_public_surface_is_the_one_written_down(string assembly)
     {
-        var golden = Path.Combine(Repository.Root, "src", assembly, "PublicApi.txt");
-        var now = Describe(Assembly.Load(assembly));
-        if (Environment.GetEnvironmentVariable("SURETY_ACCEPT") == "1") File.WriteAllText(golden, now);
-        now.ShouldBe(File.ReadAllText(golden));
-    }
-
-    private static string Describe(Assembly assembly)
-    {
-        var text = new StringBuilder();
-        foreach (var type in assembly.GetExportedTypes().OrderBy(t => t.FullName, StringComparer.Ordinal))
-        {
-            text.Append(type.FullName).Append('\n');
-            var members = type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-                .Where(m => m is not MethodInfo { IsSpecialName: true } || m.Name.StartsWith("op_", StringComparison.Ordinal))
-                .Where(m => !m.Name.Contains('<', StringComparison.Ordinal) && m.Name is not ("ToString" or "Equals" or "GetHashCode" or "PrintMembers" or "Deconstruct" or "op_Equality" or "op_Inequality"))
-                .Select(m => $"    {m}".Replace("Surety.", "", StringComparison.Ordinal).Replace("System.", "", StringComparison.Ordinal));
-            foreach (var member in members.Distinct().OrderBy(m => m, StringComparer.Ordinal)) text.Append(member).Append('\n');
-        }
-
-        return text.ToString();
+        var surface = PublicSurface.Of(assembly);
+        surface.Now.ShouldBe(surface.WrittenDown);
     }
 }

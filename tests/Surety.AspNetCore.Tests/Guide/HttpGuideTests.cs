@@ -1,0 +1,78 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+using Surety.Tests.Conventions;
+
+namespace Surety.AspNetCore.Tests.Guide;
+
+public class HttpGuideTests
+{
+    [Fact]
+    public async Task The_guide_does_what_it_says()
+    {
+        var folder = Directory.CreateTempSubdirectory("surety-guide-").FullName;
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ContentRootPath = folder });
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using (var app = Samples.Build(builder, $"Data Source={Path.Combine(folder, "guide.db")}"))
+        {
+            app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EdgeOptions>>().Value.StopDelay = TimeSpan.Zero;
+            await app.StartAsync();
+            await using (var work = await app.Services.GetRequiredService<Database>().BeginAsync())
+            {
+                await using var command = work.Connection.CreateCommand();
+                (command.Transaction, command.CommandText) = (work.Transaction, $"{Stock.Table}; INSERT INTO stock VALUES ('lamp', 5)");
+                await command.ExecuteNonQueryAsync();
+                await work.CommitAsync();
+            }
+
+            var keys = app.Services.GetRequiredService<ApiKeys>();
+            using var client = Client(app, (await keys.CreateAsync("alice", [])).Secret);
+            await OrdersAsync(client);
+            await CountsAsync(client);
+
+            using var former = Client(app, await Samples.KeysAsync(keys, default));
+            (await former.FetchAsync("/jobs/1")).ShouldBe(401);
+            (await client.SendAsync(HttpMethod.Delete, "/keys/abc")).ShouldBe(403);
+            using var olga = Client(app, (await keys.CreateAsync("olga", ["operator"])).Secret);
+            (await olga.SendAsync(HttpMethod.Delete, "/keys/abc")).ShouldBe(404).Member("code").ShouldBe("no-such-key");
+            (await olga.FetchAsync("/readyz?verbose")).ShouldBe(200).Member("status").ShouldBe("ok");
+            await app.StopAsync();
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Every_code_of_a_problem_and_every_option_is_explained()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/guide/http.md"));
+        var codes = typeof(Problems).GetFields().Where(f => f.IsLiteral).Select(f => (string)f.GetRawConstantValue()!).ToList();
+        codes.ShouldContain("idempotency-key-reused");
+        codes.Where(code => !page.Contains($"`{code}`", StringComparison.Ordinal)).ShouldBeEmpty();
+        typeof(EdgeOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains(name, StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    private static async Task OrdersAsync(HttpClient client)
+    {
+        const string three = """{"item":"lamp","count":3}""";
+        var first = (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-1"))).ShouldBe(201);
+        (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-1"))).ShouldRepeat(first);
+        var refused = (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-2"))).ShouldBe(422);
+        refused.Member("type").ShouldBe("https://shop.example/problems#out-of-stock");
+        (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-2"))).ShouldRepeat(refused);
+        (await client.PostAsync("/orders", """{"item":"lamp","count":0}""", ("Idempotency-Key", "o-3"))).ShouldBe(400).Text.ShouldContain("\"pointer\":\"#/count\"");
+    }
+
+    private static async Task CountsAsync(HttpClient client)
+    {
+        var job = (await client.PostAsync("/counts", """{"item":"lamp"}""")).ShouldBe(202)["Location"]!;
+        (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
+        (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"left":2}""");
+        job = (await client.PostAsync("/orders/checked", """{"item":"lamp","count":2}""", ("Idempotency-Key", "o-4"))).ShouldBe(202)["Location"]!;
+        (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
+        (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"left":0}""");
+    }
+
+    private static HttpClient Client(WebApplication app, string key) =>
+        new() { BaseAddress = new Uri(app.Urls.First()), DefaultRequestHeaders = { Authorization = new("Bearer", key) } };
+}
