@@ -20,11 +20,13 @@ public static class EdgeExtensions
     /// Adds problem details for every error, strict JSON, idempotent commands, jobs and API keys. Every endpoint that does not say otherwise needs an authenticated caller. No middleware has to be
     /// called: the outermost layer installs itself.
     /// </summary>
+    /// <exception cref="InvalidOperationException">The edge was added before.</exception>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">Changes the options, after the configuration section <c>Surety:Edge</c>.</param>
     public static IServiceCollection AddSuretyEdge(this IServiceCollection services, Action<EdgeOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(s => s.ServiceType == typeof(ProblemWriter))) throw new InvalidOperationException("AddSuretyEdge was called twice on one host. Put everything into one call.");
         var options = services.AddOptions<EdgeOptions>().BindConfiguration("Surety:Edge").ValidateOnStart();
         if (configure is not null) options.Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<EdgeOptions>, EdgeOptionsCheck>());
@@ -33,17 +35,27 @@ public static class EdgeExtensions
         AddProblems(services);
         AddCommands(services);
         AddCallers(services);
+        services.TryAddSingleton<WaitingRoom>();
         services.AddHostedService<StopDelay>();
         return services;
     }
 
     /// <summary>Maps <c>/jobs/{id}</c> and <c>/jobs/{id}/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody.</summary>
+    /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
     public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
+        Require(endpoints, typeof(IQueue), "builder.AddSurety(…)");
+        Require(endpoints, typeof(ProblemWriter), "builder.Services.AddSuretyEdge()");
         JobEndpoints.Map(endpoints);
         HealthEndpoints.Map(endpoints);
         return endpoints;
+    }
+
+    private static void Require(IEndpointRouteBuilder endpoints, Type service, string call)
+    {
+        if (endpoints.ServiceProvider.GetService<IServiceProviderIsService>()?.IsService(service) == false)
+            throw new InvalidOperationException($"MapSurety() needs {call}, which was not called on this host.");
     }
 
     private static void AddProblems(IServiceCollection services)

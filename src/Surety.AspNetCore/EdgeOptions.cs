@@ -38,6 +38,12 @@ public sealed class EdgeOptions
     public int MaxJsonDepth { get; set; } = 32;
 
     /// <summary>
+    /// How many requests may wait for news of a job (<c>GET /jobs/{id}?wait=20</c>) at once, 0 to 100,000. Default 1,000: each looks into the store five times a second. The next one is answered
+    /// with what is known.
+    /// </summary>
+    public int MaxWaiting { get; set; } = 1_000;
+
+    /// <summary>
     /// At shutdown, how long the host goes on serving after it said that it is not ready, zero to 5 min. Default zero. Behind a balancer, set it to a little more than the time the balancer needs
     /// to notice, and the host's shutdown timeout to more than that.
     /// </summary>
@@ -61,6 +67,7 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         Range(nameof(options.KeepAnswers), options.KeepAnswers, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365));
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
+        Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
         Range(nameof(options.StopDelay), options.StopDelay, TimeSpan.Zero, TimeSpan.FromMinutes(5));
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

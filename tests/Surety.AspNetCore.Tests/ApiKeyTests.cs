@@ -167,12 +167,25 @@ public class ApiKeyTests
         var faults = (await Should.ThrowAsync<OptionsValidationException>(() => EdgeApp.StartAsync(Map, edge =>
         {
             (edge.DevelopmentKey, edge.ProblemBase, edge.MaxBodyBytes, edge.MaxAnswerBytes) = ("a secret", new Uri("/problems", UriKind.Relative), 1, int.MaxValue);
-            (edge.KeepAnswers, edge.CommandTimeout, edge.MaxJsonDepth, edge.StopDelay) = (TimeSpan.Zero, TimeSpan.FromHours(1), 65, TimeSpan.FromHours(1));
+            (edge.KeepAnswers, edge.CommandTimeout, edge.MaxJsonDepth, edge.MaxWaiting, edge.StopDelay) = (TimeSpan.Zero, TimeSpan.FromHours(1), 65, -1, TimeSpan.FromHours(1));
         }))).Failures.ToList();
-        faults.Count.ShouldBe(9);
-        foreach (var name in new[] { "DevelopmentKey is set in the environment \"Production\"", "without spaces", "ProblemBase", "MaxBodyBytes", "MaxAnswerBytes", "KeepAnswers", "CommandTimeout", "MaxJsonDepth", "StopDelay" })
+        faults.Count.ShouldBe(10);
+        foreach (var name in new[] { "DevelopmentKey is set in the environment \"Production\"", "without spaces", "ProblemBase", "MaxBodyBytes", "MaxAnswerBytes", "KeepAnswers", "CommandTimeout", "MaxJsonDepth", "MaxWaiting", "StopDelay" })
             faults.ShouldContain(f => f.Contains(name, StringComparison.Ordinal));
         string.Concat(faults).ShouldNotContain("a secret");
+    }
+
+    [Fact]
+    public void A_host_that_forgot_a_call_or_made_it_twice_is_told_which()
+    {
+        var twice = WebApplication.CreateBuilder();
+        twice.Services.AddSuretyEdge();
+        Should.Throw<InvalidOperationException>(() => twice.Services.AddSuretyEdge()).Message.ShouldContain("AddSuretyEdge was called twice");
+        Should.Throw<InvalidOperationException>(() => twice.Build().MapSurety()).Message.ShouldBe("MapSurety() needs builder.AddSurety(…), which was not called on this host.");
+
+        var without = WebApplication.CreateBuilder();
+        without.AddSurety(s => s.UseSqlite("Data Source=never-opened.db"));
+        Should.Throw<InvalidOperationException>(() => without.Build().MapSurety()).Message.ShouldBe("MapSurety() needs builder.Services.AddSuretyEdge(), which was not called on this host.");
     }
 
     [Fact]
@@ -189,6 +202,8 @@ public class ApiKeyTests
         (await nobody.FetchAsync("/me", ("Badge", "carol"))).ShouldBe(200).Text.ShouldBe("carol: ");
         (await app.Alice.FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated");
         var carols = (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "carol"), ("Idempotency-Key", "k"))).ShouldBe(201);
+        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", ""), ("Idempotency-Key", "k"))).ShouldBeProblem(500, "internal-error");
+        app.Log.Lines.ShouldContain(l => l.Contains("(by Badge) but has no name identifier", StringComparison.Ordinal));
         (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "dave"), ("Idempotency-Key", "k"))).ShouldBe(201).Text.ShouldNotBe(carols.Text);
     }
 

@@ -249,6 +249,22 @@ public class JobTests
     }
 
     [Fact]
+    public async Task Beyond_the_limit_nobody_waits()
+    {
+        await using var app = await EdgeApp.StartAsync(ReportEndpoints.Map, edge => edge.MaxWaiting = 1, s => s.Configure(o => o.DrainLimit = TimeSpan.Zero));
+        var address = (await app.Alice.PostAsync("/reports/later", May))["Location"]!;
+        using var leave = new CancellationTokenSource();
+        var waiting = app.Alice.SendAsync(HttpMethod.Get, address + "?wait=30", null, leave.Token);
+        await EdgeApp.UntilAsync(() => Task.FromResult(!app.Get<WaitingRoom>().TryEnterAndLeave()));
+        (await app.Alice.FetchAsync(address + "?wait=30")).ShouldBe(200)["Retry-After"].ShouldBe("1");
+        waiting.IsCompleted.ShouldBeFalse();
+        await leave.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(waiting);
+        // Who leaves makes room.
+        await EdgeApp.UntilAsync(() => Task.FromResult(app.Get<WaitingRoom>().TryEnterAndLeave()));
+    }
+
+    [Fact]
     public async Task A_wait_that_ends_without_news_answers_with_what_is_known()
     {
         await using var app = await StartAsync();
@@ -294,4 +310,14 @@ public class JobTests
         ReportEndpoints.Map,
         surety: s => s.Handle<MonthlyReport, Reports>("reports").Queue("reports", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)).Configure(o => o.DrainLimit = TimeSpan.Zero),
         configure: b => b.Services.AddSingleton(reports));
+}
+
+file static class WaitingRooms
+{
+    public static bool TryEnterAndLeave(this WaitingRoom room)
+    {
+        if (!room.TryEnter()) return false;
+        room.Leave();
+        return true;
+    }
 }

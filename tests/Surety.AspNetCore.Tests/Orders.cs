@@ -39,6 +39,12 @@ internal static class Orders
         app.MapGet("/own", () => Problem.Of(409, "insufficient-funds", "There are 3.00 EUR; 10.00 EUR were asked for."));
         app.MapGet("/frameworks-own", () => TypedResults.Problem("The cellar is closed.", statusCode: 409));
         app.MapGet("/store-away", IResult () => throw new StoreException("The database /var/lib/vault.db is away.", isTransient: true));
+        app.MapGet("/empty", (HttpContext http) =>
+        {
+            http.Response.StatusCode = 404;
+            http.Response.ContentLength = 0;
+        });
+        app.MapGet("/any/{**rest}", IResult (string rest) => throw new InvalidOperationException("no"));
         app.MapGet("/page", () => TypedResults.Text("<h1>gone</h1>", "text/html", statusCode: 410));
     }
 }

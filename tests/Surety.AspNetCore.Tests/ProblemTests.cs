@@ -54,6 +54,22 @@ public class ProblemTests
     }
 
     [Fact]
+    public async Task An_error_that_announced_an_empty_body_becomes_a_problem_too()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Alice.FetchAsync("/empty")).ShouldBeProblem(404, "not-found");
+    }
+
+    [Fact]
+    public async Task An_address_cannot_write_lines_of_its_own_into_the_log()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Alice.FetchAsync("/any/a%0D%0AError%20forged")).ShouldBeProblem(500, "internal-error").Member("instance").ShouldBe("/any/a%0D%0AError%20forged");
+        var line = app.Log.Lines.Where(l => l.Contains("3002", StringComparison.Ordinal)).ShouldHaveSingleItem();
+        line.ShouldStartWith("Error Surety.AspNetCore.ProblemMiddleware 3002 A request to /any/a%0D%0AError%20forged failed");
+    }
+
+    [Fact]
     public async Task Errors_carry_the_header_that_says_what_would_be_right()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);

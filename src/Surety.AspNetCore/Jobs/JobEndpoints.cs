@@ -24,9 +24,22 @@ internal static class JobEndpoints
         jobs.MapDelete("/{id}", CancelAsync);
     }
 
-    private static async Task<IResult> GetAsync(string id, string? wait, HttpContext http, IMessages messages, IQueueCatalog queues, TimeProvider time, IHostApplicationLifetime host)
+    private static async Task<IResult> GetAsync(string id, string? wait, HttpContext http, IMessages messages, IQueueCatalog queues, WaitingRoom room, TimeProvider time, IHostApplicationLifetime host)
     {
         if (!TryReadWait(wait, out var patience)) return new ProblemResult(Validation.Problem("invalid", $"Seconds to wait, 0 to {LongestWait.TotalSeconds}.", "wait"));
+        if (patience == TimeSpan.Zero || !room.TryEnter()) return await AnswerAsync(id, TimeSpan.Zero, http, messages, queues, time, host);
+        try
+        {
+            return await AnswerAsync(id, patience, http, messages, queues, time, host);
+        }
+        finally
+        {
+            room.Leave();
+        }
+    }
+
+    private static async Task<IResult> AnswerAsync(string id, TimeSpan patience, HttpContext http, IMessages messages, IQueueCatalog queues, TimeProvider time, IHostApplicationLifetime host)
+    {
         var known = http.Request.Headers.IfNoneMatch;
         var since = time.GetTimestamp();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, host.ApplicationStopping);

@@ -22,13 +22,13 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         catch (Exception exception) when (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody is left to answer, but a failure is one all the same. The status is for access logs only.
-            if (exception is not (OperationCanceledException or IOException)) Report(exception, context.Request.Path);
+            if (exception is not (OperationCanceledException or IOException)) Report(exception, context.Request);
             if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return;
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            Report(exception, context.Request.Path);
+            Report(exception, context.Request);
             await AnswerAsync(context, exception);
             return;
         }
@@ -50,8 +50,10 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint()));
     }
 
-    private void Report(Exception exception, string path)
+    private void Report(Exception exception, HttpRequest request)
     {
+        // Escaped: a path may hold line breaks.
+        var path = request.Path.ToUriComponent();
         if (exception is BadHttpRequestException) logger.RequestRefused(path, exception.Message);
         else if (exception is StoreException or NotCommittedException or CommandTimeoutException) logger.CommandFailed(exception, path);
         else logger.RequestFailed(exception, path);
