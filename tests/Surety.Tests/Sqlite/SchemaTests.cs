@@ -1,0 +1,74 @@
+using System.Text;
+using Shouldly;
+using Surety.Sqlite;
+using Surety.StoreContract;
+using Surety.Tests.Conventions;
+
+namespace Surety.Tests.Sqlite;
+
+public sealed class SchemaTests : IAsyncLifetime
+{
+    private readonly DatabaseFile file = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await file.DisposeAsync();
+
+    /// <summary>What the migrations come to, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and commit the file.</summary>
+    [Fact]
+    public async Task The_schema_is_the_one_written_down()
+    {
+        await file.OpenAsync();
+        var golden = Path.Combine(Repository.Root, "src", "Surety.Sqlite", "schema.sql");
+        var now = Dump();
+        if (Environment.GetEnvironmentVariable("SURETY_ACCEPT") == "1") File.WriteAllText(golden, now);
+        now.ShouldBe(File.ReadAllText(golden));
+    }
+
+    [Fact]
+    public async Task Opening_again_migrates_nothing_and_keeps_the_stores_id()
+    {
+        var first = await file.OpenAsync();
+        var (id, schema) = (first.StoreId, Dump());
+        await first.DisposeAsync();
+        (await file.OpenAsync()).StoreId.ShouldBe(id);
+        Dump().ShouldBe(schema);
+    }
+
+    [Fact]
+    public async Task Many_that_open_a_new_file_at_once_agree()
+    {
+        var stores = Enumerable.Range(0, 6).Select(_ => SqliteStore.Create(file.Path, new ManualTime())).ToList();
+        try
+        {
+            await Task.WhenAll(stores.Select(s => Task.Run(() => s.OpenAsync(default)))).WaitAsync(DatabaseFile.Patience);
+            stores.Select(s => s.StoreId).Distinct().ShouldHaveSingleItem();
+        }
+        finally
+        {
+            foreach (var store in stores) await store.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task The_applications_own_tables_are_left_as_they_were()
+    {
+        file.Execute("CREATE TABLE mine (id INTEGER); INSERT INTO mine VALUES (1); PRAGMA user_version = 41");
+        var store = await file.OpenAsync();
+        await using var connection = await store.Database.OpenReadAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT (SELECT id FROM mine) + (SELECT user_version FROM pragma_user_version)";
+        (await command.ExecuteScalarAsync()).ShouldBe(42L);
+    }
+
+    private string Dump()
+    {
+        using var connection = file.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY tbl_name, type DESC, name";
+        using var reader = command.ExecuteReader();
+        var dump = new StringBuilder();
+        while (reader.Read()) dump.Append(reader.GetString(0)).Append(";\n\n");
+        return dump.ToString();
+    }
+}
