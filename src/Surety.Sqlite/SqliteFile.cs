@@ -41,6 +41,9 @@ internal sealed class SqliteFile
         try
         {
             connection.Open();
+            // SQLite opens what it may not write without a word, and even begins a transaction on it.
+            if (raw.sqlite3_db_readonly(connection.Handle, "main") == 1)
+                throw new StoreException($"The database {Name} is read-only. Give this process the right to write the file and its folder.");
             var db = new Statements(connection.Handle!);
             db.Run(ConnectionSql.WaitForLocks);
             if (db.Prepare(ConnectionSql.UseWal).Text() != "wal")

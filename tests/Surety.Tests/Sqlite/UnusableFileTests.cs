@@ -72,6 +72,14 @@ public sealed class UnusableFileTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_read_only_file_is_said_to_be_read_only()
+    {
+        await (await file.OpenAsync()).DisposeAsync();
+        await using var store = new SqliteStore($"Data Source={file.Path};Mode=ReadOnly", TimeProvider.System, new SqliteOptions());
+        (await RefusedAsync(store)).ShouldContain("read-only");
+    }
+
+    [Fact]
     public async Task A_file_somebody_else_keeps_locked_can_be_tried_again()
     {
         await using var holder = new DatabaseFileLock(file);
