@@ -76,6 +76,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
     {
         queue.Close();
         await loop;
+        queue.Dispose();
         db.Dispose();
         Connection.CloseForGood();
     }

@@ -4,7 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Surety.Sqlite;
 
 /// <summary>Those who wait for the write lock: first come, first served, with a limit on their number and on their patience.</summary>
-internal sealed class WriteQueue
+internal sealed class WriteQueue : IDisposable
 {
     private readonly Queue<WriteItem> items = new();
     private readonly Lock gate = new();
@@ -102,9 +102,11 @@ internal sealed class WriteQueue
             (wake, waiter) = (waiter, null);
         }
 
-        sweep.Dispose();
         wake?.TrySetResult(false);
     }
+
+    /// <summary>Only once nobody waits any more: who still does when it closes has his limit, too.</summary>
+    public void Dispose() => sweep.Dispose();
 
     /// <summary>Turns away those whose limit is over, the oldest first.</summary>
     private void Sweep()

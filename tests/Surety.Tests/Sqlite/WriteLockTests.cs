@@ -235,6 +235,17 @@ public sealed class WriteLockTests : IAsyncLifetime
         (await DatabaseFile.CountAsync(await file.OpenAsync())).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Closing_while_somebody_else_keeps_the_lock_fails_what_waits_and_ends()
+    {
+        var store = await file.OpenAsync(Impatient);
+        await using var somebody = new DatabaseFileLock(file);
+        var waiting = DatabaseFile.EnqueueAsync(store);
+        var closing = store.DisposeAsync().AsTask();
+        (await Should.ThrowAsync<StoreException>(() => waiting.WaitAsync(DatabaseFile.Patience))).IsTransient.ShouldBeTrue();
+        await closing.WaitAsync(DatabaseFile.Patience);
+    }
+
     private static void Execute(UnitOfWork work, string sql)
     {
         using var command = work.Connection.CreateCommand();
