@@ -18,6 +18,7 @@ public class KillTests(ITestOutputHelper output)
         report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
         (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
+        report.Accounts.Released.ShouldBeGreaterThan(0, "a run without a released payout has not seen one die");
         report.MedianMs.ShouldBeLessThan(3000, report.Line);
     }
 

@@ -21,7 +21,9 @@ internal sealed class Workload(int seed, int client, IReadOnlyList<string> accou
         {
             < 35 => new Command(CommandKind.Deposit, reference, from, null, amount),
             < 75 => new Command(CommandKind.Transfer, reference, from, to, amount),
-            _ => new Command(CommandKind.Payout, reference, from, null, amount),
+            < 97 => new Command(CommandKind.Payout, reference, from, null, amount),
+            // The provider refuses such destinations for good: the payout dies, and its money has to come back.
+            _ => new Command(CommandKind.Payout, $"closed-{reference}", from, null, amount),
         };
     }
 }

@@ -11,7 +11,8 @@ namespace Surety.Cli.Rigs;
 internal sealed class HonestClient(HttpClient http)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(40);
+    // Clients that knock more often take the processor from the backend that is starting.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Called when a request is about to leave.</summary>
     public Action? Started { get; init; }
