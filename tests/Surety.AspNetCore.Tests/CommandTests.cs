@@ -256,6 +256,29 @@ public class CommandTests
         await ShouldHoldAsync(app, deposits: 2, records: 1, messages: 0);
     }
 
+    [Fact]
+    public async Task Two_processes_that_get_one_key_at_once_act_once_and_answer_alike()
+    {
+        var folder = Directory.CreateTempSubdirectory("surety-edge-").FullName;
+        await using (var first = EdgeApp.Build(deposits.Map, folder: folder))
+        await using (var second = EdgeApp.Build(deposits.Map, folder: folder))
+        {
+            await first.StartAsync();
+            await second.StartAsync();
+            for (var i = 0; i < 20; i++)
+            {
+                var answers = await Task.WhenAll(first.Alice.DepositAsync($"both-{i}"), second.Alice.DepositAsync($"both-{i}"));
+                foreach (var answer in answers) answer.ShouldBe(201);
+                answers[0].Body.ShouldBe(answers[1].Body);
+                answers.Count(a => a["Idempotent-Replayed"] == "true").ShouldBe(1);
+            }
+
+            await ShouldHoldAsync(first, deposits: 20, records: 20);
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
     private Task<EdgeApp> StartAsync() => EdgeApp.StartAsync(deposits.Map);
 
     /// <summary>Every effect has its message, and every record its answer.</summary>
