@@ -15,10 +15,9 @@ internal static class KeyEndpoints
             var key = await make.CreateAsync(request.Principal, request.Operator ? ["operator"] : [], cancel: cancel);
             return Results.Created($"/keys/{key.Prefix}", new { key.Prefix, request.Principal, key.Secret });
         });
-        keys.MapGet("", async (IApiKeyStore store, CancellationToken cancel) =>
-            new { Items = (await store.ListAsync(cancel)).Select(k => new { k.Prefix, k.Principal, k.Scopes, k.CreatedAt, k.ExpiresAt, k.RevokedAt }) });
-        keys.MapDelete("/{prefix}", async (string prefix, IApiKeyStore store, CancellationToken cancel) =>
-            await store.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "not-found", "There is no such key, or it is revoked already."));
+        keys.MapGet("", async (ApiKeys made, CancellationToken cancel) => new { Items = await made.ListAsync(cancel) });
+        keys.MapDelete("/{prefix}", async (string prefix, ApiKeys made, CancellationToken cancel) =>
+            await made.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "not-found", "There is no such key, or it is revoked already."));
     }
 
     /// <summary>The first operator's key has to come from somebody at the machine: <c>Payments keys create NAME</c>.</summary>
