@@ -279,6 +279,65 @@ public class CommandTests
         Directory.Delete(folder, recursive: true);
     }
 
+    [Theory]
+    [InlineData("write")]
+    [InlineData("writer")]
+    [InlineData("started")]
+    [InlineData("file")]
+    [InlineData("stream")]
+    public async Task However_a_handler_writes_its_answer_nothing_of_it_is_sent_before_the_commit(string way)
+    {
+        await using var app = await StartAsync();
+        var fails = true;
+        deposits.After = async (http, cancel) =>
+        {
+            http.Response.Headers.Location = "/half-way";
+            var result = await WriteAsync(http, way, cancel);
+            http.Response.HasStarted.ShouldBeFalse();
+            return fails ? throw new InvalidDataException() : result;
+        };
+        var failed = (await app.Alice.DepositAsync("held")).ShouldBeProblem(500, "internal-error");
+        failed["Location"].ShouldBeNull();
+        failed.Text.ShouldNotContain("the answer");
+        fails = false;
+        var first = (await app.Alice.DepositAsync("held")).ShouldBe(200);
+        first.Text.ShouldBe("the answer");
+        first["Location"].ShouldBe("/half-way");
+        (await app.Alice.DepositAsync("held")).ShouldRepeat(first);
+        await ShouldHoldAsync(app, deposits: 1, records: 1);
+    }
+
+    private static async Task<IResult> WriteAsync(HttpContext http, string way, CancellationToken cancel)
+    {
+        if (way == "stream") return TypedResults.Stream(new MemoryStream("the answer"u8.ToArray()), "text/plain");
+        http.Response.ContentType = "text/plain";
+        switch (way)
+        {
+            case "writer":
+                await http.Response.BodyWriter.WriteAsync("the answer"u8.ToArray(), cancel);
+                break;
+            case "started":
+                await http.Response.StartAsync(cancel);
+                await http.Response.WriteAsync("the answer", cancel);
+                await http.Response.CompleteAsync();
+                break;
+            case "file":
+                var file = Path.GetTempFileName();
+                await File.WriteAllTextAsync(file, "the answer", cancel);
+                await http.Response.SendFileAsync(file, cancel);
+                File.Delete(file);
+                break;
+            default:
+                await http.Response.WriteAsync("the ", cancel);
+                await http.Response.Body.FlushAsync(cancel);
+                http.Response.Body.WriteByte((byte)'a');
+                await http.Response.WriteAsync("nswer", cancel);
+                break;
+        }
+
+        return Results.Empty;
+    }
+
     private Task<EdgeApp> StartAsync() => EdgeApp.StartAsync(deposits.Map);
 
     /// <summary>Every effect has its message, and every record its answer.</summary>
