@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.ComponentModel.DataAnnotations;
 using Dapper;
 using Surety;
 
@@ -35,11 +35,8 @@ internal static class AccountEndpoints
     }
 
     /// <summary>Newest first. A page ends at an entry, not at a number of rows, so that entries posted meanwhile shift nothing.</summary>
-    private static async Task<IResult> EntriesAsync(string id, string? pageSize, string? pageToken, Database database, CancellationToken cancel)
+    private static async Task<IResult> EntriesAsync(string id, string? pageToken, Database database, CancellationToken cancel, [Range(1, MaxPageSize)] int pageSize = 50)
     {
-        var size = 50;
-        if (pageSize is not null && !(int.TryParse(pageSize, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size is >= 1 and <= MaxPageSize))
-            return Problem.Of(400, "validation", $"pageSize must be 1 to {MaxPageSize}.");
         var before = long.MaxValue;
         if (pageToken is not null && (before = Ids.Parse(pageToken)) == 0) return Problem.Of(400, "cursor-invalid", "pageToken is not one that this list gave out. Begin again without it.");
 
@@ -50,9 +47,9 @@ internal static class AccountEndpoints
             SELECT e.id, e.transfer, t.kind, t.reference, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt FROM entry e JOIN transfer t ON t.id = e.transfer
             WHERE e.account = @Id AND e.id < @before ORDER BY e.id DESC LIMIT @limit
             """,
-            new { account.Id, before, limit = size + 1 })).AsList();
-        var page = rows.Take(size).Select(EntryView.Of).ToList();
-        return Results.Ok(new EntryPage(page, rows.Count > size ? page[^1].Id : null));
+            new { account.Id, before, limit = pageSize + 1 })).AsList();
+        var page = rows.Take(pageSize).Select(EntryView.Of).ToList();
+        return Results.Ok(new EntryPage(page, rows.Count > pageSize ? page[^1].Id : null));
     }
 
     private sealed record EntryRow(long Id, long Transfer, string Kind, string? Reference, long Amount, long BalanceAfter, long PostedAt);

@@ -36,11 +36,8 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
         if (rows.Count > MaxLines) return Outcome.Reject($"The report would have more than {MaxLines} lines; ask for a shorter time.");
 
         var csv = new StringBuilder("id,transferId,amount,balanceAfter,postedAt\r\n");
-        foreach (var row in rows)
-        {
-            csv.Append(CultureInfo.InvariantCulture, $"{row.Id},{row.Transfer},{row.Amount},{row.BalanceAfter},{Ids.Instant(row.PostedAt).UtcDateTime:O}\r\n");
-            delivery.ReportProgress(row.Id, rows.Count, "lines");
-        }
+        foreach (var row in rows) csv.Append(CultureInfo.InvariantCulture, $"{row.Id},{row.Transfer},{row.Amount},{row.BalanceAfter},{Ids.Instant(row.PostedAt).UtcDateTime:O}\r\n");
+        delivery.ReportProgress(rows.Count, rows.Count, "lines");
 
         return Outcome.DoneWith(csv.ToString(), "text/csv; charset=utf-8");
     }

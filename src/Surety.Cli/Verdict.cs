@@ -19,7 +19,12 @@ internal static class Verdict
             if (violations.Count > MostShown) await Console.Error.WriteLineAsync($"… and {violations.Count - MostShown} more");
             return violations.Count == 0 ? Kept : Broken;
         }
-        catch (RigException e)
+        catch (StuckException e)
+        {
+            await Console.Error.WriteLineAsync($"BROKEN: {e.Message}");
+            return Broken;
+        }
+        catch (Exception e) when (e is RigException or HttpRequestException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return CouldNotRun;

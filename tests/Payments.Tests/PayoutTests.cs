@@ -107,7 +107,9 @@ public class PayoutTests(Backend backend) : IClassFixture<Backend>
     {
         var account = await backend.AccountAsync(1000);
         var accepted = (await backend.PostAsync("/reports", new { account, from = "2000-01-01T00:00:00Z", to = "2100-01-01T00:00:00Z" })).ShouldBe(202);
-        await backend.JobUntilAsync(accepted["id"]!, "succeeded");
+        var job = await backend.JobUntilAsync(accepted["id"]!, "succeeded");
+        var progress = job.Json.GetProperty("progress");
+        (progress.GetProperty("done").GetInt64(), progress.GetProperty("total").GetInt64(), progress.GetProperty("unit").GetString()).ShouldBe((1, 1, "lines"));
         var result = (await backend.GetAsync($"/jobs/{accepted["id"]}/result")).ShouldBe(200);
         result.Header("Content-Type").ShouldBe("text/csv; charset=utf-8");
         var lines = result.Body.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);

@@ -31,10 +31,18 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
     {
         await using var rig = await Rig.StartAsync(options.Programs, null, cancel);
         rig.KeepFolder = options.Keep;
-        var report = await new ChaosRun(options, rig).RunAsync(tick, cancel);
-        if (report.Violations.Count == 0) return report;
-        rig.KeepFolder = true;
-        return report with { Violations = [.. report.Violations, $"The databases are kept in {rig.Folder}."] };
+        try
+        {
+            var report = await new ChaosRun(options, rig).RunAsync(tick, cancel);
+            if (report.Violations.Count == 0) return report;
+            rig.KeepFolder = true;
+            return report with { Violations = [.. report.Violations, $"The databases are kept in {rig.Folder}."] };
+        }
+        catch (StuckException e)
+        {
+            rig.KeepFolder = true;
+            throw new StuckException($"{e.Message} The databases are kept in {rig.Folder}.");
+        }
     }
 
     private async Task<ChaosReport> RunAsync(Action<int> tick, CancellationToken cancel)
