@@ -38,7 +38,8 @@ public sealed class Retry
     {
         var first = Delay(initial ?? TimeSpan.FromSeconds(1), nameof(initial));
         var most = Delay(cap ?? TimeSpan.FromHours(1), nameof(cap));
-        return new(Checked(attempts), failure => Min(first * Math.Pow(2, Math.Min(failure.Failures - 1, 62)), most) * failure.Jitter);
+        // In doubles: a time span doubled some forty times overflows.
+        return new(Checked(attempts), failure => TimeSpan.FromTicks((long)(Math.Min(first.Ticks * Math.Pow(2, failure.Failures - 1), most.Ticks) * failure.Jitter)));
     }
 
     /// <summary>Waits the same time before every attempt.</summary>
