@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Shouldly;
+using Surety.Sqlite;
+
+namespace Surety.Tests.Sqlite;
+
+/// <summary>This test assembly, run once more as another process on a database file. It says line by line what it has done, and ends when its input does, or is killed.</summary>
+internal sealed class OtherProcess : IAsyncDisposable
+{
+    private readonly Process process;
+
+    private OtherProcess(Process process) => this.process = process;
+
+    public static OtherProcess Start(string what, DatabaseFile file)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+        };
+        foreach (var argument in new[] { "exec", typeof(OtherProcess).Assembly.Location, what, file.Path }) start.ArgumentList.Add(argument);
+        return new OtherProcess(Process.Start(start)!);
+    }
+
+    public async Task ShouldSayAsync(string line) => (await process.StandardOutput.ReadLineAsync().WaitAsync(DatabaseFile.Patience)).ShouldBe(line);
+
+    /// <summary>SIGKILL: nothing is finished, flushed or given back.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync().WaitAsync(DatabaseFile.Patience);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited) await KillAsync();
+        process.Dispose();
+    }
+
+    /// <summary>What the other process does.</summary>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        if (arguments is not [var what, var path]) return 2;
+        await using var store = SqliteStore.Create(path, TimeProvider.System);
+        await store.OpenAsync(default);
+        await (what switch
+        {
+            "enqueue" => EnqueueAsync(store),
+            "hold" => HoldAsync(store),
+            "work" => WorkAsync(store),
+            _ => throw new ArgumentException($"There is no \"{what}\".", nameof(arguments)),
+        });
+        return 0;
+    }
+
+    private static async Task EnqueueAsync(SqliteStore store)
+    {
+        Say("ready");
+        await Console.In.ReadLineAsync();
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => DatabaseFile.EnqueueAsync(store)));
+        Say("enqueued");
+    }
+
+    private static async Task HoldAsync(SqliteStore store)
+    {
+        await using var work = await store.Database.BeginAsync();
+        await store.Messages.EnqueueAsync([DatabaseFile.Message()], work, default);
+        Say("holding");
+        await Console.In.ReadLineAsync();
+    }
+
+    private static async Task WorkAsync(SqliteStore store)
+    {
+        var node = await store.Nodes.JoinAsync("other", TimeSpan.FromHours(1), default);
+        if (node is null) Say("standby");
+        while (node is null)
+        {
+            await Task.Delay(5);
+            node = await store.Nodes.JoinAsync("other", TimeSpan.FromHours(1), default);
+        }
+
+        Say("working");
+        await store.Messages.RescueAsync(100, default);
+        var claimed = await store.Messages.ClaimAsync(node.Value, [new("work", 100)], default);
+        Say($"claimed {claimed!.Count}");
+        await Console.In.ReadLineAsync();
+    }
+
+    public void Go() => process.StandardInput.WriteLine();
+
+    private static void Say(string line)
+    {
+        Console.WriteLine(line);
+        Console.Out.Flush();
+    }
+}
