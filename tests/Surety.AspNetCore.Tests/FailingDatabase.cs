@@ -16,8 +16,8 @@ public enum Fault
     NotMadeInDoubt,
 }
 
-/// <summary>Counts what a command asks of its database, and fails the n-th of these calls.</summary>
-internal sealed class Faults(int failing, Fault fault)
+/// <summary>Counts what a command asks of its database, and fails the n-th of these calls, and when asked to all that follow.</summary>
+internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
 {
     private int calls;
 
@@ -27,8 +27,10 @@ internal sealed class Faults(int failing, Fault fault)
 
     public async ValueTask<T> AroundAsync<T>(string name, Func<ValueTask<T>> call)
     {
-        if (!Armed || Interlocked.Increment(ref calls) != failing) return await call();
-        Failed = $"call {failing}, {name}: {fault}";
+        if (!Armed) return await call();
+        var number = Interlocked.Increment(ref calls);
+        if (number != failing && !(andAllAfter && number > failing)) return await call();
+        Failed = $"call {number}, {name}: {fault}";
         if (fault == Fault.AnswerLost) await call();
         throw new StoreException($"planted fault in {name}", isTransient: true, inDoubt: fault != Fault.NotMade && name == "commit");
     }

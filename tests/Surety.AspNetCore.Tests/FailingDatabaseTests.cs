@@ -23,6 +23,27 @@ public class FailingDatabaseTests
         n.ShouldBeGreaterThan(20);
     }
 
+    [Theory]
+    [InlineData(Fault.AnswerLost, 1)]
+    [InlineData(Fault.NotMadeInDoubt, 0)]
+    public async Task A_commit_that_nobody_can_look_up_is_answered_as_unknown_until_the_database_is_back(Fault fault, int effects)
+    {
+        // The fourth call of a command is its commit: begin, take, answer, commit.
+        var faults = new Faults(4, fault, andAllAfter: true);
+        var deposits = new Deposits();
+        await using var app = await EdgeApp.StartAsync(deposits.Map, configure: b => faults.Wrap(b.Services));
+        faults.Armed = true;
+        (await app.Alice.DepositAsync("doubtful")).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1");
+        (await app.Alice.DepositAsync("doubtful")).ShouldBeProblem(503, "dependency-unavailable");
+        faults.Armed = false;
+
+        (await app.DepositsAsync()).ShouldBe(effects);
+        var answer = (await app.Alice.DepositAsync("doubtful")).ShouldBe(201);
+        (answer["Idempotent-Replayed"] == "true").ShouldBe(effects == 1);
+        (await app.DepositsAsync()).ShouldBe(1);
+        (await app.RecordsAsync()).ShouldBe(1);
+    }
+
     private static async Task TellAsync(Faults faults)
     {
         var deposits = new Deposits();
