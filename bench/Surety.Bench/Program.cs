@@ -16,22 +16,25 @@ if (args is [{ } role, .. var rest])
     }
 }
 
+const string only = "--only=";
 var what = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "all";
-if (what is not ("sqlite" or "command" or "drain" or "idle" or "all") || args.Any(a => a.StartsWith('-') && a != "--quick"))
+if (what is not ("sqlite" or "command" or "drain" or "idle" or "all") || args.Any(a => a.StartsWith('-') && a != "--quick" && !a.StartsWith(only, StringComparison.Ordinal)))
 {
-    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all] [--quick]");
+    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all] [--quick] [--only=PART-OF-A-NAME]");
     return 2;
 }
 
 var quick = args.Contains("--quick");
+var part = args.FirstOrDefault(a => a.StartsWith(only, StringComparison.Ordinal))?[only.Length..];
 var report = new Report(Machine.Describe(), quick);
 Console.WriteLine(report.Machine);
-if (what is "sqlite" or "all") await QueueBenchmarks.RunAsync(report, quick);
+if (what is "sqlite" or "all") await QueueBenchmarks.RunAsync(report, quick, part ?? "");
 if (what is "command" or "all") await CommandBenchmark.RunAsync(report, quick);
 if (what is "drain" or "all") await Drain.MeasureAsync(report, quick);
 if (what is "idle" or "all") await Idle.MeasureAsync(report, quick);
 
-// A quick run shows that the benchmarks work; its numbers mean nothing and are not kept.
+// A quick run shows that the benchmarks work; its numbers mean nothing and are not kept. Part of a run would replace a whole one.
 if (quick) Console.WriteLine("quick run: everything works; no figure of it counts");
+else if (part is not null) Console.WriteLine("part of a run: not kept");
 else Console.WriteLine($"written to {report.Write(what)}");
 return 0;
