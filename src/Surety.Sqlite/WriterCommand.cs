@@ -4,10 +4,14 @@ using Microsoft.Data.Sqlite;
 
 namespace Surety.Sqlite;
 
-/// <summary>A command on the connection that writes. Takes the unit of work's transaction where the library's own would only take its own kind.</summary>
+/// <summary>
+/// A command on the connection that writes. Takes the unit of work's transaction where the library's own would only take its own kind, and has its text executed by a statement that is kept
+/// prepared.
+/// </summary>
 internal sealed class WriterCommand(WriterConnection connection) : SqliteCommand
 {
     private DbTransaction? carried;
+    private SqliteDataReader? reading;
 
     protected override DbTransaction? DbTransaction
     {
@@ -16,13 +20,21 @@ internal sealed class WriterCommand(WriterConnection connection) : SqliteCommand
     }
 
     // Every other way to execute comes through here.
-    public override SqliteDataReader ExecuteReader(CommandBehavior behavior) => connection.Execute(carried, () => base.ExecuteReader(behavior));
-
-    public override void Prepare() => connection.Execute(carried, () =>
+    public override SqliteDataReader ExecuteReader(CommandBehavior behavior) => connection.Execute(carried, kept =>
     {
-        base.Prepare();
+        if (reading is { IsClosed: false }) throw new InvalidOperationException("The command has an open reader. Close it, or make another command.");
+        return reading = kept.Execute(this, behavior);
+    });
+
+    public override void Prepare() => connection.Execute(carried, kept =>
+    {
+        kept.Prepare(CommandText);
         return true;
     });
 
-    internal void CloseReader() => DataReader?.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) connection.CloseReader(reading);
+        base.Dispose(disposing);
+    }
 }

@@ -9,13 +9,16 @@ namespace Surety.Sqlite;
 /// The connection that writes. Users get it with their unit of work and may use it like any other; it lets through only commands that carry the transaction whose turn it is, and it does not
 /// close under their hands.
 /// </summary>
-internal sealed class WriterConnection(string connectionString) : SqliteConnection(connectionString)
+internal sealed class WriterConnection : SqliteConnection
 {
+    private readonly KeptCommands kept;
     private readonly List<WriterCommand> commands = [];
     private readonly Lock gate = new();
     private volatile UnitTurn? granted;
     private bool executing;
     private bool closing;
+
+    public WriterConnection(string connectionString) : base(connectionString) => kept = new KeptCommands(this);
 
     // A plain SqliteCommand asks for this before it runs; one made with CreateCommand runs inside Execute.
     protected override SqliteTransaction? Transaction
@@ -50,6 +53,7 @@ internal sealed class WriterConnection(string connectionString) : SqliteConnecti
     public void CloseForGood()
     {
         closing = true;
+        kept.Clear();
         Dispose();
     }
 
@@ -76,17 +80,15 @@ internal sealed class WriterConnection(string connectionString) : SqliteConnecti
         while (!gate.TryEnter(interrupt ? TimeSpan.FromMilliseconds(20) : Timeout.InfiniteTimeSpan)) raw.sqlite3_interrupt(Handle);
         try
         {
-            granted = null;
-            foreach (var command in commands)
-            {
-                command.CloseReader();
-                command.Dispose();
-            }
-
+            // Still granted: closing a reader runs the rest of its text, which may try to end the transaction.
+            kept.TakeBack();
+            // Disposing one takes it out of the library's own list.
+            foreach (var command in commands) command.Dispose();
             commands.Clear();
         }
         finally
         {
+            granted = null;
             gate.Exit();
         }
     }
@@ -102,7 +104,7 @@ internal sealed class WriterConnection(string connectionString) : SqliteConnecti
     }
 
     /// <summary>Runs a user's command, if it is its turn.</summary>
-    public T Execute<T>(System.Data.Common.DbTransaction? carried, Func<T> run)
+    public T Execute<T>(System.Data.Common.DbTransaction? carried, Func<KeptCommands, T> run)
     {
         lock (gate)
         {
@@ -110,7 +112,7 @@ internal sealed class WriterConnection(string connectionString) : SqliteConnecti
             executing = true;
             try
             {
-                return run();
+                return run(kept);
             }
             catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_AUTH)
             {
@@ -121,6 +123,13 @@ internal sealed class WriterConnection(string connectionString) : SqliteConnecti
                 executing = false;
             }
         }
+    }
+
+    /// <summary>Closes a reader whose command is disposed.</summary>
+    public void CloseReader(SqliteDataReader? reader)
+    {
+        if (reader is not { IsClosed: false }) return;
+        lock (gate) reader.Dispose();
     }
 
     private void Check(System.Data.Common.DbTransaction? carried)
