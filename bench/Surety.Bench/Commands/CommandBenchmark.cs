@@ -21,13 +21,13 @@ internal static class CommandBenchmark
             var (bareUrl, suretyUrl) = (await bare.LineAsync(), await surety.LineAsync());
 
             var (bares, suretys) = (new List<Pressed>(), new List<Pressed>());
-            bares.Add(await PressAsync(load, bareUrl, seconds));
-            suretys.Add(await PressAsync(load, suretyUrl, seconds));
+            bares.Add(await PressAsync(load, bare, bareUrl, seconds));
+            suretys.Add(await PressAsync(load, surety, suretyUrl, seconds));
             for (var round = 0; round < rounds; round++)
             {
-                if (round % 2 == 0) bares.Add(await PressAsync(load, bareUrl, seconds));
-                suretys.Add(await PressAsync(load, suretyUrl, seconds));
-                if (round % 2 != 0) bares.Add(await PressAsync(load, bareUrl, seconds));
+                if (round % 2 == 0) bares.Add(await PressAsync(load, bare, bareUrl, seconds));
+                suretys.Add(await PressAsync(load, surety, suretyUrl, seconds));
+                if (round % 2 != 0) bares.Add(await PressAsync(load, bare, bareUrl, seconds));
             }
 
             await CheckAsync(bareUrl, bares.Sum(p => p.Count));
@@ -46,14 +46,25 @@ internal static class CommandBenchmark
         }
     }
 
-    private static Series Of(List<Pressed> rounds) => Series.Of([.. rounds.Select(p => new Sample(p.Rate, 0, 0))]);
+    private static Series Of(List<Pressed> rounds) => Series.Of([.. rounds.Select(p => new Sample(p.Rate, p.CpuMicroseconds, p.AllocatedBytes))]);
 
-    private static async Task<Pressed> PressAsync(Child load, string url, double seconds)
+    private static async Task<Pressed> PressAsync(Child load, Child server, string url, double seconds)
     {
+        var before = await SpentAsync(server);
         await load.SayAsync(string.Create(CultureInfo.InvariantCulture, $"{url} {seconds}"));
-        var answer = (await load.LineAsync()).Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
-        return new Pressed((long)answer[0], answer[0] / answer[1], answer[2], answer[3]);
+        var answer = Numbers(await load.LineAsync());
+        var after = await SpentAsync(server);
+        return new Pressed((long)answer[0], answer[0] / answer[1], answer[2], answer[3], (after[0] - before[0]) / answer[0], (after[1] - before[1]) / answer[0]);
     }
+
+    /// <summary>The server's processor time in microseconds, and the bytes it allocated.</summary>
+    private static async Task<double[]> SpentAsync(Child server)
+    {
+        await server.SayAsync("spent");
+        return Numbers(await server.LineAsync());
+    }
+
+    private static double[] Numbers(string line) => [.. line.Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
 
     /// <summary>Every accepted request is one transfer and two entries, and no money came or went.</summary>
     private static async Task CheckAsync(string url, long accepted)
@@ -64,5 +75,5 @@ internal static class CommandBenchmark
             throw new InvalidOperationException($"{accepted} accepted, but the audit of {url} says {string.Join(", ", audit ?? [])}.");
     }
 
-    private sealed record Pressed(long Count, double Rate, double P50, double P99);
+    private sealed record Pressed(long Count, double Rate, double P50, double P99, double CpuMicroseconds, double AllocatedBytes);
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -30,9 +31,9 @@ internal static class Server
         await app.StartAsync();
         if (args[0] == "surety") await CreateSchemaAsync(app.Services.GetRequiredService<Database>());
         Console.WriteLine(app.Urls.First());
+        // Every line of input asks what has been spent so far.
         while (await Console.In.ReadLineAsync() is not null)
-        {
-        }
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.CpuUsage.TotalTime.TotalMicroseconds} {GC.GetTotalAllocatedBytes(precise: true)}"));
 
         await app.StopAsync();
         bare?.Dispose();

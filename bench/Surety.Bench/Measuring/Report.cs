@@ -34,17 +34,17 @@ internal sealed class Report(string machine, bool quick)
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var name = Path.Combine(folder, what == "all" ? $"{date}-sqlite" : $"{date}-sqlite-{what}");
         File.WriteAllText(name + ".md", Text(date));
-        File.WriteAllText(name + ".json", JsonSerializer.Serialize(new { date, machine, comparisons, figures }, Json) + "\n");
+        File.WriteAllText(name + ".json", JsonSerializer.Serialize(new { date, machine, load = Load(), comparisons, figures }, Json) + "\n");
         return Path.GetRelativePath(Environment.CurrentDirectory, name + ".md");
     }
 
     private string Text(string date)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# SQLite, {date}\n\n{machine}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"# SQLite, {date}\n\n{machine}. Load average at the end: {Load()}.\n\n");
         if (comparisons.Count > 0)
         {
-            text.Append("Rates are medians of interleaved rounds with the least and the most; the ratio is the median of the rounds' own ratios. Processor time and allocations are a unit's, where both contenders run in this process.\n\n");
+            text.Append("Rates are medians of interleaved rounds with the least and the most; the ratio is the median of the rounds' own ratios. Processor time and allocations are a unit's, hand-written / Surety.\n\n");
             text.Append("| | unit | hand-written a second | Surety a second | ratio | target | µs of processor | bytes allocated |\n|---|---|---|---|---|---|---|---|\n");
             foreach (var c in comparisons)
             {
@@ -69,6 +69,9 @@ internal sealed class Report(string machine, bool quick)
         $"{c.Name}: hand-written {Of(c.Hand)}, Surety {Of(c.Surety)} {c.Unit}/s, ratio {c.Ratio:0.00} ({c.Ratios.Min():0.00}–{c.Ratios.Max():0.00}); µs {Pair(c.Hand.CpuMicroseconds, c.Surety.CpuMicroseconds, "0.0")}; bytes {Pair(c.Hand.AllocatedBytes, c.Surety.AllocatedBytes, "0")}");
 
     private static string Line(Figure f) => string.Create(CultureInfo.InvariantCulture, $"{f.Name}: {f.Value:0.##} {f.Unit}{(f.Target is { } target ? $" (target: {target})" : "")}{(f.Note.Length > 0 ? $"; {f.Note}" : "")}");
+
+    /// <summary>Above the number of cores, others used the machine too; then only the ratios mean something.</summary>
+    private static string Load() => string.Join(", ", File.ReadAllText("/proc/loadavg").Split(' ')[..3]);
 
     private static string Checkout()
     {
