@@ -25,3 +25,4 @@ public sealed class SqliteWakeUpTests : WakeUpContract<SqliteFixture>;
 public sealed class SqliteRetentionTests : RetentionContract<SqliteFixture>;
 public sealed class SqliteOpenTests : OpenContract<SqliteFixture>;
 public sealed class SqliteModelTests : ModelContract<SqliteFixture>;
+public sealed class SqliteExactlyOnceTests : ExactlyOnceContract<SqliteFixture>;
