@@ -6,26 +6,19 @@ namespace Surety.Sqlite;
 /// <summary>Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once.</summary>
 internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 {
-    private int joined;
+    // A join must not find the lock taken that a leave is about to release.
+    private readonly SemaphoreSlim turn = new(1, 1);
 
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
-        if (store.Lock.TryTake() is not { } fresh) return null;
+        await turn.WaitAsync(cancel);
         try
         {
-            var node = await store.WriteAsync(null, db =>
-            {
-                if (fresh) NodeSql.EndLeases(db);
-                return NodeSql.Join(db, name, store.Now, lease);
-            }, cancel);
-            Interlocked.Increment(ref joined);
-            return node;
+            return store.Lock.TryTake() is { } fresh ? await JoinAsync(name, lease, fresh, cancel) : null;
         }
-        catch when (fresh)
+        finally
         {
-            // The next try must end the old leases, too.
-            store.Lock.Dispose();
-            throw;
+            turn.Release();
         }
     }
 
@@ -34,13 +27,42 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 
     public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
     {
-        var left = await store.WriteAsync(null, db =>
+        await turn.WaitAsync(cancel);
+        try
         {
-            if (!NodeSql.IsAlive(db, node)) return false;
-            MessageSql.HandBackAll(db, node, store.Now);
-            NodeSql.Leave(db, node);
-            return true;
-        }, cancel);
-        if (left && Interlocked.Decrement(ref joined) == 0) store.Lock.Dispose();
+            var last = await store.WriteAsync(null, db =>
+            {
+                if (NodeSql.IsAlive(db, node))
+                {
+                    MessageSql.HandBackAll(db, node, store.Now);
+                    NodeSql.Leave(db, node);
+                }
+
+                return !NodeSql.Anyone(db);
+            }, cancel);
+            if (last) store.Lock.Dispose();
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    private async Task<NodeId> JoinAsync(string name, TimeSpan lease, bool fresh, CancellationToken cancel)
+    {
+        try
+        {
+            return await store.WriteAsync(null, db =>
+            {
+                if (fresh) NodeSql.EndLeases(db);
+                return NodeSql.Join(db, name, store.Now, lease);
+            }, cancel);
+        }
+        catch when (fresh)
+        {
+            // The next try must end the old leases, too.
+            store.Lock.Dispose();
+            throw;
+        }
     }
 }

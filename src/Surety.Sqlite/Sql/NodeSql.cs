@@ -16,6 +16,9 @@ internal static class NodeSql
 
     private const string IsAliveText = "SELECT 1 FROM surety_node WHERE id = ?1 AND dead = 0";
 
+    // Leases that were ended with their process are not somebody's.
+    private const string AnyoneText = "SELECT 1 FROM surety_node WHERE dead = 0 AND lease_until > 0 LIMIT 1";
+
     private const string PresumeDeadText = "UPDATE surety_node SET dead = 1 WHERE dead = 0 AND lease_until <= ?1 RETURNING name";
 
     private const string ForgetDeadText = "DELETE FROM surety_node WHERE dead = 1 AND NOT EXISTS (SELECT 1 FROM surety_message WHERE state = 4 AND node = surety_node.id)";
@@ -36,6 +39,9 @@ internal static class NodeSql
     public static bool HasDead(Statements db, DateTimeOffset now) => db.Prepare(HasDeadText).With(now).Number() is not null;
 
     public static bool IsAlive(Statements db, NodeId node) => db.Prepare(IsAliveText).With(node.Value).Number() is not null;
+
+    /// <summary>Whether any node has joined, and neither left nor been presumed dead.</summary>
+    public static bool Anyone(Statements db) => db.Prepare(AnyoneText).Number() is not null;
 
     public static IReadOnlyList<string> PresumeDead(Statements db, DateTimeOffset now)
     {

@@ -78,6 +78,20 @@ public sealed class SeveralProcessesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_was_presumed_dead_does_not_keep_the_work_from_others()
+    {
+        var other = await file.OpenAsync();
+        var frozen = (await JoinAsync(store))!.Value;
+        file.Clock.Advance(Lease);
+        await store.Messages.RescueAsync(1, default);
+        var again = (await JoinAsync(store))!.Value;
+        await store.Nodes.LeaveAsync(frozen, default);
+        (await JoinAsync(other)).ShouldBeNull();
+        await store.Nodes.LeaveAsync(again, default);
+        (await JoinAsync(other)).ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task A_store_that_closes_gives_the_work_to_the_next()
     {
         (await JoinAsync(store)).ShouldNotBeNull();
