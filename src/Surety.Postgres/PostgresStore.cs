@@ -11,6 +11,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     private readonly SchemaSql schemaSql;
     private readonly SemaphoreSlim opening = new(1, 1);
     private string? storeId;
+    private bool disposed;
 
     public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options)
     {
@@ -70,8 +71,10 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         }
     }
 
+    // The container disposes it once for every type it is registered as.
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, true)) return;
         await Hints.DisposeAsync();
         await Connections.DisposeAsync();
         opening.Dispose();

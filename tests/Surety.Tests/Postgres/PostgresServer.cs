@@ -8,7 +8,7 @@ namespace Surety.Tests.Postgres;
 /// <summary>
 /// A private PostgreSQL server with its stock durable settings, in a temporary folder, on a loopback port of its own. Started once for all tests, stopped when their process ends.
 /// </summary>
-internal sealed class PostgresServer
+public sealed class PostgresServer
 {
     private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
 

@@ -5,8 +5,12 @@ using Surety.Storage;
 
 namespace Surety.Tests.Processing;
 
+public sealed class SqliteFailingStoreTests() : FailingStoreTests(SqlitePlace.OpenAsync);
+
+public sealed class PostgresFailingStoreTests() : FailingStoreTests(PostgresPlace.OpenAsync);
+
 /// <summary>A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … until a run has no n-th call. Whatever fails, nothing may be lost and no effect doubled.</summary>
-public class FailingStoreTests
+public abstract class FailingStoreTests(Func<Task<Place>> open)
 {
     [Theory]
     [InlineData(true)]
@@ -26,8 +30,9 @@ public class FailingStoreTests
         n.ShouldBeGreaterThan(8);
     }
 
-    private static async Task RunAsync(Faults faults)
+    private async Task RunAsync(Faults faults)
     {
+        await using var place = await open();
         var pings = new Script<Ping>
         {
             Act = async (d, work, _) =>
@@ -40,7 +45,8 @@ public class FailingStoreTests
         await using var host = await WorkingHost.StartAsync(
             s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(10, TimeSpan.Zero))
                 .Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)),
-            services: services =>
+            place,
+            services =>
             {
                 services.AddSingleton(pings).AddSingleton(pongs);
                 Wrap<IMessageStore>(services, faults);

@@ -6,8 +6,13 @@ using Surety.Hosting;
 
 namespace Surety.Tests.Processing;
 
-public class WorkerTests
+public sealed class SqliteWorkerTests() : WorkerTests(SqlitePlace.OpenAsync);
+
+public sealed class PostgresWorkerTests() : WorkerTests(PostgresPlace.OpenAsync);
+
+public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 {
+    private Place place = null!;
     private readonly Script<Ping> pings = new();
     private readonly Script<Pong> pongs = new();
 
@@ -315,9 +320,8 @@ public class WorkerTests
             await finish.Task;
             return Outcome.Done;
         };
-        var folder = Directory.CreateTempSubdirectory("surety-test-").FullName;
         var ids = new List<MessageId>();
-        await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Concurrency = 2), folder: folder))
+        await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Concurrency = 2)))
         {
             foreach (var enqueued in await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 20).Select(i => new Envelope(new Ping(i), Tracked))])) ids.Add(enqueued.Id);
             await started.WaitAsync();
@@ -329,7 +333,7 @@ public class WorkerTests
             await stop;
         }
 
-        await using var next = await StartAsync(s => s.Configure(o => o.Work = false), folder: folder);
+        await using var next = await StartAsync(s => s.Configure(o => o.Work = false));
         var infos = await Task.WhenAll(ids.Select(async id => (await next.Messages.FindAsync(id))!));
         infos.Count(i => i.Status == MessageStatus.Succeeded).ShouldBe(2);
         infos.Where(i => i.Status != MessageStatus.Succeeded).ShouldAllBe(i => i.Status == MessageStatus.Queued && i.Attempt == 0 && i.Deaths == 0);
@@ -345,15 +349,14 @@ public class WorkerTests
             await Task.Delay(Timeout.Infinite, cancel);
             return Outcome.Done;
         };
-        var folder = Directory.CreateTempSubdirectory("surety-test-").FullName;
         MessageId id;
-        await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50)), folder: folder))
+        await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50))))
         {
             id = (await host.Queue.EnqueueAsync(new Ping(1), Tracked)).Id;
             await started.Task;
         }
 
-        await using var next = await StartAsync(s => s.Configure(o => o.Work = false), folder: folder);
+        await using var next = await StartAsync(s => s.Configure(o => o.Work = false));
         var info = (await next.Messages.FindAsync(id))!;
         info.Status.ShouldBe(MessageStatus.Queued);
         info.Attempt.ShouldBe(0);
@@ -379,9 +382,13 @@ public class WorkerTests
 
     private IQueue? hostQueue;
 
-    private async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null, string? folder = null)
+    public async Task InitializeAsync() => place = await open();
+
+    public async Task DisposeAsync() => await place.DisposeAsync();
+
+    private async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null)
     {
-        var host = await WorkingHost.StartAsync(configure, folder, collection =>
+        var host = await WorkingHost.StartAsync(configure, place, collection =>
         {
             collection.AddSingleton(pings).AddSingleton(pongs);
             services?.Invoke(collection);

@@ -6,42 +6,39 @@ using Surety.Hosting;
 
 namespace Surety.Tests.Processing;
 
-/// <summary>A whole host on a database file of its own.</summary>
+/// <summary>A whole host, on data of its own.</summary>
 internal sealed class WorkingHost : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private readonly bool ownsFolder;
+    private readonly Place? owned;
 
-    private WorkingHost(IHost host, string folder, bool ownsFolder) => (Host, Folder, this.ownsFolder) = (host, folder, ownsFolder);
+    private WorkingHost(IHost host, Place? owned) => (Host, this.owned) = (host, owned);
 
     public IHost Host { get; }
-    public string Folder { get; }
     public IQueue Queue => Get<IQueue>();
     public IMessages Messages => Get<IMessages>();
     public IDeadLetters DeadLetters => Get<IDeadLetters>();
     public Database Database => Get<Database>();
 
-    public static async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, string? folder = null, Action<IServiceCollection>? services = null)
+    /// <param name="configure">Surety.</param>
+    /// <param name="place">Where the messages are; null for a new SQLite file, which goes with the host.</param>
+    /// <param name="services">Everything else.</param>
+    public static async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Place? place = null, Action<IServiceCollection>? services = null)
     {
-        var host = Build(configure, folder, services);
-        await host.Host.StartAsync();
-        return host;
-    }
-
-    public static WorkingHost Build(Action<SuretyBuilder> configure, string? folder = null, Action<IServiceCollection>? services = null)
-    {
-        var own = folder is null;
-        folder ??= Directory.CreateTempSubdirectory("surety-test-").FullName;
+        var owned = place is null ? await SqlitePlace.OpenAsync() : null;
+        place ??= owned!;
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         if (Environment.GetEnvironmentVariable("SURETY_TEST_LOG") == "1") builder.Logging.AddSimpleConsole();
         else builder.Logging.SetMinimumLevel(LogLevel.None);
         builder.AddSurety(surety =>
         {
-            surety.UseSqlite($"Data Source={Path.Combine(folder, "test.db")}");
+            place.Use(surety);
             configure(surety);
         });
         services?.Invoke(builder.Services);
-        return new WorkingHost(builder.Build(), folder, own);
+        var host = new WorkingHost(builder.Build(), owned);
+        await host.Host.StartAsync();
+        return host;
     }
 
     public T Get<T>() where T : notnull => Host.Services.GetRequiredService<T>();
@@ -93,7 +90,7 @@ internal sealed class WorkingHost : IAsyncDisposable
         await Host.StopAsync();
         if (Host is IAsyncDisposable disposable) await disposable.DisposeAsync();
         else Host.Dispose();
-        if (ownsFolder) Directory.Delete(Folder, recursive: true);
+        if (owned is not null) await owned.DisposeAsync();
     }
 }
 

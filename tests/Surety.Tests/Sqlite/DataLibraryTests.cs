@@ -7,8 +7,19 @@ using Surety.Tests.Processing;
 namespace Surety.Tests.Sqlite;
 
 /// <summary>The enqueue joins the transaction of whatever data library the application uses, whether Surety or the application began it.</summary>
-public class DataLibraryTests
+public sealed class DataLibraryTests : IAsyncLifetime
 {
+    private readonly SqlitePlace place = new();
+    private readonly SqlitePlace elsewhere = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await place.DisposeAsync();
+        await elsewhere.DisposeAsync();
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task Dapper_in_a_unit_of_work(bool commit)
     {
@@ -49,7 +60,7 @@ public class DataLibraryTests
     public async Task ADO_NET_in_a_transaction_of_the_applications_own(bool commit)
     {
         await using var host = await StartAsync();
-        await using (var connection = await OpenAsync(host))
+        await using (var connection = await OpenAsync(place))
         {
             await using var transaction = connection.BeginTransaction();
             await using var command = connection.CreateCommand();
@@ -67,7 +78,7 @@ public class DataLibraryTests
     public async Task EF_Core_in_a_transaction_of_the_applications_own(bool commit)
     {
         await using var host = await StartAsync();
-        await using (var connection = await OpenAsync(host))
+        await using (var connection = await OpenAsync(place))
         await using (var bookings = new Bookings(options => options.UseSqlite(connection)))
         {
             await using var transaction = await bookings.Database.BeginTransactionAsync();
@@ -84,8 +95,8 @@ public class DataLibraryTests
     public async Task A_message_that_somebody_elses_connection_committed_is_worked_without_being_told()
     {
         var script = new Script<Ping>();
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), services: s => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(s, script));
-        await using var connection = await OpenAsync(host);
+        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place, s => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(s, script));
+        await using var connection = await OpenAsync(place);
         await using var transaction = connection.BeginTransaction();
         await host.Queue.EnqueueAsync(new Ping(7), transaction);
         script.Seen.ShouldBeEmpty();
@@ -97,22 +108,22 @@ public class DataLibraryTests
     public async Task A_transaction_on_another_file_is_refused()
     {
         await using var host = await StartAsync();
-        await using var other = await StartAsync();
-        await using var connection = await OpenAsync(other);
+        await using var other = await WorkingHost.StartAsync(_ => { }, elsewhere);
+        await using var connection = await OpenAsync(elsewhere);
         await using var transaction = connection.BeginTransaction();
         (await Should.ThrowAsync<InvalidOperationException>(() => host.Queue.EnqueueAsync(new Ping(7), transaction).AsTask())).Message.ShouldContain("but this host stores messages in");
     }
 
-    private static async Task<WorkingHost> StartAsync()
+    private async Task<WorkingHost> StartAsync()
     {
-        var host = await WorkingHost.StartAsync(_ => { });
+        var host = await WorkingHost.StartAsync(_ => { }, place);
         await host.ExecuteAsync("CREATE TABLE booking (id INTEGER PRIMARY KEY)");
         return host;
     }
 
-    private static async Task<SqliteConnection> OpenAsync(WorkingHost host)
+    private static async Task<SqliteConnection> OpenAsync(SqlitePlace place)
     {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(host.Folder, "test.db")};Pooling=False");
+        var connection = new SqliteConnection($"Data Source={place.Path};Pooling=False");
         await connection.OpenAsync();
         return connection;
     }
