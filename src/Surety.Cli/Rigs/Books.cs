@@ -26,7 +26,13 @@ internal sealed record Books(IReadOnlyList<Entry> Entries, IReadOnlyList<Provide
         }
 
         var statuses = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (reference, id) in jobs) statuses[reference] = (await rig.Payments.GetFromJsonAsync<Job>($"/jobs/{id}", cancel))!.Status;
+        foreach (var (reference, id) in jobs)
+        {
+            using var answer = await rig.Payments.GetAsync($"/jobs/{id}", cancel);
+            // An accepted job that does not exist is a finding, not a failure of the tool.
+            statuses[reference] = answer.IsSuccessStatusCode ? (await answer.Content.ReadFromJsonAsync<Job>(cancel))!.Status : $"gone ({(int)answer.StatusCode})";
+        }
+
         return new Books(entries, await ProviderPayment.AllAsync(rig, cancel), statuses, await Audit.ReadAsync(rig, cancel));
     }
 
