@@ -6,7 +6,10 @@ namespace Surety.StoreContract.Model;
 /// <summary>Random stories, told to the store and to a model of it: both must say the same after every step.</summary>
 public abstract class ModelContract<TFixture> where TFixture : StoreFixture, new()
 {
-    private const int Stories = 50, Longest = 250;
+    private const int Longest = 250;
+
+    /// <summary>How many stories are told.</summary>
+    protected virtual int Stories => 50;
 
     // On a thread without a test runner's synchronization context, which the property's blocking would starve.
     [Fact]

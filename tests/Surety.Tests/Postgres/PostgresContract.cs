@@ -23,3 +23,5 @@ public sealed class PostgresApiKeyTests : ApiKeyContract<PostgresFixture>;
 public sealed class PostgresWakeUpTests : WakeUpContract<PostgresFixture>;
 public sealed class PostgresRetentionTests : RetentionContract<PostgresFixture>;
 public sealed class PostgresOpenTests : OpenContract<PostgresFixture>;
+
+public sealed class PostgresExactlyOnceTests : ExactlyOnceContract<PostgresFixture>;
