@@ -41,7 +41,9 @@ internal sealed class Upkeep(
         long lastPrune = 0, lastCount = 0;
         while (true)
         {
-            if (worker.Node is not null)
+            // Asked once a turn: a node that joins while this turn counts must not be taken for one that was rescued for.
+            var joined = worker.Node is not null;
+            if (joined)
             {
                 await RescueAsync(cancel);
                 if (IsDue(ref lastPrune, PruneEvery)) await PruneAsync(cancel);
@@ -50,7 +52,7 @@ internal sealed class Upkeep(
             if (IsDue(ref lastCount, CountEvery)) await CountAsync(cancel);
             turned();
             // Soon after the start, then at the heartbeat's pace: a dead node's messages wait one lease and at most this pause.
-            await Task.Delay(worker.Node is null && options.Work && !health.IsStandby ? TimeSpan.FromMilliseconds(50) : options.NodeLease / 3, time, cancel);
+            await Task.Delay(!joined && options.Work && !health.IsStandby ? TimeSpan.FromMilliseconds(50) : options.NodeLease / 3, time, cancel);
         }
     }
 
