@@ -68,9 +68,14 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         var jobs = answers.Where(a => a is { Accepted: true, Command.Kind: CommandKind.Payout }).ToDictionary(a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
         await UntilQuietAsync(cancel);
         await killer.AuditAsync(cancel);
-        var unequal = await RepeatAllAsync(cancel);
+        // Before anything is repeated: a repeat of what was lost would do it, and hide the loss.
         var books = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
-        return new ChaosReport(books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, [.. killer.Violations, .. unequal, .. books.Violations]);
+        var unequal = await RepeatAllAsync(cancel);
+        await UntilQuietAsync(cancel);
+        var after = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
+        return new ChaosReport(
+            books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts,
+            [.. killer.Violations, .. books.Violations, .. unequal, .. after.Violations.Except(books.Violations).Select(v => $"After every command was repeated: {v}")]);
     }
 
     private async Task<IReadOnlyList<string>> OpenAccountsAsync(CancellationToken cancel)
