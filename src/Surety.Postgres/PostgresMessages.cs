@@ -14,9 +14,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     // How often a waiter looks for himself.
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
 
+    // How many claims of a busy node share one look at what has arrived and become due.
+    private const int LookEvery = 8;
+
     // The signal's version before the last look at the queues: whatever came later has not been seen.
     private long seen;
     private bool busy;
+    private int unseeing;
     private (long At, TimeSpan In)? nextDue;
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
@@ -48,8 +52,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentNullException.ThrowIfNull(demands);
         Interlocked.Exchange(ref seen, store.Work.Version);
-        // While claims find something, the look before them is saved.
-        if (busy && await ClaimReadyAsync(node, demands, promote: false, cancel) is { Count: > 0 } more) return more;
+        // While claims find something, the look before most of them is saved; not before all, or a backlog would hold up for ever what becomes due and what has a place to take.
+        if (busy && Interlocked.Increment(ref unseeing) % LookEvery != 0 && await ClaimReadyAsync(node, demands, promote: false, cancel) is { Count: > 0 } more) return more;
         var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
         busy = false;
         if (!look.Alive) return null;

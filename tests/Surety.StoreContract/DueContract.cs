@@ -79,6 +79,24 @@ public abstract class DueContract<TFixture> : StoreContract<TFixture> where TFix
         (await ClaimedIdsAsync(node)).ShouldBe([second, normal]);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_backlog_holds_up_neither_what_becomes_due_nor_what_has_an_ordering_key(bool keyed)
+    {
+        var node = await JoinAsync();
+        await EnqueueAsync(100);
+        await ClaimOneAsync(node);
+        await ClaimOneAsync(node);
+        var urgent = await EnqueueAsync(Message() with { Priority = Priority.High, Delay = keyed ? TimeSpan.Zero : Hour, OrderingKey = keyed ? "o" : null });
+        Clock.Advance(Hour);
+        (await Store.Nodes.HeartbeatAsync(node, Lease, default)).ShouldBeTrue();
+
+        // A store need not look at every claim, but long before the backlog is done.
+        var claims = 0;
+        while ((await ClaimOneAsync(node)).Claim.Id != urgent) (++claims).ShouldBeLessThan(30);
+    }
+
     [Fact]
     public async Task A_message_that_was_retried_keeps_its_place()
     {
