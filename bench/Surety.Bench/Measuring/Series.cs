@@ -20,4 +20,7 @@ internal readonly record struct Sample(double Rate, double CpuMicroseconds, doub
 internal sealed record Comparison(string Name, string Unit, Series Hand, Series Surety, IReadOnlyList<double> Ratios, double? Target, string Note)
 {
     public double Ratio => Series.MedianOf(Ratios);
+
+    /// <summary>Best round by best round.</summary>
+    public double BestRatio => Surety.Most / Hand.Most;
 }
