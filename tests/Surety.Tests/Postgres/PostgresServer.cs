@@ -52,6 +52,14 @@ public sealed class PostgresServer
         await command.ExecuteNonQueryAsync();
     }
 
+    public async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=False");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
     private void Stop()
     {
         RunOwnedAsync("pg_ctl", "stop", "-D", $"{folder}/data", "-w", "-m", "immediate").Wait(TimeSpan.FromSeconds(10));
