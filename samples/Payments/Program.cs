@@ -11,6 +11,7 @@ builder.AddSurety(surety => surety
     .Handle<PayoutRequested, PayoutHandler>("payouts")                                                                                     // effect elsewhere: at least once, with a stable key
     .Handle<PayoutGivenUp, PayoutGivenUpHandler>("given-up-payouts")
     .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
+    .Configure(o => o.MaxDeaths = 10) // this backend is killed for sport; what is there each time need not be the cause
     .Handle<AccountReport, AccountReportHandler>("reports")
     .Queue("payouts", q =>
     {

@@ -26,7 +26,14 @@ public sealed class Backend : IAsyncLifetime
     public Task<Reply> PostAsync(string path, object body, string? key = null) => PostTextAsync(path, JsonSerializer.Serialize(body), ("Idempotency-Key", key ?? NewKey()));
 
     public Task<Reply> PostTextAsync(string path, string body, params (string Name, string Value)[] headers) =>
-        SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, new MediaTypeHeaderValue("application/json")) }, headers);
+        SendAsync(
+            new HttpRequestMessage(HttpMethod.Post, path)
+            {
+                Content = new StringContent(body, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+                // Whoever sends on after the server has refused and closed may lose the answer.
+                Headers = { ExpectContinue = body.Length > 100_000 },
+            },
+            headers);
 
     public async Task<Reply> SendAsync(HttpRequestMessage request, params (string Name, string Value)[] headers)
     {

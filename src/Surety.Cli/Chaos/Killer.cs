@@ -77,7 +77,20 @@ internal sealed class Killer(Rig rig, Random random)
 
             Restarts.Add(await rig.StartPaymentsAsync(cancel));
             await AuditAsync(cancel);
+            await CatchUpAsync(cancel);
             tick(kill);
+        }
+    }
+
+    /// <summary>What was interrupted ends before the next kill: a message that is there at too many deaths in a row is taken for their cause.</summary>
+    private async Task CatchUpAsync(CancellationToken cancel)
+    {
+        var before = (await Audit.ReadAsync(rig, cancel)).Entries;
+        var began = Stopwatch.GetTimestamp();
+        while ((await Audit.ReadAsync(rig, cancel)).Exported < before)
+        {
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(30)) return; // The accounts will say so.
+            await Task.Delay(20, cancel);
         }
     }
 
