@@ -28,7 +28,7 @@ builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
 builder.Services.AddHttpClient<PaymentProvider>(http =>
 {
-    http.BaseAddress = new Uri(builder.Configuration["Payouts:Url"] ?? "http://localhost:5090");
+    http.BaseAddress = new Uri(builder.Configuration["Payouts:PrimaryUrl"] ?? "http://localhost:5090");
     http.Timeout = builder.Configuration.GetValue("Payouts:Timeout", TimeSpan.FromSeconds(5));
 });
 

@@ -92,7 +92,7 @@ internal sealed class Rig : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url(Payments),
             ["ConnectionStrings__main"] = "Data Source=payments.db",
-            ["Payouts__Url"] = Url(Provider),
+            ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
         };
         if (failpoint is not null) (environment["SURETY_FAILPOINT"], environment["SURETY_FAILPOINT_RUN"]) = (failpoint, "surety");
