@@ -1,5 +1,4 @@
 using Dapper;
-using Microsoft.Data.Sqlite;
 using Surety;
 
 namespace Payments;
@@ -9,12 +8,11 @@ internal static class AuditEndpoint
 {
     public static void MapAudit(this IEndpointRouteBuilder app) => app.MapGet("/audit", GetAsync);
 
-    private static async Task<IResult> GetAsync(Database database, CancellationToken cancel)
+    private static async Task<IResult> GetAsync(Database database, BookStore store, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        // Deferred: it reads only, and begins with its first statement.
-        await using var snapshot = ((SqliteConnection)connection).BeginTransaction(deferred: true);
-        var sums = await connection.QueryAsync<(string Currency, long Sum)>("SELECT a.currency, SUM(e.amount) FROM entry e JOIN account a ON a.id = e.account GROUP BY a.currency", transaction: snapshot);
+        await using var snapshot = await store.SnapshotAsync(connection, cancel);
+        var sums = await connection.QueryAsync<(string Currency, long Sum)>("SELECT a.currency, CAST(SUM(e.amount) AS BIGINT) FROM entry e JOIN account a ON a.id = e.account GROUP BY a.currency", transaction: snapshot);
         return Results.Ok(new AuditView(
             await CountAsync("SELECT COUNT(*) FROM transfer"),
             await CountAsync("SELECT COUNT(*) FROM entry"),
@@ -24,7 +22,7 @@ internal static class AuditEndpoint
             await CountAsync("SELECT COUNT(*) FROM account WHERE kind <> 'settlement' AND balance < -overdraft_limit"),
             await CountAsync("SELECT COUNT(*) FROM payout WHERE state = 'held'"),
             await CountAsync("SELECT COUNT(*) FROM analytics_entry"),
-            await CountAsync("SELECT COUNT(*) FROM (SELECT entry FROM analytics_entry GROUP BY entry HAVING COUNT(*) > 1)")));
+            await CountAsync("SELECT COUNT(*) FROM (SELECT entry FROM analytics_entry GROUP BY entry HAVING COUNT(*) > 1) AS doubled")));
 
         Task<long> CountAsync(string sql) => connection.ExecuteScalarAsync<long>(sql, transaction: snapshot);
     }

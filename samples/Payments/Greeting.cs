@@ -11,7 +11,7 @@ internal static class Greeting
     public static void Print(WebApplication app)
     {
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        Console.WriteLine($"Payments listens on {url}, keeps its books in {app.Configuration.GetConnectionString("main")} and pays out through {app.Configuration["Payouts:PrimaryUrl"]}.");
+        Console.WriteLine($"Payments listens on {url}, keeps its books in {app.Services.GetRequiredService<BookStore>().Place} and pays out through {app.Configuration["Payouts:PrimaryUrl"]}.");
         if (app.Services.GetRequiredService<IOptions<EdgeOptions>>().Value.DevelopmentKey is not { } key)
         {
             Console.WriteLine("Every request needs an API key. Make the first operator's with: dotnet run --project samples/Payments -- keys create NAME");

@@ -7,15 +7,18 @@ namespace Payments;
 /// <summary>
 /// Double entry: every movement of money debits one account and credits another by the same amount, in the caller's transaction, together with the message that tells the rest of the system.
 /// </summary>
-public sealed class Ledger(IQueue queue, TimeProvider time)
+public sealed class Ledger(IQueue queue, BookStore store, TimeProvider time)
 {
     /// <summary>Far from the end of 64 bits, so that no sum can get there.</summary>
     public const long MaxBalance = 1_000_000_000_000_000_000;
 
+    private const string AccountColumns = "SELECT id, kind, owner, currency, balance, overdraft_limit AS OverdraftLimit, revision FROM account";
+
     public async Task<Posting> PostAsync(Movement movement, UnitOfWork work, CancellationToken cancel)
     {
-        var from = await FindAsync(work.Connection, movement.From, work);
-        var to = await FindAsync(work.Connection, movement.To, work);
+        // Locked before the rules are checked, and in the order of their ids whichever way the money goes, so that no two movements wait for each other.
+        var accounts = (await work.Connection.QueryAsync<Account>($"{AccountColumns} WHERE id IN (@From, @To) ORDER BY id {store.ForUpdate}", new { movement.From, movement.To }, work.Transaction)).AsList();
+        var (from, to) = (accounts.Find(a => a.Id == movement.From), accounts.Find(a => a.Id == movement.To));
         if (Rules.Refuse(movement, from, to) is { } refusal) return new Posting(null, refusal);
 
         var postedAt = time.GetUtcNow();
@@ -35,14 +38,18 @@ public sealed class Ledger(IQueue queue, TimeProvider time)
     /// <summary>The account that stands for the world outside, or for money that is on its way there; made at its first use.</summary>
     public static async Task<long> HouseAccountAsync(string kind, string currency, UnitOfWork work)
     {
+        if (await FindHouseAsync() is { } id) return id;
+        // A transaction that makes one has locked no account yet, so whoever waits here for another's waits in no circle.
         await work.Connection.ExecuteAsync(
             "INSERT INTO account (kind, owner, currency) VALUES (@kind, 'house', @currency) ON CONFLICT DO NOTHING", new { kind, currency }, work.Transaction);
-        return await work.Connection.ExecuteScalarAsync<long>("SELECT id FROM account WHERE kind = @kind AND currency = @currency", new { kind, currency }, work.Transaction);
+        return await FindHouseAsync() ?? throw new InvalidOperationException($"There is no {kind} account in {currency} although it was just made.");
+
+        Task<long?> FindHouseAsync() =>
+            work.Connection.ExecuteScalarAsync<long?>("SELECT id FROM account WHERE kind = @kind AND currency = @currency", new { kind, currency }, work.Transaction);
     }
 
     public static Task<Account?> FindAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
-        connection.QuerySingleOrDefaultAsync<Account>(
-            "SELECT id, kind, owner, currency, balance, overdraft_limit AS OverdraftLimit, revision FROM account WHERE id = @id", new { id }, transaction);
+        connection.QuerySingleOrDefaultAsync<Account>($"{AccountColumns} WHERE id = @id", new { id }, transaction);
 
     public static Task<Transfer?> FindTransferAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
         connection.QuerySingleOrDefaultAsync<Transfer>(

@@ -4,9 +4,16 @@ using Surety;
 // The settings are beside the program, whatever folder it is started from; the database is in that folder.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
+var storeName = builder.Configuration["Surety:Store"] ?? "sqlite";
+if (BookStore.Named(storeName, builder.Configuration.GetConnectionString("main")) is not { } store)
+{
+    await Console.Error.WriteLineAsync($"The configuration's Surety:Store is \"{storeName}\". It must be sqlite (the default) or postgres.");
+    return 2;
+}
+
+builder.Services.AddSingleton(store);
 builder.Services.AddHostedService<Schema>(); // before Surety's workers, which use its tables
-builder.AddSurety(surety => surety
-    .UseSqlite(builder.Configuration.GetConnectionString("main") ?? "Data Source=payments.db")
+builder.AddSurety(surety => store.Use(surety)
     .HandleBatchInTransaction<TransferPosted, ExportEntries>(maxSize: 100, maxWait: TimeSpan.FromMilliseconds(50), queue: "export") // effect in this database: exactly once
     .Handle<PayoutRequested, PayoutHandler>("payouts")                                                                                     // effect elsewhere: at least once, with a stable key
     .Handle<PayoutGivenUp, PayoutGivenUpHandler>("given-up-payouts")

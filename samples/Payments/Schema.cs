@@ -3,12 +3,12 @@ using Surety;
 
 namespace Payments;
 
-/// <summary>Makes the payments' own tables, beside Surety's in the same file.</summary>
-internal sealed class Schema(Database database) : IHostedService
+/// <summary>Makes the payments' own tables, beside Surety's in the same database.</summary>
+internal sealed class Schema(Database database, BookStore store) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        using var text = new StreamReader(typeof(Schema).Assembly.GetManifestResourceStream("schema.sql")!);
+        using var text = new StreamReader(typeof(Schema).Assembly.GetManifestResourceStream(store.Schema)!);
         await using var work = await database.BeginAsync(cancellationToken);
         await work.Connection.ExecuteAsync(await text.ReadToEndAsync(cancellationToken), transaction: work.Transaction);
         await work.CommitAsync();

@@ -17,7 +17,7 @@ internal static class ChaosCommand
             "kills",
             async tick =>
             {
-                var options = new ChaosOptions(parsed.GetValue(kills), parsed.GetValue(common.Seed), parsed.GetValue(clients), common.Programs(parsed), parsed.GetValue(common.Keep), []);
+                var options = new ChaosOptions(parsed.GetValue(kills), parsed.GetValue(common.Seed), parsed.GetValue(clients), common.Programs(parsed), common.Rig(parsed), parsed.GetValue(common.Keep), []);
                 var report = await ChaosRun.RunAsync(options, tick, cancel);
                 return (report.Line, report.Violations);
             }));

@@ -17,6 +17,11 @@ internal sealed class CommonOptions
 
     public Option<FileInfo?> Provider { get; } = new("--provider") { Description = "Provider.dll to run; by default the one built in this checkout." };
 
+    public Option<string> Store { get; } = new Option<string>("--store") { Description = "Where the backend keeps its books. For postgres a private server is started; PostgreSQL has to be installed.", DefaultValueFactory = _ => RigOptions.Sqlite }
+        .AcceptOnlyFromAmong(RigOptions.Sqlite, RigOptions.Postgres);
+
+    public Option<int> Nodes { get; } = Number("--nodes", "How many nodes work on the one database, one of which is killed at a time; more than one needs --store postgres.", 1, 1, RigOptions.MostNodes);
+
     public Option<bool> Keep { get; } = new("--keep") { Description = "Keep the databases of the run. They are always kept when a promise was broken." };
 
     public void AddTo(System.CommandLine.Command command)
@@ -24,10 +29,14 @@ internal sealed class CommonOptions
         command.Options.Add(Seed);
         command.Options.Add(Payments);
         command.Options.Add(Provider);
+        command.Options.Add(Store);
+        command.Options.Add(Nodes);
         command.Options.Add(Keep);
     }
 
     public Programs Programs(ParseResult parsed) => Rigs.Programs.Find(parsed.GetValue(Payments)?.FullName, parsed.GetValue(Provider)?.FullName);
+
+    public RigOptions Rig(ParseResult parsed) => new(parsed.GetValue(Store)!, parsed.GetValue(Nodes));
 
     public static Option<int> Number(string name, string description, int value, int least, int most)
     {

@@ -17,7 +17,7 @@ internal static class StormCommand
             "rounds",
             async tick =>
             {
-                var options = new StormOptions(parsed.GetValue(rounds), parsed.GetValue(clients), parsed.GetValue(common.Seed), common.Programs(parsed), parsed.GetValue(common.Keep));
+                var options = new StormOptions(parsed.GetValue(rounds), parsed.GetValue(clients), parsed.GetValue(common.Seed), common.Programs(parsed), common.Rig(parsed), parsed.GetValue(common.Keep));
                 var report = await StormRun.RunAsync(options, tick, cancel);
                 return (report.Line, report.Violations);
             }));

@@ -7,14 +7,16 @@ using Surety.Cli.Rigs;
 namespace Payments.Tests;
 
 /// <summary>A running backend with its provider, and the few sentences tests say to it. One a class: the tests of a class use accounts of their own.</summary>
-public sealed class Backend : IAsyncLifetime
+public class Backend : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private int keys;
 
+    private protected virtual RigOptions Options => new();
+
     internal Rig Rig { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Rig = await Rig.StartAsync(Programs.Find(), null, default);
+    public async Task InitializeAsync() => Rig = await Rig.StartAsync(Programs.Find(), Options, default);
 
     public async Task DisposeAsync() => await Rig.DisposeAsync();
 
@@ -90,6 +92,12 @@ public sealed class Backend : IAsyncLifetime
     public static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }
 
+/// <summary>The same on PostgreSQL.</summary>
+public sealed class PostgresBackend : Backend
+{
+    private protected override RigOptions Options => new(RigOptions.Postgres);
+}
+
 /// <summary>What came back.</summary>
 public sealed record Reply(int Status, IReadOnlyDictionary<string, string> Headers, string Body)
 {
@@ -116,7 +124,7 @@ public sealed record Reply(int Status, IReadOnlyDictionary<string, string> Heade
         this["outcome"].ShouldBe("none");
         this["type"]!.ShouldEndWith("#" + code);
         foreach (var member in new[] { "title", "detail", "instance", "traceId" }) this[member].ShouldNotBeNullOrEmpty($"{member} of {Body}");
-        foreach (var inside in new[] { "Payments.", "System.", "Microsoft.", "   at ", "SQLite", "sqlite" }) Body.ShouldNotContain(inside, Case.Sensitive);
+        foreach (var inside in new[] { "Payments.", "System.", "Microsoft.", "   at ", "SQLite", "sqlite", "Npgsql", "SQLSTATE" }) Body.ShouldNotContain(inside, Case.Sensitive);
         return this;
     }
 

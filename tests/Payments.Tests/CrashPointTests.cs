@@ -12,7 +12,7 @@ public class CrashPointTests
     {
         // The second passage, too: the first one is often the first thing a process does.
         var points = Failpoint.All.SelectMany(p => p is Failpoint.Migrating or Failpoint.Joined ? [p] : new[] { p, $"{p}:7" }).ToList();
-        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), Keep: false, Failpoints: points), _ => { }, default);
+        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), new RigOptions(), Keep: false, Failpoints: points), _ => { }, default);
         report.Violations.ShouldBeEmpty();
         report.Accounts.Lost.ShouldBe(0);
         report.Accounts.Duplicated.ShouldBe(0);
@@ -23,10 +23,10 @@ public class CrashPointTests
     [Fact]
     public async Task Killed_while_it_makes_its_tables_it_makes_them_at_the_next_start()
     {
-        await using var rig = await Rig.StartProviderAsync(Programs.Find(), null, default);
-        rig.SpawnPayments(Failpoint.Migrating);
-        (await rig.DiedAtFailpointAsync(TimeSpan.FromSeconds(60), default)).ShouldBeTrue();
-        await rig.StartPaymentsAsync(default);
+        await using var rig = await Rig.StartAroundAsync(Programs.Find(), new RigOptions(), default);
+        rig.Nodes[0].Spawn(Failpoint.Migrating);
+        (await rig.Nodes[0].DiedAtFailpointAsync(TimeSpan.FromSeconds(60), default)).ShouldBeTrue();
+        await rig.Nodes[0].StartAsync(default);
         (await rig.Payments.GetAsync("/audit")).IsSuccessStatusCode.ShouldBeTrue();
     }
 }

@@ -11,7 +11,7 @@ public class KillTests(ITestOutputHelper output)
     public async Task A_hundred_kills_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
-        var report = await ChaosRun.RunAsync(new ChaosOptions(Kills: 100, Seed: 20261121, Clients: 16, Programs.Find(), Keep: false, Failpoints: []), _ => { }, limit.Token);
+        var report = await ChaosRun.RunAsync(new ChaosOptions(Kills: 100, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
         report.Accounts.Accepted.ShouldBeGreaterThan(100);
@@ -23,10 +23,35 @@ public class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Three_nodes_on_PostgreSQL_killed_one_after_the_other_lose_nothing_and_double_nothing()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
+        var options = new ChaosOptions(Kills: 40, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
+        var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        report.Accounts.Accepted.ShouldBeGreaterThan(40);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+        report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
+    }
+
+    [Fact]
+    public async Task A_storm_of_one_key_over_three_nodes_on_PostgreSQL_has_one_effect_and_one_answer()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        var options = new StormOptions(Rounds: 10, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
+        var report = await StormRun.RunAsync(options, _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((10, 10, 10 * 64, 5, 0));
+    }
+
+    [Fact]
     public async Task A_storm_of_one_key_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        var report = await StormRun.RunAsync(new StormOptions(Rounds: 20, Clients: 64, Seed: 20261121, Programs.Find(), Keep: false), _ => { }, limit.Token);
+        var report = await StormRun.RunAsync(new StormOptions(Rounds: 20, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
         (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((20, 20, 20 * 64, 10, 0));

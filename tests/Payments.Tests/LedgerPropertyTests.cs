@@ -4,8 +4,12 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
+public sealed class LedgerPropertiesOnSqliteTests(Backend backend) : LedgerPropertyTests(backend), IClassFixture<Backend>;
+
+public sealed class LedgerPropertiesOnPostgresTests(PostgresBackend backend) : LedgerPropertyTests(backend), IClassFixture<PostgresBackend>;
+
 /// <summary>Random commands against a model of three lines: the balances are the model's, and the books always balance.</summary>
-public class LedgerPropertyTests(Backend backend) : IClassFixture<Backend>
+public abstract class LedgerPropertyTests(Backend backend)
 {
     private const int Accounts = 4;
 

@@ -1,6 +1,10 @@
 namespace Payments.Tests;
 
-public class LedgerTests(Backend backend) : IClassFixture<Backend>
+public sealed class LedgerOnSqliteTests(Backend backend) : LedgerTests(backend), IClassFixture<Backend>;
+
+public sealed class LedgerOnPostgresTests(PostgresBackend backend) : LedgerTests(backend), IClassFixture<PostgresBackend>;
+
+public abstract class LedgerTests(Backend backend)
 {
     [Fact]
     public async Task An_account_is_opened_empty_and_can_be_looked_at()

@@ -38,9 +38,9 @@ public class SystemCallTests
         // -s: whole database pages and requests, so that a command's reference is found in them.
         string[] strace = ["strace", "-f", "-yy", "-s", "5000", "-e", "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,recvfrom,recvmsg,read", "-o", log];
         var references = new List<string>();
-        await using (var rig = await Rig.StartAsync(Programs.Find(), strace, default))
+        await using (var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(Before: strace), default))
         {
-            var client = new HonestClient(rig.Payments);
+            var client = new HonestClient(rig.Nodes);
             var account = await OpenAsync(rig);
             var other = await OpenAsync(rig);
             foreach (var round in Enumerable.Range(0, 8))

@@ -10,9 +10,10 @@ namespace Surety.Cli.Chaos;
 /// <param name="Seed">Decides the commands.</param>
 /// <param name="Clients">How many send commands at once.</param>
 /// <param name="Programs">What to start.</param>
+/// <param name="Rig">On which database, and how many nodes.</param>
 /// <param name="Keep">Keep the databases.</param>
 /// <param name="Failpoints">Where it kills itself, one after the other; empty for kills at random.</param>
-internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, bool Keep, IReadOnlyList<string> Failpoints)
+internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, RigOptions Rig, bool Keep, IReadOnlyList<string> Failpoints)
 {
     /// <summary>How many kills the run has.</summary>
     public int Total => Failpoints.Count == 0 ? Kills : Failpoints.Count;
@@ -29,7 +30,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
 
     public static async Task<ChaosReport> RunAsync(ChaosOptions options, Action<int> tick, CancellationToken cancel)
     {
-        await using var rig = await Rig.StartAsync(options.Programs, null, cancel);
+        await using var rig = await Rig.StartAsync(options.Programs, options.Rig, cancel);
         rig.KeepFolder = options.Keep;
         try
         {
@@ -50,7 +51,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         var accounts = await OpenAccountsAsync(cancel);
         await rig.TroubleAsync(new { failPercent = 5, losePercent = 5, delayMs = 5 }, cancel);
         var killer = new Killer(rig, random);
-        var client = new HonestClient(rig.Payments) { Started = killer.RequestBegan, Answered = killer.RequestAnswered };
+        var client = new HonestClient(rig.Nodes) { Started = killer.RequestBegan, Answered = killer.RequestAnswered };
 
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel))
         {
@@ -110,7 +111,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
     /// <summary>Every key once more: it must give the answer it gave, out of the store, and do nothing.</summary>
     private async Task<IReadOnlyList<string>> RepeatAllAsync(CancellationToken cancel)
     {
-        var client = new HonestClient(rig.Payments);
+        var client = new HonestClient(rig.Nodes);
         var unequal = new ConcurrentBag<string>();
         await Parallel.ForEachAsync(answers, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = cancel }, async (first, token) =>
         {

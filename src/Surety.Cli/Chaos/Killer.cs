@@ -5,8 +5,8 @@ using Surety.Cli.Rigs;
 namespace Surety.Cli.Chaos;
 
 /// <summary>
-/// Ends the backend at bad moments and starts it again: a random while after a request began, while a handler waits for the provider, while it is starting, or whenever. Audits the books
-/// after every start.
+/// Ends a node of the backend at bad moments and starts it again: a random while after a request to it began, while a handler waits for the provider, while it is starting, or whenever. Audits the
+/// books after every start.
 /// </summary>
 internal sealed class Killer(Rig rig, Random random)
 {
@@ -15,7 +15,7 @@ internal sealed class Killer(Rig rig, Random random)
 
     private readonly Queue<double> latencies = new();
     private readonly Lock gate = new();
-    private TaskCompletionSource requestBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<Node> requestBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int answered;
 
     public List<TimeSpan> Restarts { get; } = [];
@@ -24,9 +24,9 @@ internal sealed class Killer(Rig rig, Random random)
 
     public int Audits { get; private set; }
 
-    public void RequestBegan()
+    public void RequestBegan(Node node)
     {
-        lock (gate) requestBegan.TrySetResult();
+        lock (gate) requestBegan.TrySetResult(node);
     }
 
     public void RequestAnswered(TimeSpan took)
@@ -44,19 +44,19 @@ internal sealed class Killer(Rig rig, Random random)
         for (var kill = 1; kill <= kills; kill++)
         {
             await LetWorkAsync(random.Next(8, 40), cancel);
-            await MomentAsync(cancel);
-            await rig.KillPaymentsAsync();
+            var node = await MomentAsync(cancel);
+            await node.KillAsync();
             tick(kill);
             if (kill < kills && random.Next(10) == 0)
             {
                 // Killed again while it recovers.
-                rig.SpawnPayments();
+                node.Spawn();
                 await Task.Delay(random.Next(600), cancel);
-                await rig.KillPaymentsAsync();
+                await node.KillAsync();
                 tick(++kill);
             }
 
-            Restarts.Add(await rig.StartPaymentsAsync(cancel));
+            Restarts.Add(await node.StartAsync(cancel));
             await AuditAsync(cancel);
         }
     }
@@ -67,15 +67,16 @@ internal sealed class Killer(Rig rig, Random random)
         for (var kill = 1; kill <= failpoints.Count; kill++)
         {
             await LetWorkAsync(20, cancel);
-            await rig.KillPaymentsAsync();
-            rig.SpawnPayments(failpoints[kill - 1]);
-            if (!await rig.DiedAtFailpointAsync(TimeSpan.FromSeconds(30), cancel))
+            var node = AnyNode();
+            await node.KillAsync();
+            node.Spawn(failpoints[kill - 1]);
+            if (!await node.DiedAtFailpointAsync(TimeSpan.FromSeconds(30), cancel))
             {
                 Violations.Add($"The failpoint {failpoints[kill - 1]} was not reached within 30 s of work.");
-                await rig.KillPaymentsAsync();
+                await node.KillAsync();
             }
 
-            Restarts.Add(await rig.StartPaymentsAsync(cancel));
+            Restarts.Add(await node.StartAsync(cancel));
             await AuditAsync(cancel);
             await CatchUpAsync(cancel);
             tick(kill);
@@ -113,24 +114,36 @@ internal sealed class Killer(Rig rig, Random random)
         }
     }
 
-    private Task MomentAsync(CancellationToken cancel) => random.Next(10) switch
+    /// <summary>Waits for a bad moment and says whose it is.</summary>
+    private async Task<Node> MomentAsync(CancellationToken cancel)
     {
-        < 6 => InARequestAsync(cancel),
-        < 9 => InAHandlerAsync(cancel),
-        _ => Task.Delay(random.Next(200), cancel),
-    };
+        switch (random.Next(10))
+        {
+            case < 6:
+                return await InARequestAsync(cancel);
+            case < 9:
+                await InAHandlerAsync(cancel);
+                return AnyNode();
+            default:
+                await Task.Delay(random.Next(200), cancel);
+                return AnyNode();
+        }
+    }
 
-    private async Task InARequestAsync(CancellationToken cancel)
+    private Node AnyNode() => rig.Nodes[random.Next(rig.Nodes.Count)];
+
+    private async Task<Node> InARequestAsync(CancellationToken cancel)
     {
-        Task began;
+        Task<Node> began;
         lock (gate)
         {
             requestBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
             began = requestBegan.Task;
         }
 
-        await began.WaitAsync(cancel);
+        var node = await began.WaitAsync(cancel);
         await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 3 * MedianMs()), cancel);
+        return node;
     }
 
     private async Task InAHandlerAsync(CancellationToken cancel)

@@ -7,6 +7,7 @@ namespace Surety.Cli.Rigs;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const int KeptLines = 60;
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
     private readonly Process process;
     private readonly ConcurrentQueue<string> lines = new();
@@ -72,6 +73,29 @@ internal sealed class ChildProcess : IAsyncDisposable
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             return false;
+        }
+    }
+
+    /// <summary>Waits until it answers a path with success.</summary>
+    public async Task UntilAnswersAsync(HttpClient client, string path, string program, CancellationToken cancel)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            cancel.ThrowIfCancellationRequested();
+            try
+            {
+                using var response = await client.GetAsync(path, cancel);
+                if (response.IsSuccessStatusCode) return;
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+
+            if (HasExited) throw new RigException($"{Path.GetFileName(program)} ended instead of starting. Its last lines:{Environment.NewLine}{LastLines}");
+            if (Stopwatch.GetElapsedTime(began) > StartLimit) throw new RigException($"{Path.GetFileName(program)} did not answer {path} within {StartLimit.TotalSeconds} s. Its last lines:{Environment.NewLine}{LastLines}");
+            await Task.Delay(10, cancel);
         }
     }
 

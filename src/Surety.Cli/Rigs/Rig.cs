@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -7,22 +6,19 @@ using System.Net.Sockets;
 
 namespace Surety.Cli.Rigs;
 
-/// <summary>The payments backend and its provider on loopback, in a temporary folder. The backend can be killed and started again; its address and its database stay.</summary>
+/// <summary>The payments backend's nodes, their database and their provider on loopback, in a temporary folder. Nodes can be killed and started again; their addresses and the database stay.</summary>
 internal sealed class Rig : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-
     private readonly Programs programs;
-    private readonly IReadOnlyList<string> before;
-    private ChildProcess? payments;
+    private readonly RigOptions options;
     private ChildProcess? provider;
+    private PostgresServer? postgres;
 
-    private Rig(Programs programs, IReadOnlyList<string>? before)
+    private Rig(Programs programs, RigOptions options)
     {
-        (this.programs, this.before) = (programs, before ?? []);
+        options.Check();
+        (this.programs, this.options) = (programs, options);
         Folder = Directory.CreateTempSubdirectory("surety-rig-").FullName;
-        Payments = Client(FreePort());
-        Payments.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "dev");
         Provider = Client(FreePort());
     }
 
@@ -31,20 +27,23 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Set, the folder outlives the rig.</summary>
     public bool KeepFolder { get; set; }
 
-    /// <summary>The backend, with its development key.</summary>
-    public HttpClient Payments { get; }
+    public IReadOnlyList<Node> Nodes { get; private set; } = [];
+
+    /// <summary>The first node, for questions that any node answers alike while all are up.</summary>
+    public HttpClient Payments => Nodes[0].Http;
 
     public HttpClient Provider { get; }
 
     /// <param name="programs">What to start.</param>
-    /// <param name="before">Words before the backend's command line, such as <c>strace -f</c>.</param>
+    /// <param name="options">On which database, and how many.</param>
     /// <param name="cancel">Gives up; what was started is ended.</param>
-    public static async Task<Rig> StartAsync(Programs programs, IReadOnlyList<string>? before, CancellationToken cancel)
+    public static async Task<Rig> StartAsync(Programs programs, RigOptions options, CancellationToken cancel)
     {
-        var rig = await StartProviderAsync(programs, before, cancel);
+        var rig = await StartAroundAsync(programs, options, cancel);
         try
         {
-            await rig.StartPaymentsAsync(cancel);
+            // All at once: they make the tables side by side.
+            await Task.WhenAll(rig.Nodes.Select(n => n.StartAsync(cancel)));
             return rig;
         }
         catch
@@ -54,17 +53,19 @@ internal sealed class Rig : IAsyncDisposable
         }
     }
 
-    /// <summary>As <see cref="StartAsync"/>, without starting the backend.</summary>
-    public static async Task<Rig> StartProviderAsync(Programs programs, IReadOnlyList<string>? before, CancellationToken cancel)
+    /// <summary>As <see cref="StartAsync"/>, without starting the nodes.</summary>
+    public static async Task<Rig> StartAroundAsync(Programs programs, RigOptions options, CancellationToken cancel)
     {
-        var rig = new Rig(programs, before);
+        var rig = new Rig(programs, options);
         try
         {
+            if (options.Store == RigOptions.Postgres) rig.postgres = await PostgresServer.StartAsync(rig.Folder, FreePort(), cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
             });
-            await UntilAnswersAsync(rig.provider, rig.Provider, "/troubles", programs.Provider, cancel);
+            await rig.provider.UntilAnswersAsync(rig.Provider, "/troubles", programs.Provider, cancel);
+            rig.Nodes = [.. Enumerable.Range(0, options.Nodes).Select(_ => rig.NewNode())];
             return rig;
         }
         catch
@@ -72,83 +73,33 @@ internal sealed class Rig : IAsyncDisposable
             await rig.DisposeAsync();
             throw;
         }
-    }
-
-    /// <summary>Starts the backend and returns how long it took to its first answer.</summary>
-    public async Task<TimeSpan> StartPaymentsAsync(CancellationToken cancel)
-    {
-        var began = Stopwatch.GetTimestamp();
-        SpawnPayments();
-        await UntilAnswersAsync(payments!, Payments, "/readyz", programs.Payments, cancel);
-        return Stopwatch.GetElapsedTime(began);
-    }
-
-    /// <summary>Starts the backend and waits for nothing.</summary>
-    /// <param name="failpoint">Where it is to kill itself: <c>name</c> or <c>name:n</c>; null nowhere.</param>
-    public void SpawnPayments(string? failpoint = null)
-    {
-        var environment = new Dictionary<string, string>
-        {
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
-            ["ASPNETCORE_URLS"] = Url(Payments),
-            ["ConnectionStrings__main"] = "Data Source=payments.db",
-            ["Payouts__PrimaryUrl"] = Url(Provider),
-            ["Logging__LogLevel__Default"] = "Warning",
-        };
-        if (failpoint is not null) (environment["SURETY_FAILPOINT"], environment["SURETY_FAILPOINT_RUN"]) = (failpoint, "surety");
-        payments = ChildProcess.Start(programs.Payments, Folder, environment, before);
-    }
-
-    /// <summary>Waits until the backend has killed itself at its failpoint; false when it has not within the limit.</summary>
-    public async Task<bool> DiedAtFailpointAsync(TimeSpan limit, CancellationToken cancel)
-    {
-        var child = payments ?? throw new InvalidOperationException("The backend does not run.");
-        if (!await child.ExitedAsync(limit, cancel)) return false;
-        if (!child.LastLines.Contains("Failpoint ", StringComparison.Ordinal)) throw new RigException($"The backend ended by itself, and not at its failpoint. Its last lines:{Environment.NewLine}{child.LastLines}");
-        await child.DisposeAsync();
-        payments = null;
-        return true;
-    }
-
-    public async Task KillPaymentsAsync()
-    {
-        if (payments is null) return;
-        if (payments.HasExited) throw new RigException($"The backend ended by itself, which it must not. Its last lines:{Environment.NewLine}{payments.LastLines}");
-        await payments.DisposeAsync();
-        payments = null;
     }
 
     public Task TroubleAsync(object plan, CancellationToken cancel) => Provider.PutAsJsonAsync("/troubles", plan, cancel);
 
     public async ValueTask DisposeAsync()
     {
-        if (payments is not null) await payments.DisposeAsync();
+        foreach (var node in Nodes) await node.DisposeAsync();
         if (provider is not null) await provider.DisposeAsync();
-        Payments.Dispose();
+        if (postgres is not null) await postgres.DisposeAsync();
         Provider.Dispose();
         if (!KeepFolder) Directory.Delete(Folder, recursive: true);
     }
 
-    private static async Task UntilAnswersAsync(ChildProcess child, HttpClient client, string path, string program, CancellationToken cancel)
+    private Node NewNode()
     {
-        var began = Stopwatch.GetTimestamp();
-        while (true)
+        var http = Client(FreePort());
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "dev");
+        var environment = new Dictionary<string, string>
         {
-            cancel.ThrowIfCancellationRequested();
-            try
-            {
-                using var response = await client.GetAsync(path, cancel);
-                if (response.IsSuccessStatusCode) return;
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
-
-            if (child.HasExited) throw new RigException($"{Path.GetFileName(program)} ended instead of starting. Its last lines:{Environment.NewLine}{child.LastLines}");
-            if (Stopwatch.GetElapsedTime(began) > StartLimit) throw new RigException($"{Path.GetFileName(program)} did not answer {path} within {StartLimit.TotalSeconds} s. Its last lines:{Environment.NewLine}{child.LastLines}");
-            await Task.Delay(10, cancel);
-        }
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["ASPNETCORE_URLS"] = Url(http),
+            ["Surety__Store"] = options.Store,
+            ["ConnectionStrings__main"] = postgres?.ConnectionString ?? "Data Source=payments.db",
+            ["Payouts__PrimaryUrl"] = Url(Provider),
+            ["Logging__LogLevel__Default"] = "Warning",
+        };
+        return new Node(programs.Payments, Folder, environment, options.Before ?? [], http);
     }
 
     private static string Url(HttpClient client) => client.BaseAddress!.GetLeftPart(UriPartial.Authority);

@@ -7,7 +7,7 @@ using Surety.Cli.Rigs;
 
 namespace Surety.Cli.Storm;
 
-internal sealed record StormOptions(int Rounds, int Clients, int Seed, Programs Programs, bool Keep);
+internal sealed record StormOptions(int Rounds, int Clients, int Seed, Programs Programs, RigOptions Rig, bool Keep);
 
 /// <summary>The same command with the same key from all clients at once, round after round, every second one under a kill.</summary>
 internal sealed class StormRun(StormOptions options, Rig rig)
@@ -17,7 +17,7 @@ internal sealed class StormRun(StormOptions options, Rig rig)
 
     public static async Task<StormReport> RunAsync(StormOptions options, Action<int> tick, CancellationToken cancel)
     {
-        await using var rig = await Rig.StartAsync(options.Programs, null, cancel);
+        await using var rig = await Rig.StartAsync(options.Programs, options.Rig, cancel);
         rig.KeepFolder = options.Keep;
         var report = await new StormRun(options, rig).RunAsync(tick, cancel);
         if (report.Violations.Count == 0) return report;
@@ -28,7 +28,7 @@ internal sealed class StormRun(StormOptions options, Rig rig)
     private async Task<StormReport> RunAsync(Action<int> tick, CancellationToken cancel)
     {
         var (from, to) = (await OpenAsync(cancel), await OpenAsync(cancel));
-        var funding = await new HonestClient(rig.Payments).SendAsync(new Command(CommandKind.Deposit, "funding", from, null, 1_000_000_000), cancel);
+        var funding = await new HonestClient(rig.Nodes).SendAsync(new Command(CommandKind.Deposit, "funding", from, null, 1_000_000_000), cancel);
         if (!funding.Accepted) throw new RigException($"The first deposit was refused: {funding.Body}");
 
         var rounds = new List<Round>();
@@ -52,13 +52,14 @@ internal sealed class StormRun(StormOptions options, Rig rig)
     {
         var answers = new ConcurrentBag<Answer>();
         var stuck = new ConcurrentBag<string>();
-        var client = new HonestClient(rig.Payments);
+        var client = new HonestClient(rig.Nodes);
         var clients = Enumerable.Range(0, options.Clients).Select(_ => OneAsync()).ToList();
         if (kill)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 30), cancel);
-            await rig.KillPaymentsAsync();
-            restarts.Add(await rig.StartPaymentsAsync(cancel));
+            var node = rig.Nodes[random.Next(rig.Nodes.Count)];
+            await node.KillAsync();
+            restarts.Add(await node.StartAsync(cancel));
         }
 
         await Task.WhenAll(clients);

@@ -1,0 +1,18 @@
+namespace Surety.Cli.Rigs;
+
+/// <summary>What a rig is made of.</summary>
+/// <param name="Store">Where the backend keeps its books: <c>sqlite</c> or <c>postgres</c>.</param>
+/// <param name="Nodes">How many backends work on the one database; more than one only on PostgreSQL.</param>
+/// <param name="Before">Words before the backend's command line, such as <c>strace -f</c>.</param>
+internal sealed record RigOptions(string Store = RigOptions.Sqlite, int Nodes = 1, IReadOnlyList<string>? Before = null)
+{
+    public const string Sqlite = "sqlite", Postgres = "postgres";
+    public const int MostNodes = 8;
+
+    public void Check()
+    {
+        if (Store is not (Sqlite or Postgres)) throw new RigException($"The store is \"{Store}\"; it must be {Sqlite} or {Postgres}.");
+        if (Nodes is < 1 or > MostNodes) throw new RigException($"{Nodes} nodes are asked for; it must be 1 to {MostNodes}.");
+        if (Nodes > 1 && Store != Postgres) throw new RigException($"{Nodes} nodes need --store {Postgres}: on SQLite one process works at a time.");
+    }
+}
