@@ -153,7 +153,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
             turn.TryEnd(Ending.Expired);
         }
 
-        Connection.TakeBack(interrupt: turn.Ending == Ending.Expired);
+        Connection.TakeBack(interrupt: turn.Ending != Ending.Commit);
         if (raw.sqlite3_get_autocommit(db.Connection) != 0) return;
 
         if (turn.Ending == Ending.Commit && HasUnresolvedForeignKeys())

@@ -31,6 +31,27 @@ public sealed class WriteLockTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_statement_that_never_ends_is_stopped_when_its_unit_of_work_is_rolled_back()
+    {
+        var store = await file.OpenAsync();
+        var work = await store.Database.BeginAsync();
+        var running = new TaskCompletionSource();
+        ((SqliteConnection)work.Connection).CreateFunction("surety_test_running", () =>
+        {
+            running.TrySetResult();
+            return 1;
+        });
+        await using var command = work.Connection.CreateCommand();
+        command.Transaction = work.Transaction;
+        command.CommandText = "WITH RECURSIVE endless(n) AS (SELECT surety_test_running() UNION ALL SELECT n + 1 FROM endless) SELECT count(*) FROM endless";
+        var endless = Task.Run(command.ExecuteScalar);
+        await running.Task;
+        await work.RollbackAsync().WaitAsync(DatabaseFile.Patience);
+        await DatabaseFile.EnqueueAsync(store).WaitAsync(DatabaseFile.Patience);
+        await Should.ThrowAsync<SqliteException>(() => endless.WaitAsync(DatabaseFile.Patience));
+    }
+
+    [Fact]
     public async Task A_unit_of_work_that_was_refused_leaves_nothing_to_wait_for()
     {
         var store = await file.OpenAsync();
