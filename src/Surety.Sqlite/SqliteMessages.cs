@@ -88,12 +88,14 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
-        var needed = store.Readers.Read(db => NodeSql.HasDead(db, store.Now));
+        // Whoever's lease runs out while this waits for the write lock may be waiting for it, too, with a heartbeat.
+        var asked = store.Now;
+        var needed = store.Readers.Read(db => NodeSql.HasDead(db, asked));
         if (!needed) return new(new RescueReport([], 0));
         return store.WriteAsync(null, db =>
         {
             var now = store.Now;
-            var nodes = NodeSql.PresumeDead(db, now);
+            var nodes = NodeSql.PresumeDead(db, asked);
             var rescued = MessageSql.Rescue(db, limit, now);
             NodeSql.ForgetDead(db);
             return new RescueReport(nodes, rescued);

@@ -11,7 +11,7 @@ namespace Surety.Operations;
 /// that harmless.
 /// </summary>
 internal sealed class Upkeep(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, IMessageStore messages, IIdempotencyStore idempotency, IQueues reader, SuretyHealth health,
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQueues reader, SuretyHealth health,
     Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IDisposable
 {
     private const int BatchSize = 500;
@@ -43,8 +43,10 @@ internal sealed class Upkeep(
         {
             // Asked once a turn: a node that joins while this turn counts must not be taken for one that was rescued for.
             var joined = worker.Node is not null;
-            if (joined)
+            if (worker.Node is { } node)
             {
+                // Its own lease first: behind a long transaction, or after a clock that jumped, it would presume itself dead.
+                await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
                 await RescueAsync(cancel);
                 if (IsDue(ref lastPrune, PruneEvery)) await PruneAsync(cancel);
             }
