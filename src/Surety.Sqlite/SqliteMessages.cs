@@ -102,7 +102,13 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
         }, cancel);
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => MessageSql.Prune(db, store.Now, limit), cancel);
+    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+    {
+        var (messages, keys) = await store.WriteAsync(null, db => (MessageSql.Prune(db, store.Now, limit), UniqueSql.Prune(db, store.Now, limit)), cancel);
+        // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
+        while (keys == limit) keys = await store.WriteAsync(null, db => UniqueSql.Prune(db, store.Now, limit), cancel);
+        return messages;
+    }
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {

@@ -223,7 +223,6 @@ internal static class MessageSql
         var rows = db.Prepare(PruneText).With(now).With(limit);
         while (rows.Step()) pruned.Add(rows.Long(0));
         foreach (var id in pruned) AttemptSql.Delete(db, id);
-        UniqueSql.Prune(db, now, limit);
         return pruned.Count;
     }
 

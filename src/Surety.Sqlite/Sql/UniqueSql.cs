@@ -21,5 +21,5 @@ internal static class UniqueSql
     /// <summary>Frees a key that was taken until the message finished.</summary>
     public static void Free(Statements db, string kind, string key, long message) => db.Prepare(FreeText).With(kind).With(key).With(message).Run();
 
-    public static void Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
+    public static int Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
 }
