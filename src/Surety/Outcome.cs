@@ -49,6 +49,8 @@ public sealed class Outcome
 
     internal static Outcome RejectedBy(Exception exception) => new(OutcomeKind.Reject) { Exception = exception };
 
+    internal static Outcome Cancelled { get; } = new(OutcomeKind.Cancel);
+
     internal static Outcome Handback { get; } = new(OutcomeKind.Handback);
 }
 

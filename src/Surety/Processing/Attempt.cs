@@ -36,7 +36,23 @@ internal sealed class Attempt(
         {
             // Left running and unsettled, the messages would wait for this node's end.
             Log.AttemptBroke(log, e, messages[0].Kind);
-            foreach (var message in messages) await SettleAsync(message, null, Outcome.Failed(e), options, TimeSpan.Zero, stopping);
+            await SettleAllAsync(messages, Outcome.Failed(e), options, stopping);
+        }
+    }
+
+    private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Outcome outcome, QueueOptions options, CancellationToken stopping)
+    {
+        foreach (var message in messages)
+        {
+            try
+            {
+                await SettleAsync(message, null, outcome, options, TimeSpan.Zero, stopping);
+            }
+            catch (Exception e)
+            {
+                // Its runner must live: it is a slot of the queue.
+                if (!stopping.IsCancellationRequested) Log.AttemptBroke(log, e, message.Kind);
+            }
         }
     }
 
@@ -124,7 +140,8 @@ internal sealed class Attempt(
                 }
             }
 
-            var outcome = OutcomeOf(e, run, options);
+            // Whose fault it was, if anybody's, shows when each runs alone, and there is no time for that now.
+            var outcome = deliveries.Length > 1 && run.Reason == StopReason.Drain ? Outcome.Handback : OutcomeOf(e, run, options);
             if (outcome.Kind is OutcomeKind.Retry or OutcomeKind.Reject) Log.AttemptFailed(log, e, first.Claim.Id, first.Kind, first.Queue, first.Attempt, options.Retry.Attempts);
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < messages.Count; i++) await SettleAsync(messages[i], deliveries[i], outcome, options, ran, stopping);
@@ -214,8 +231,10 @@ internal sealed class Attempt(
 
     private static Outcome OutcomeOf(Exception exception, Running run, QueueOptions options) => (run.Reason, exception) switch
     {
-        (StopReason.Cancelled, _) => Outcome.Cancel("Cancelled on request."),
-        (StopReason.Drain, OperationCanceledException or TimeoutException) => Outcome.Handback,
+        // Why is stored already, with the request.
+        (StopReason.Cancelled, _) => Outcome.Cancelled,
+        // A cancellation shows as many exceptions, a closed connection's for one.
+        (StopReason.Drain, not RejectException) => Outcome.Handback,
         (StopReason.Timeout, OperationCanceledException) =>
             Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
         // The store's trouble is not the message's fault: it must not spend the message's attempts.
@@ -250,8 +269,7 @@ internal sealed class Attempt(
         }
         catch (Exception e)
         {
-            Log.FollowUpFailed(log, e, settlement.Message.Claim.Id, settlement.Message.Kind);
-            await settler.PostAsync(settlement, stopping);
+            await FinishWithoutFollowUpAsync(settlement, e, stopping);
             return;
         }
 
@@ -271,7 +289,19 @@ internal sealed class Attempt(
                 Log.SettlingFailed(log, e, 1);
                 await Task.Delay(pause, time, stopping);
             }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                // It has no stored name, or is too large: no later try could enqueue it.
+                await FinishWithoutFollowUpAsync(settlement, e, stopping);
+                return;
+            }
         }
+    }
+
+    private ValueTask FinishWithoutFollowUpAsync(Settlement settlement, Exception why, CancellationToken stopping)
+    {
+        Log.FollowUpFailed(log, why, settlement.Message.Claim.Id, settlement.Message.Kind);
+        return settler.PostAsync(settlement, stopping);
     }
 
     private static string WhyNot(KindHandler? handler, ClaimedMessage message) => handler is null

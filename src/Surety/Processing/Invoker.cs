@@ -49,14 +49,14 @@ internal sealed class TransactionalInvoker<TMessage, THandler> : Invoker<TMessag
 
 internal sealed class BatchInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, IBatchHandler<TMessage>
 {
-    public override Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
-        scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), cancel);
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+        await scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), cancel);
 }
 
 internal sealed class TransactionalBatchInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, ITransactionalBatchHandler<TMessage>
 {
     public override bool InTransaction => true;
 
-    public override Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
-        scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), work!, cancel);
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+        await scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), work!, cancel);
 }

@@ -101,7 +101,7 @@ internal sealed class Lane
     {
         lock (gate)
         {
-            var ready = singles.Count + gatherings.Values.Count(g => g.IsDue);
+            var ready = singles.Count + gatherings.Values.Sum(g => g.DueBatches);
             for (; ready > 0 && active < Options.Concurrency; ready--)
             {
                 active++;
@@ -126,7 +126,7 @@ internal sealed class Lane
         {
             foreach (var gathering in gatherings.Values)
             {
-                if (gathering.IsDue) return gathering.Take(gathering.Limits.MaxSize);
+                if (gathering.DueBatches > 0) return gathering.Take(gathering.Limits.MaxSize);
             }
 
             if (singles.TryDequeue(out var message)) return [message];
@@ -174,7 +174,7 @@ internal sealed class Lane
                 null, limits.MaxWait, Timeout.InfiniteTimeSpan);
         }
 
-        public bool IsDue => messages.Count >= limits.MaxSize || (messages.Count > 0 && waited);
+        public int DueBatches => waited ? (messages.Count + limits.MaxSize - 1) / limits.MaxSize : messages.Count / limits.MaxSize;
 
         public IReadOnlyList<ClaimedMessage> Take(int most)
         {

@@ -116,6 +116,28 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Batches_that_came_in_one_claim_run_side_by_side()
+    {
+        var meeting = new Barrier(3);
+        await using var host = await StartAsync(
+            s => s.HandleBatch<Ping, MeetingBatch>(maxSize: 10).Queue("test.ping", q => (q.Concurrency, q.Retry) = (3, Retry.Never)),
+            services => services.AddSingleton(meeting));
+        var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 30).Select(i => new Envelope(new Ping(i), Tracked))]);
+        foreach (var id in ids) await host.UntilAsync(id.Id, MessageStatus.Succeeded);
+    }
+
+    [Fact]
+    public async Task A_batch_handler_that_throws_at_once_leaves_its_scope_closed()
+    {
+        var closed = new ConcurrentQueue<bool>();
+        await using var host = await StartAsync(
+            s => s.HandleBatch<Ping, HastyBatch>(maxWait: TimeSpan.Zero).Queue("test.ping", q => q.Retry = Retry.Never),
+            services => services.AddSingleton(closed).AddScoped<Closing>());
+        await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1))).Id, MessageStatus.Dead);
+        closed.ShouldHaveSingleItem();
+    }
+
+    [Fact]
     public async Task A_snoozed_message_comes_back_with_its_attempt_unspent()
     {
         pings.Act = (_, _, _) => Task.FromResult(pings.Seen.Count < 4 ? Outcome.Snooze(TimeSpan.Zero, "not open") : Outcome.Done);
@@ -162,7 +184,7 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         var id = (await host.Queue.EnqueueAsync(new Ping(1), Tracked)).Id;
         await running.Task;
         (await host.Messages.CancelAsync(id, "changed my mind")).ShouldBe(CancelAnswer.Requested);
-        await host.UntilAsync(id, MessageStatus.Cancelled);
+        (await host.UntilAsync(id, MessageStatus.Cancelled)).Reason.ShouldBe("changed my mind");
         (await host.Messages.CancelAsync(id, "again")).ShouldBe(CancelAnswer.AlreadyEnded);
     }
 
@@ -310,6 +332,16 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_follow_up_that_cannot_be_enqueued_costs_its_message_neither_its_end_nor_the_queue_a_slot()
+    {
+        pings.Act = (_, _, _) => throw new InvalidOperationException("never");
+        await using var host = await StartAsync(s => s
+            .Handle<Ping, Plain<Ping>>().OnDead<Ping>(_ => new ScopeMark()).Queue("default", q => (q.Retry, q.Concurrency) = (Retry.Never, 1)));
+        for (var i = 0; i < 2; i++) await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(i))).Id, MessageStatus.Dead);
+        pings.Seen.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task At_shutdown_running_work_finishes_and_the_rest_goes_back_unspent()
     {
         var started = new SemaphoreSlim(0);
@@ -361,6 +393,30 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         info.Status.ShouldBe(MessageStatus.Queued);
         info.Attempt.ShouldBe(0);
         info.Deaths.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Work_that_the_drain_cancels_goes_back_unspent_whatever_it_makes_of_its_cancellation()
+    {
+        var started = new TaskCompletionSource();
+        pings.Act = async (_, _, cancel) =>
+        {
+            started.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new InvalidOperationException("The connection was closed.");
+        };
+        MessageId id;
+        await using (var host = await StartAsync(s => s
+            .Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50)).Queue("default", q => q.Retry = Retry.Never)))
+        {
+            id = (await host.Queue.EnqueueAsync(new Ping(1))).Id;
+            await started.Task;
+        }
+
+        await using var next = await StartAsync(s => s.Configure(o => o.Work = false));
+        var info = (await next.Messages.FindAsync(id))!;
+        info.Status.ShouldBe(MessageStatus.Queued);
+        info.Attempt.ShouldBe(0);
     }
 
     [Fact]
@@ -436,6 +492,27 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     public sealed class Batch(BatchScript script) : IBatchHandler<Ping>
     {
         public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) => Task.FromResult(script.Run(deliveries));
+    }
+
+    public sealed class MeetingBatch(Barrier meeting) : IBatchHandler<Ping>
+    {
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel)
+        {
+            if (!await Task.Run(() => meeting.SignalAndWait(TimeSpan.FromSeconds(5)), cancel)) throw new TimeoutException("The other batch did not begin.");
+            return [.. deliveries.Select(_ => Outcome.Done)];
+        }
+    }
+
+    public sealed class Closing(ConcurrentQueue<bool> closed) : IDisposable
+    {
+        public string Door { get; } = "open";
+
+        public void Dispose() => closed.Enqueue(true);
+    }
+
+    public sealed class HastyBatch(Closing closing) : IBatchHandler<Ping>
+    {
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) => throw new InvalidOperationException($"The door is {closing.Door}.");
     }
 
     public sealed class TransactionalBatch : ITransactionalBatchHandler<Ping>
