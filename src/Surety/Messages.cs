@@ -180,7 +180,7 @@ public interface IDeadLetters
     /// Puts one dead letter back into its queue, due now, with its attempts and deaths counted afresh; its history and its id stay. False when it is not a dead letter (any more).
     /// </summary>
     /// <param name="id">The message.</param>
-    /// <param name="body">An edited payload (JSON of the kind's current version), or null to keep the stored one.</param>
+    /// <param name="body">An edited payload (JSON of the version the message has, <see cref="MessageInfo.Version"/>; upcasters run over it as over the stored one), or null to keep the stored one.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
     ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default);
 

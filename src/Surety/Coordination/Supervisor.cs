@@ -8,11 +8,12 @@ namespace Surety.Coordination;
 /// Keeps loops turning: one that fails is started again, after a pause that grows to 10 s; a change of state gets one line in the log, not one line a try. Knows when each loop last turned, so
 /// that a silent one shows in the health.
 /// </summary>
-internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
+internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogger<Supervisor> log)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);
 
+    // On top of what a loop may rest by its options: an idle one turns no sooner.
+    private readonly TimeSpan silence = TimeSpan.FromSeconds(30) + (options.NodeLease / 3 > options.PollInterval ? options.NodeLease / 3 : options.PollInterval);
     private readonly ConcurrentDictionary<string, LoopState> loops = [];
 
     /// <summary>Runs the loop until cancelled. Never throws.</summary>
@@ -63,7 +64,7 @@ internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
         foreach (var (name, state) in loops)
         {
             if (state.Error is { } error) yield return $"The {name} loop fails and is tried again: {error}";
-            else if (name is "work" or "claim" or "upkeep" && time.GetElapsedTime(state.LastTurn) > Silence) yield return $"The {name} loop has not turned for {time.GetElapsedTime(state.LastTurn).TotalSeconds:0} s.";
+            else if (name is "work" or "claim" or "upkeep" && time.GetElapsedTime(state.LastTurn) > silence) yield return $"The {name} loop has not turned for {time.GetElapsedTime(state.LastTurn).TotalSeconds:0} s.";
         }
     }
 
