@@ -13,8 +13,8 @@ internal sealed class Attempt(
     HandlerMap handlers, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, IQueue queue, Database database,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
-    // Suspects run one at a time: when the process dies again, exactly one message was running.
-    private readonly SemaphoreSlim suspects = new(1, 1);
+    // Whoever would be given up at one more death runs alone among its like: when the process dies again, it is the one.
+    private readonly SemaphoreSlim alone = new(1, 1);
 
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
@@ -24,10 +24,11 @@ internal sealed class Attempt(
     {
         try
         {
-            if (messages.Count == 1 && messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
-            else if (messages.Count == 1 && messages[0].Deaths > 0) await RunSuspectAsync(messages[0], options, maxDeaths, stopping);
-            else if (messages.Any(m => m.Deaths > 0 || m.CancelReason is not null)) await RunEachAsync(messages, options, maxDeaths, stopping);
-            else await RunTogetherAsync(messages, options, stopping);
+            if (!messages.Any(StandsAlone)) await RunNotedAsync(messages, options, stopping);
+            else if (messages.Count > 1) await RunEachAsync(messages, options, maxDeaths, stopping);
+            else if (messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
+            else if (messages[0].Deaths >= maxDeaths) await GiveUpAsync(messages[0], stopping);
+            else await RunAloneAsync(messages[0], options, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -36,8 +37,10 @@ internal sealed class Attempt(
         {
             // Left running and unsettled, the messages would wait for this node's end.
             Log.AttemptBroke(log, e, messages[0].Kind);
-            await SettleAllAsync(messages, Outcome.Failed(e), options, stopping);
+            await SettleAllAsync(messages, e is StoreException trouble ? Wait(trouble) : Outcome.Failed(e), options, stopping);
         }
+
+        bool StandsAlone(ClaimedMessage message) => message.CancelReason is not null || (message.Deaths > 0 && message.Deaths >= maxDeaths - 1);
     }
 
     private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Outcome outcome, QueueOptions options, CancellationToken stopping)
@@ -61,24 +64,39 @@ internal sealed class Attempt(
         foreach (var message in messages) await RunAsync([message], options, maxDeaths, stopping);
     }
 
-    private async Task RunSuspectAsync(ClaimedMessage message, QueueOptions options, int maxDeaths, CancellationToken stopping)
+    private Task GiveUpAsync(ClaimedMessage message, CancellationToken stopping)
     {
-        if (message.Deaths >= maxDeaths)
-        {
-            Log.GivenUpAfterDeaths(log, message.Claim.Id, message.Kind, message.Deaths);
-            await FinishAsync(Verdict.AfterDeaths(message), null, stopping);
-            return;
-        }
+        Log.GivenUpAfterDeaths(log, message.Claim.Id, message.Kind, message.Deaths);
+        return FinishAsync(Verdict.AfterDeaths(message), null, stopping);
+    }
 
-        await suspects.WaitAsync(stopping);
+    private async Task RunAloneAsync(ClaimedMessage message, QueueOptions options, CancellationToken stopping)
+    {
+        await alone.WaitAsync(stopping);
         try
         {
-            if ((await store.StartAsync([message.Claim], stopping))[0]) await RunTogetherAsync([message], options, stopping);
+            await RunNotedAsync([message], options, stopping);
+            // Its end has to be on disk before the next one may end the process.
+            await settler.StoredAsync(stopping);
         }
         finally
         {
-            suspects.Release();
+            alone.Release();
         }
+    }
+
+    /// <summary>Suspects are noted before they start: only then does another death count against them.</summary>
+    private async Task RunNotedAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    {
+        var suspects = messages.Where(m => m.Deaths > 0).ToList();
+        if (suspects.Count > 0)
+        {
+            var held = await store.StartAsync([.. suspects.Select(m => m.Claim)], stopping);
+            var lost = suspects.Where((_, i) => !held[i]).ToHashSet();
+            if (lost.Count > 0) messages = [.. messages.Where(m => !lost.Contains(m))];
+        }
+
+        if (messages.Count > 0) await RunTogetherAsync(messages, options, stopping);
     }
 
     private async Task RunTogetherAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
@@ -237,11 +255,13 @@ internal sealed class Attempt(
         (StopReason.Drain, not RejectException) => Outcome.Handback,
         (StopReason.Timeout, OperationCanceledException) =>
             Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
-        // The store's trouble is not the message's fault: it must not spend the message's attempts.
-        (_, StoreException store) => Outcome.Snooze(TimeSpan.FromSeconds(store.IsTransient ? 1 : 15), store.Message),
+        (_, StoreException trouble) => Wait(trouble),
         (_, RejectException) => Outcome.RejectedBy(exception),
         _ => Outcome.Failed(exception),
     };
+
+    /// <summary>The store's trouble is not the message's fault: it must not spend the message's attempts.</summary>
+    private static Outcome Wait(StoreException trouble) => Outcome.Snooze(TimeSpan.FromSeconds(trouble.IsTransient ? 1 : 15), trouble.Message);
 
     private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
     {

@@ -18,6 +18,7 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
     private long posted;
     private long finished;
     private bool failing;
+    private TaskCompletionSource turn = NewTurn();
 
     /// <summary>Settlements handed in and not yet stored.</summary>
     public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
@@ -26,6 +27,18 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
     {
         Interlocked.Increment(ref posted);
         return waiting.Writer.TryWrite(settlement) ? ValueTask.CompletedTask : waiting.Writer.WriteAsync(settlement, cancel);
+    }
+
+    /// <summary>Completes when everything handed in before is stored.</summary>
+    public async Task StoredAsync(CancellationToken cancel)
+    {
+        var upTo = Interlocked.Read(ref posted);
+        while (true)
+        {
+            var next = Volatile.Read(ref turn).Task;
+            if (Interlocked.Read(ref finished) >= upTo) return;
+            await next.WaitAsync(cancel);
+        }
     }
 
     public async Task RunAsync(Action turned, CancellationToken cancel)
@@ -37,6 +50,7 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
             while (group.Count < MaxGroup && waiting.Reader.TryRead(out var settlement)) group.Add(settlement);
             await SettleAsync(group, turned, cancel);
             Interlocked.Add(ref finished, group.Count);
+            Interlocked.Exchange(ref turn, NewTurn()).TrySetResult();
             turned();
         }
     }
@@ -98,4 +112,6 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
         SuretyTelemetry.Rejected(settlement.Message.Queue);
         Log.ClaimLost(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Claim.Number, settlement.Outcome);
     }
+
+    private static TaskCompletionSource NewTurn() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

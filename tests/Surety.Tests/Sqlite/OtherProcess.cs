@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Shouldly;
 using Surety.Sqlite;
+using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;
 
@@ -40,6 +41,7 @@ internal sealed class OtherProcess : IAsyncDisposable
     public static async Task<int> RunAsync(string[] arguments)
     {
         if (arguments is not [var what, var path]) return 2;
+        if (what == "poison") return await PoisonedAsync(path);
         await using var store = SqliteStore.Create(path, TimeProvider.System);
         await store.OpenAsync(default);
         await (what switch
@@ -83,6 +85,45 @@ internal sealed class OtherProcess : IAsyncDisposable
         var claimed = await store.Messages.ClaimAsync(node.Value, [new("work", 100)], default);
         Say($"claimed {claimed!.Count}");
         await Console.In.ReadLineAsync();
+    }
+
+    /// <summary>A whole host, one of whose messages kills its process. Says when nothing is left to do.</summary>
+    private static async Task<int> PoisonedAsync(string path)
+    {
+        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Killer>("poisoned").HandleBatch<Pong, Innocent>(10, TimeSpan.FromMilliseconds(20), "innocent"), new ExistingFile(path));
+        await WorkingHost.UntilAsync(async () => (await host.Get<IQueues>().ListAsync()).All(q => q.Ready + q.Scheduled + q.Running == 0));
+        Say("done");
+        return 0;
+    }
+
+    private sealed class Killer : IHandler<Ping>
+    {
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel)
+        {
+            if (delivery.Message.Number == 13) Process.GetCurrentProcess().Kill();
+            return Task.FromResult(Outcome.Done);
+        }
+    }
+
+    private sealed class Innocent : IBatchHandler<Pong>
+    {
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) =>
+            Task.FromResult<IReadOnlyList<Outcome>>([.. deliveries.Select(_ => Outcome.Done)]);
+    }
+
+    private sealed class ExistingFile(string path) : Place
+    {
+        public override void Use(Surety.Hosting.SuretyBuilder surety) => surety.UseSqlite($"Data Source={path}");
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    /// <summary>Waits for its end; true when it said that it was done.</summary>
+    public async Task<bool> EndsDoneAsync()
+    {
+        var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(DatabaseFile.Patience);
+        await process.WaitForExitAsync().WaitAsync(DatabaseFile.Patience);
+        return said.Contains("done", StringComparison.Ordinal);
     }
 
     public void Go() => process.StandardInput.WriteLine();

@@ -65,6 +65,36 @@ public sealed class SeveralProcessesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_kills_its_process_is_given_up_after_three_deaths_and_takes_no_other_with_it()
+    {
+        var poison = default(MessageId);
+        for (var i = 0; i < 20; i++)
+        {
+            var ping = await EnqueueAsync("test.ping", "poisoned", i);
+            if (i == 13) poison = ping;
+            await EnqueueAsync("test.pong", "innocent", i);
+        }
+
+        var processes = 0;
+        for (var done = false; !done; processes++)
+        {
+            processes.ShouldBeLessThan(10);
+            await using var process = OtherProcess.Start("poison", file);
+            done = await process.EndsDoneAsync();
+        }
+
+        processes.ShouldBe(4);
+        var left = (await store.Messages.ListAsync(new MessageFilter(), default)).Items.ShouldHaveSingleItem();
+        (left.Id, left.Status, left.Deaths, left.Cause).ShouldBe((poison, MessageStatus.Dead, 3, "process died"));
+    }
+
+    private async Task<MessageId> EnqueueAsync(string kind, string queue, int number)
+    {
+        var message = DatabaseFile.Message() with { Kind = kind, Queue = queue, Body = System.Text.Encoding.UTF8.GetBytes($$"""{"number":{{number}}}""") };
+        return (await store.Messages.EnqueueAsync([message], null, default))[0].Id;
+    }
+
+    [Fact]
     public async Task A_second_store_may_work_when_the_first_ones_last_node_has_left()
     {
         var other = await file.OpenAsync();
