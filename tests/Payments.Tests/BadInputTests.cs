@@ -4,8 +4,12 @@ using System.Text;
 
 namespace Payments.Tests;
 
+public sealed class BadInputOnSqliteTests(Backend backend) : BadInputTests(backend), IClassFixture<Backend>;
+
+public sealed class BadInputOnPostgresTests(PostgresBackend backend) : BadInputTests(backend), IClassFixture<PostgresBackend>;
+
 /// <summary>What clients send by mistake or by malice: each gets a problem that says what to do, and changes nothing.</summary>
-public class BadInputTests(Backend backend) : IClassFixture<Backend>
+public abstract class BadInputTests(Backend backend)
 {
     [Theory]
     [InlineData("")]
@@ -200,8 +204,17 @@ public class BadInputTests(Backend backend) : IClassFixture<Backend>
         (await backend.SendAsync(request, ("Idempotency-Key", backend.NewKey()))).ShouldBeProblem(400, "malformed-body");
 
         var account = await backend.AccountAsync();
-        foreach (var reference in new[] { "'; DROP TABLE account; --", "💣 \u202e ٥", "<script>", "\u0000", "a\nb" })
+        foreach (var reference in new[] { "'; DROP TABLE account; --", "💣 \u202e ٥", "<script>", "\u0001", "a\nb" })
             (await backend.PostAsync("/deposits", new { account, amount = "1", reference })).ShouldBe(201)["reference"].ShouldBe(reference);
+    }
+
+    [Fact]
+    public async Task A_character_that_PostgreSQL_cannot_keep_is_pointed_at_on_every_store()
+    {
+        (await RefusedAsync("/deposits", """{"account":"1","amount":"5","reference":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/reference");
+        (await RefusedAsync("/transfers", """{"from":"1","to":"2","amount":"5","reference":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/reference");
+        (await RefusedAsync("/payouts", """{"account":"1","amount":"5","destination":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/destination");
+        (await RefusedAsync("/accounts", """{"owner":"a\u0000b","currency":"EUR"}""", 400, "validation")).ShouldPointAt("#/owner");
     }
 
     private async Task<Reply> RefusedAsync(string path, string body, int status, params string[] codes)

@@ -83,6 +83,15 @@ public sealed partial class StartTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task A_store_that_does_not_exist_is_refused_by_name()
+    {
+        var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string> { ["Surety__Store"] = "oracle", ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" });
+        started.Add(process);
+        (await process.ExitedAsync(TimeSpan.FromSeconds(30), default)).ShouldBeTrue();
+        process.LastLines.ShouldBe("The configuration's Surety:Store is \"oracle\". It must be sqlite (the default) or postgres.");
+    }
+
     private async Task<(HttpClient Client, string Output)> StartAsync(string environment)
     {
         var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = environment, ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" });
