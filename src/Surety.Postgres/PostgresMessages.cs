@@ -123,8 +123,18 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return report;
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+    {
+        // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
+        while (await CountAsync(sql.PruneKeys(limit)) == limit)
+        {
+        }
+
+        return await CountAsync(sql.Prune(limit));
+
+        ValueTask<int> CountAsync(NpgsqlBatchCommand command) =>
+            store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
+    }
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {

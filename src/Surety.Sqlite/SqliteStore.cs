@@ -8,6 +8,8 @@ namespace Surety.Sqlite;
 /// <summary>The store on one file: its writer, its readers, and the nouns that use them.</summary>
 internal sealed class SqliteStore : IStore, IAsyncDisposable
 {
+    private static readonly TimeSpan CheckLimit = TimeSpan.FromSeconds(2);
+
     private readonly SqliteFile file;
     private readonly SqliteOptions options;
     private readonly SemaphoreSlim opening = new(1, 1);
@@ -74,18 +76,23 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         }
     }
 
-    public ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)
+    public async ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)
     {
         try
         {
-            if (Writer.Trouble is { } trouble) return new(new StoreStatus(false, trouble));
+            // Trouble is over when a write succeeds; a host that is not ready may get none, so this is one.
+            if (Writer.Trouble is not null) await Writer.RunAsync(db => db.Prepare(SchemaSql.Touch).Run(), cancel).WaitAsync(CheckLimit, cancel);
             var version = Readers.Read(db => db.Prepare(SchemaSql.Version).Number());
-            return new(new StoreStatus(
-                version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}"));
+            return new StoreStatus(
+                version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}");
         }
         catch (Exception e) when (e is StoreException or ObjectDisposedException)
         {
-            return new(new StoreStatus(false, e.Message));
+            return new StoreStatus(false, e.Message);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            return new StoreStatus(false, Writer.Trouble ?? "The database was asked, and has not answered yet.");
         }
     }
 

@@ -7,7 +7,7 @@ public sealed class QueueOptions
     public int Concurrency { get; set; } = 16;
 
     /// <summary>
-    /// How long one attempt may take, 10 ms to 1 day. Default 1 min. Then its cancellation token fires and the attempt counts as failed, whether or not the handler stops. The claim itself is
+    /// How long one attempt may take, 10 ms to 1 day. Default 1 min. Then its cancellation token fires and the attempt counts as failed, whether or not the handler stops (one that blocks its thread instead of awaiting is noticed when it returns). The claim itself is
     /// extended for as long as the node lives, so a long limit costs nothing.
     /// </summary>
     public TimeSpan HandlerTimeout { get; set; } = TimeSpan.FromMinutes(1);
@@ -15,7 +15,9 @@ public sealed class QueueOptions
     /// <summary>When failures are tried again, and given up. Default <see cref="Surety.Retry.Default"/>.</summary>
     public Retry Retry { get; set; } = Retry.Default;
 
-    /// <summary>The most deliveries started per <see cref="RatePeriod"/> on this node, 1 to 1,000,000; null (the default) for no limit.</summary>
+    /// <summary>
+    /// The most deliveries started per <see cref="RatePeriod"/> on this node in the long run, 1 to 1,000,000; null (the default) for no limit. After a pause this many may start at once (a token bucket).
+    /// </summary>
     public int? RateLimit { get; set; }
 
     /// <summary>The time <see cref="RateLimit"/> counts in, 100 ms to 1 day. Default 1 s.</summary>

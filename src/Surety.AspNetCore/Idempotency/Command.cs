@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
@@ -261,7 +262,9 @@ internal sealed class Command
                 var now = await records.TakeAsync(key, fingerprint, options.KeepAnswers, lookup.Transaction, patience.Token);
                 if (now.State == KeyState.Answered) return await RepeatAsync(lookup, now);
                 await lookup.RollbackAsync();
-                if (now.State == KeyState.Taken) throw new NotCommittedException(doubt);
+                if (now.State != KeyState.Taken) continue;
+                await BarrierAsync(patience.Token);
+                throw new NotCommittedException(doubt);
             }
             catch (Exception e) when (e is StoreException or OperationCanceledException)
             {
@@ -270,6 +273,16 @@ internal sealed class Command
         }
 
         throw doubt;
+    }
+
+    /// <summary>A durable write of no meaning. Until there is one, a commit that failed at its sync could still come back out of the log after a crash.</summary>
+    private async Task BarrierAsync(CancellationToken cancel)
+    {
+        await using var barrier = await database.BeginAsync(cancel);
+        var nobodys = RandomNumberGenerator.GetBytes(32);
+        await records.TakeAsync(nobodys, fingerprint, TimeSpan.FromMinutes(1), barrier.Transaction, cancel);
+        await records.AnswerAsync(nobodys, new StoredAnswer(StatusCodes.Status204NoContent, new Dictionary<string, string>(), default), barrier.Transaction, cancel);
+        await barrier.CommitAsync();
     }
 
     private async Task UndoAsync()

@@ -182,10 +182,12 @@ internal sealed class MessageSql(string s)
         $"""
         WITH pruned AS (
             DELETE FROM {s}.message WHERE id = ANY (ARRAY(SELECT id FROM {s}.message WHERE keep_until <= {s}.now() ORDER BY keep_until LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING id),
-        history AS (DELETE FROM {s}.attempt WHERE message_id IN (SELECT id FROM pruned)),
-        keys AS (DELETE FROM {s}.unique_key WHERE (kind, key) IN (SELECT kind, key FROM {s}.unique_key WHERE until <= {s}.now() LIMIT $1))
+        history AS (DELETE FROM {s}.attempt WHERE message_id IN (SELECT id FROM pruned))
         SELECT count(*) FROM pruned
         """;
+
+    private readonly string pruneKeys =
+        $"WITH pruned AS (DELETE FROM {s}.unique_key WHERE (kind, key) IN (SELECT kind, key FROM {s}.unique_key WHERE until <= {s}.now() LIMIT $1) RETURNING 1) SELECT count(*) FROM pruned";
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages)
     {
@@ -266,6 +268,8 @@ internal sealed class MessageSql(string s)
     public NpgsqlBatchCommand Rescue(int limit) => Statement.Of(rescue).With((long)limit);
 
     public NpgsqlBatchCommand HandBack(NodeId node) => Statement.Of(handBack).With(node.Value);
+
+    public NpgsqlBatchCommand PruneKeys(int limit) => Statement.Of(pruneKeys).With((long)limit);
 
     public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
 

@@ -65,7 +65,14 @@ internal sealed class MessageQueue(IMessageStore store, MessageTypes types, Json
             Owner = Key(given.Owner, nameof(given.Owner)),
         };
 
-        string? Key(string? key, string name) => key is null or { Length: >= 1 and <= 200 } ? key : throw Fault($"{name} has {key.Length} characters; 1 to 200 are allowed.");
+        string? Key(string? key, string name) => key switch
+        {
+            null => null,
+            { Length: < 1 or > 200 } => throw Fault($"{name} has {key.Length} characters; 1 to 200 are allowed."),
+            // Databases have no such text: two keys could become one.
+            _ when !Names.IsText(key) => throw Fault($"{name} holds U+0000 or half a surrogate pair, which is no text."),
+            _ => key,
+        };
         ArgumentException Fault(string what) => new($"Enqueue of {attribute.Kind}: {what}", nameof(envelope));
     }
 

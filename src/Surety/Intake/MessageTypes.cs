@@ -32,5 +32,17 @@ internal static class Names
     public static bool AreValid(string? name) =>
         name is { Length: >= 1 and <= 100 } && name.AsSpan().IndexOfAnyExcept(Allowed) < 0;
 
+    /// <summary>Whether every database can keep it as it is.</summary>
+    public static bool IsText(ReadOnlySpan<char> text)
+    {
+        while (!text.IsEmpty)
+        {
+            if (System.Text.Rune.DecodeFromUtf16(text, out var rune, out var length) != System.Buffers.OperationStatus.Done || rune.Value == 0) return false;
+            text = text[length..];
+        }
+
+        return true;
+    }
+
     private static readonly System.Buffers.SearchValues<char> Allowed = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789.-_");
 }

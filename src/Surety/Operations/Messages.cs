@@ -1,10 +1,12 @@
+using Microsoft.Extensions.Logging;
 using Surety.Processing;
 using Surety.Storage;
+using Surety.Telemetry;
 
 namespace Surety.Operations;
 
 /// <summary>Reading, and cancelling with what the kind wants done about it.</summary>
-internal sealed class Messages(IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database) : IMessages
+internal sealed class Messages(IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database, ILogger<Messages> log) : IMessages
 {
     public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default) => reader.FindAsync(id, cancel);
 
@@ -22,22 +24,34 @@ internal sealed class Messages(IMessageReader reader, IMessageStore store, Handl
         if (reason.Length > 500) reason = reason[..500];
         if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
 
-        var answer = handlers.Find(info.Kind) is { OnDead: { } onDead } handler
-            ? await CancelWithFollowUpAsync(info, handler, onDead, reason, cancel)
-            : await store.CancelAsync(id, reason, null, cancel);
+        var answer = FollowUp(info) is { } followUp ? await CancelWithFollowUpAsync(id, followUp, reason, cancel) : await store.CancelAsync(id, reason, null, cancel);
         // The store's note reaches every node within a second; this node need not wait for it.
         if (answer == CancelAnswer.Requested) running.Cancel(id);
         return answer;
     }
 
-    private async ValueTask<CancelAnswer> CancelWithFollowUpAsync(MessageInfo info, KindHandler handler, Func<object, object> onDead, string reason, CancellationToken cancel)
+    private async ValueTask<CancelAnswer> CancelWithFollowUpAsync(MessageId id, object followUp, string reason, CancellationToken cancel)
     {
-        var followUp = onDead(handler.Invoker.PayloadOf(handlers.Read(handler, AsClaimed(info), 0, opened.StoreId, static (_, _) => { })));
         await using var work = await database.BeginAsync(cancel);
-        var answer = await store.CancelAsync(info.Id, reason, work.Transaction, cancel);
+        var answer = await store.CancelAsync(id, reason, work.Transaction, cancel);
         if (answer == CancelAnswer.Cancelled) await queue.EnqueueAsync([new Envelope(followUp)], work.Transaction, cancel);
         await work.CommitAsync();
         return answer;
+    }
+
+    /// <summary>What the kind wants done about it; null when it wants nothing, or when that cannot be made, as for a payload nobody can read: such a message must be possible to cancel.</summary>
+    private object? FollowUp(MessageInfo info)
+    {
+        if (handlers.Find(info.Kind) is not { OnDead: { } onDead } handler) return null;
+        try
+        {
+            return onDead(handler.Invoker.PayloadOf(handlers.Read(handler, AsClaimed(info), 0, opened.StoreId, static (_, _) => { })));
+        }
+        catch (Exception e)
+        {
+            Log.FollowUpFailed(log, e, info.Id, info.Kind);
+            return null;
+        }
     }
 
     private static ClaimedMessage AsClaimed(MessageInfo info) => new()

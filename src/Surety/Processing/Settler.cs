@@ -95,8 +95,10 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
     /// <summary>Out of the way of the others, and not forgotten.</summary>
     private async Task PostLaterAsync(Settlement settlement, CancellationToken cancel)
     {
+        // At once, so that a drain waits for it.
+        Interlocked.Increment(ref posted);
         await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!cancel.IsCancellationRequested) await PostAsync(settlement, cancel);
+        if (!cancel.IsCancellationRequested) await waiting.Writer.WriteAsync(settlement, cancel);
     }
 
     private void Settled(Settlement settlement, bool held, bool retried)

@@ -59,6 +59,8 @@ public class ConfigurationTests
         { new EnqueueOptions { Priority = (Priority)9 }, "Priority 9" },
         { new EnqueueOptions { OrderingKey = new string('k', 201) }, "OrderingKey has 201" },
         { new EnqueueOptions { UniqueKey = "" }, "UniqueKey has 0" },
+        { new EnqueueOptions { UniqueKey = "a\0" }, "UniqueKey holds U+0000" },
+        { new EnqueueOptions { OrderingKey = "a\ud83d" }, "half a surrogate pair" },
         { new EnqueueOptions { UniqueFor = TimeSpan.FromSeconds(1) }, "without a UniqueKey" },
         { new EnqueueOptions { Headers = Enumerable.Range(0, 33).ToDictionary(i => $"h{i}", _ => "v") }, "33 headers" },
         { new EnqueueOptions { Headers = new Dictionary<string, string> { ["h"] = new string('v', 5000) } }, "characters" },
