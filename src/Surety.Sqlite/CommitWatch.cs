@@ -10,7 +10,7 @@ namespace Surety.Sqlite;
 internal sealed class CommitWatch(SqliteFile file, WorkSignal work) : IDisposable
 {
     // How soon another process's enqueue is noticed; this process's own are signalled.
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     // Not a Lock: it is waited on as well.
     private readonly object gate = new();
