@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using Npgsql;
+using Surety.Storage;
 
 namespace Surety.Postgres;
 

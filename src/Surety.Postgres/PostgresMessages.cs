@@ -221,7 +221,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, 6), sql.FreeKeys([id.Value]));
+        return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
     }
 
     private async ValueTask<long> RequeueAsync(long[] ids, ReadOnlyMemory<byte>? body, CancellationToken cancel)
@@ -257,11 +257,11 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         while (true)
         {
-            var found = await store.Connections.WriteAsync<(short State, string Queue, string? Key)?>(
-                transaction, async reader => await reader.ReadAsync(cancel) ? (reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
+            var found = await store.Connections.WriteAsync<(MessageState State, string Queue, string? Key)?>(
+                transaction, async reader => await reader.ReadAsync(cancel) ? ((MessageState)reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
             if (found is not { } message) return CancelAnswer.NotFound;
-            if (message.State > 4) return CancelAnswer.AlreadyEnded;
-            if (message.State == 4)
+            if (message.State > MessageState.Running) return CancelAnswer.AlreadyEnded;
+            if (message.State == MessageState.Running)
             {
                 if (await DoneAsync(infos.AskToCancel(id, reason))) return CancelAnswer.Requested;
                 continue;
@@ -271,7 +271,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             string[] queues = [message.Queue];
             string[] keys = [message.Key ?? ""];
             if (message.Key is not null) await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.LockKeys(queues, keys));
-            if (!await DoneAsync(infos.End(id, reason, 0, 1, 2, 3))) continue;
+            if (!await DoneAsync(infos.End(id, reason, MessageState.Arrived, MessageState.Ready, MessageState.Scheduled, MessageState.Blocked))) continue;
             await store.Connections.WriteAsync(transaction, Nothing, cancel, message.Key is null ? [sql.FreeKeys([id.Value])] : [sql.FreeKeys([id.Value]), sql.Unblock(queues, keys)]);
             return CancelAnswer.Cancelled;
         }

@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using Surety.Sqlite.Sql;
+using Surety.Storage;
 
 namespace Surety.Sqlite;
 

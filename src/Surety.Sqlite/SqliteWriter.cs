@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Surety.Sqlite.Sql;
+using Surety.Storage;
 
 namespace Surety.Sqlite;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Npgsql;
+using Surety.Storage;
 
 namespace Surety.Postgres.Sql;
 
@@ -49,7 +50,7 @@ internal sealed class MessageInfoSql(string s)
 
     public NpgsqlBatchCommand AskToCancel(MessageId id, string reason) => Statement.Of(askToCancel).With(id.Value).WithText(reason);
 
-    public NpgsqlBatchCommand End(MessageId id, string reason, params short[] states) => Statement.Of(end).With(id.Value).WithText(reason).With(new QueueOptions().Retention).With(states);
+    public NpgsqlBatchCommand End(MessageId id, string reason, params MessageState[] from) => Statement.Of(end).With(id.Value).WithText(reason).With(new QueueOptions().Retention).With(Array.ConvertAll(from, s => (short)s));
 
     public NpgsqlBatchCommand Groups() => Statement.Of(groups);
 
@@ -84,15 +85,15 @@ internal sealed class MessageInfoSql(string s)
 
     public static MessageInfo Read(NpgsqlDataReader row)
     {
-        var state = row.GetInt16(3);
+        var state = (MessageState)row.GetInt16(3);
         var spent = row.GetInt32(4);
         return new MessageInfo
         {
             Id = new MessageId(row.GetInt64(0)),
             Kind = row.GetString(1),
             Queue = row.GetString(2),
-            Status = Status(state, spent, due: row.GetBoolean(25)),
-            Attempt = state == 4 ? spent + 1 : spent,
+            Status = state.StatusOf(spent, due: row.GetBoolean(25)),
+            Attempt = state == MessageState.Running ? spent + 1 : spent,
             Deaths = row.GetInt32(5),
             Priority = (Priority)row.GetInt16(6),
             OrderingKey = row.TextOrNull(7),
@@ -143,16 +144,5 @@ internal sealed class MessageInfoSql(string s)
         MessageStatus.Dead => " AND state = 6",
         MessageStatus.Cancelled => " AND state = 7",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a message status."),
-    };
-
-    private static MessageStatus Status(int state, int attempt, bool due) => state switch
-    {
-        4 => MessageStatus.Running,
-        5 => MessageStatus.Succeeded,
-        6 => MessageStatus.Dead,
-        7 => MessageStatus.Cancelled,
-        _ when attempt > 0 => MessageStatus.Retrying,
-        1 => MessageStatus.Queued,
-        _ => due ? MessageStatus.Queued : MessageStatus.Scheduled,
     };
 }

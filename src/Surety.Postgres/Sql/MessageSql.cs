@@ -252,7 +252,7 @@ internal sealed class MessageSql(string s)
         var text = (waits ? wait : finish) + (settlement.Recorded ? WithAttempt(waits ? 11 : 14) : SelectSettled);
         var command = Statement.Of(text).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number);
         if (waits) command.With(settlement.Delay);
-        else command.With(settlement.Next switch { NextState.Succeeded => 5, NextState.Dead => 6, _ => 7 });
+        else command.With((int)(settlement.Next switch { NextState.Succeeded => MessageState.Succeeded, NextState.Dead => MessageState.Dead, _ => MessageState.Cancelled }));
         command.With(settlement.SpendsAttempt ? 1 : 0).WithText(settlement.Reason).WithText(settlement.Cause)
             .WithBigint(settlement.Progress?.Done).WithBigint(settlement.Progress?.Total).WithText(settlement.Progress?.Unit).WithText(settlement.Progress?.Message);
         if (!waits) command.WithInterval(settlement.KeepFor).WithText(settlement.Result?.Content).WithText(settlement.Result?.ContentType);

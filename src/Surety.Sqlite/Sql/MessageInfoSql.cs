@@ -1,4 +1,5 @@
 using System.Text;
+using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
@@ -140,17 +141,6 @@ internal static class MessageInfoSql
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a message status."),
     };
 
-    private static MessageStatus Status(MessageState state, int attempt, DateTimeOffset due, DateTimeOffset now) => state switch
-    {
-        MessageState.Running => MessageStatus.Running,
-        MessageState.Succeeded => MessageStatus.Succeeded,
-        MessageState.Dead => MessageStatus.Dead,
-        MessageState.Cancelled => MessageStatus.Cancelled,
-        _ when attempt > 0 => MessageStatus.Retrying,
-        MessageState.Ready => MessageStatus.Queued,
-        _ => due <= now ? MessageStatus.Queued : MessageStatus.Scheduled,
-    };
-
     private static MessageInfo Read(Statement row, DateTimeOffset now)
     {
         var state = (MessageState)row.Int(3);
@@ -160,7 +150,7 @@ internal static class MessageInfoSql
             Id = new MessageId(row.Long(0)),
             Kind = row.Text(1),
             Queue = row.Text(2),
-            Status = Status(state, spent, row.Instant(10), now),
+            Status = state.StatusOf(spent, due: row.Instant(10) <= now),
             Attempt = state == MessageState.Running ? spent + 1 : spent,
             Deaths = row.Int(5),
             Priority = (Priority)row.Int(6),

@@ -301,15 +301,3 @@ internal static class MessageSql
         public int Compare(ClaimedMessage? x, ClaimedMessage? y) => x!.Claim.Id.Value.CompareTo(y!.Claim.Id.Value);
     }
 }
-
-/// <summary>The values of <c>surety_message.state</c>. The unfinished ones come first.</summary>
-internal enum MessageState
-{
-    Ready = 1,
-    Scheduled = 2,
-    Blocked = 3,
-    Running = 4,
-    Succeeded = 5,
-    Dead = 6,
-    Cancelled = 7,
-}

@@ -42,8 +42,8 @@ internal sealed class Upkeep(
         while (true)
         {
             // Asked once a turn: a node that joins while this turn counts must not be taken for one that was rescued for.
-            var joined = worker.Node is not null;
-            if (worker.Node is { } node)
+            var joined = worker.Node;
+            if (joined is { } node)
             {
                 // Its own lease first: behind a long transaction, or after a clock that jumped, it would presume itself dead.
                 await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
@@ -54,7 +54,7 @@ internal sealed class Upkeep(
             if (IsDue(ref lastCount, CountEvery)) await CountAsync(cancel);
             turned();
             // Soon after the start, then at the heartbeat's pace: a dead node's messages wait one lease and at most this pause.
-            await Task.Delay(!joined && options.Work && !health.IsStandby ? TimeSpan.FromMilliseconds(50) : options.NodeLease / 3, time, cancel);
+            await Task.Delay(joined is null && options.Work && !health.IsStandby ? TimeSpan.FromMilliseconds(50) : options.NodeLease / 3, time, cancel);
         }
     }
 

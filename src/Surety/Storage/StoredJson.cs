@@ -1,8 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Storage;
 
 /// <summary>Small maps and lists, as JSON in a column.</summary>
 internal static class StoredJson
@@ -14,9 +13,14 @@ internal static class StoredJson
     public static IReadOnlyDictionary<string, string> Headers(ReadOnlySpan<byte> json) =>
         json.IsEmpty ? NewMessage.NoHeaders : JsonSerializer.Deserialize(json, StoredJsonContext.Default.DictionaryStringString)!;
 
+    public static IReadOnlyDictionary<string, string> Headers(string? json) =>
+        json is null ? NewMessage.NoHeaders : JsonSerializer.Deserialize(json, StoredJsonContext.Default.DictionaryStringString)!;
+
     public static string Scopes(IReadOnlyList<string> scopes) => JsonSerializer.Serialize(scopes, StoredJsonContext.Default.IReadOnlyListString);
 
     public static IReadOnlyList<string> Scopes(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
+
+    public static IReadOnlyList<string> Scopes(string json) => JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
 }
 
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]

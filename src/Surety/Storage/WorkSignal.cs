@@ -1,4 +1,4 @@
-namespace Surety.Postgres;
+namespace Surety.Storage;
 
 /// <summary>Tells those who wait that a message may have become claimable. A version, so that a pulse between looking and waiting is not missed.</summary>
 internal sealed class WorkSignal
