@@ -3,40 +3,41 @@ using System.Globalization;
 
 namespace Surety.Cli.Rigs;
 
-/// <summary>A private PostgreSQL server with its stock durable settings, on a loopback port, in a folder of the rig's.</summary>
+/// <summary>A private PostgreSQL server with its stock durable settings, on a loopback port and a socket, in a folder of the rig's. The tests compile this file too.</summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {
-    /// <summary>For each node; <see cref="RigOptions.MostNodes"/> of them have to fit.</summary>
-    private const int PoolSize = 30;
     private const int MaxConnections = 300;
 
     private readonly string bin;
     private readonly string folder;
-    private readonly int port;
 
-    private PostgresServer(string bin, string folder, int port) => (this.bin, this.folder, this.port) = (bin, folder, port);
+    private PostgresServer(string bin, string folder, int port) => (this.bin, this.folder, Port) = (bin, folder, port);
 
-    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres;Maximum Pool Size={PoolSize}");
+    public int Port { get; }
 
-    /// <param name="above">The folder in which the server gets its own.</param>
+    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username=surety;Database=postgres");
+
+    /// <param name="folder">The server's own; made when it is not there.</param>
     /// <param name="port">Where it is to listen.</param>
+    /// <param name="settings">Lines for postgresql.conf.</param>
     /// <param name="cancel">Gives up; what was started is ended.</param>
-    public static async Task<PostgresServer> StartAsync(string above, int port, CancellationToken cancel)
+    public static async Task<PostgresServer> StartAsync(string folder, int port, IReadOnlyList<string> settings, CancellationToken cancel)
     {
-        var server = new PostgresServer(FindPrograms(), Path.Combine(above, "postgres"), port);
-        Directory.CreateDirectory(server.folder);
+        var server = new PostgresServer(FindPrograms(), folder, port);
+        Directory.CreateDirectory(folder);
         if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
         {
+            var above = Path.GetDirectoryName(Path.GetFullPath(folder))!;
             File.SetUnixFileMode(above, File.GetUnixFileMode(above) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-            await RunAsync("chown", ["postgres", server.folder], cancel);
+            await RunAsync("chown", ["postgres", folder], cancel);
         }
 
-        await server.RunOwnedAsync("initdb", ["-D", $"{server.folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"], cancel);
-        var settings = string.Create(CultureInfo.InvariantCulture, $"\nport = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = {MaxConnections}\n");
-        await File.AppendAllTextAsync($"{server.folder}/data/postgresql.conf", settings, cancel);
+        await server.RunAsOwnerAsync("initdb", ["-D", $"{folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C"], cancel);
+        var own = string.Create(CultureInfo.InvariantCulture, $"\nport = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'\nmax_connections = {MaxConnections}\n");
+        await File.AppendAllTextAsync($"{folder}/data/postgresql.conf", $"{own}{string.Join('\n', settings)}\n", cancel);
         try
         {
-            await server.RunOwnedAsync("pg_ctl", ["start", "-D", $"{server.folder}/data", "-l", $"{server.folder}/log", "-w"], cancel);
+            await server.BeginAsync(cancel);
             return server;
         }
         catch
@@ -46,11 +47,15 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public Task BeginAsync(CancellationToken cancel) => RunAsOwnerAsync("pg_ctl", ["start", "-D", $"{folder}/data", "-l", $"{folder}/log", "-w"], cancel);
+
+    /// <summary>Nothing happens when it does not run.</summary>
+    /// <param name="mode">pg_ctl's: <c>immediate</c> is a crash.</param>
+    public async Task StopAsync(string mode = "immediate")
     {
         try
         {
-            await RunOwnedAsync("pg_ctl", ["stop", "-D", $"{folder}/data", "-w", "-m", "immediate"], CancellationToken.None);
+            await RunAsOwnerAsync("pg_ctl", ["stop", "-D", $"{folder}/data", "-w", "-m", mode], CancellationToken.None);
         }
         catch (RigException)
         {
@@ -58,12 +63,14 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    // PostgreSQL refuses to run as root.
-    private Task RunOwnedAsync(string program, string[] arguments, CancellationToken cancel) => Environment.IsPrivilegedProcess
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>One of PostgreSQL's programs, run as the server's owner, since PostgreSQL refuses to run as root; its output.</summary>
+    public Task<string> RunAsOwnerAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel) => Environment.IsPrivilegedProcess
         ? RunAsync("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{bin}/{program}", .. arguments], cancel)
         : RunAsync($"{bin}/{program}", arguments, cancel);
 
-    private static async Task RunAsync(string program, string[] arguments, CancellationToken cancel)
+    private static async Task<string> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/", UseShellExecute = false };
         Process process;
@@ -79,9 +86,12 @@ internal sealed class PostgresServer : IAsyncDisposable
         using (process)
         {
             // The server inherits pg_ctl's output; whoever reads that to its end waits for the server.
-            var error = arguments.Contains("start") ? "see the server's log" : await process.StandardError.ReadToEndAsync(cancel);
+            var read = !arguments.Contains("start");
+            var error = read ? process.StandardError.ReadToEndAsync(cancel) : Task.FromResult("see the server's log");
+            var output = read ? await process.StandardOutput.ReadToEndAsync(cancel) : "";
             await process.WaitForExitAsync(cancel);
-            if (process.ExitCode != 0) throw new RigException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {error.Trim()}");
+            if (process.ExitCode != 0) throw new RigException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {(await error).Trim()}");
+            return output;
         }
     }
 

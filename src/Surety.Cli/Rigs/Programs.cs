@@ -22,6 +22,3 @@ internal sealed record Programs(string Payments, string Provider)
         throw new RigException($"{name}.dll is not built above {AppContext.BaseDirectory}. Build it with `dotnet build samples/{name}`, or name it with --{name.ToLowerInvariant()}.");
     }
 }
-
-/// <summary>The run could not be made; nothing is known of any promise.</summary>
-internal sealed class RigException(string message) : Exception(message);

@@ -9,6 +9,9 @@ namespace Surety.Cli.Rigs;
 /// <summary>The payments backend's nodes, their database and their provider on loopback, in a temporary folder. Nodes can be killed and started again; their addresses and the database stay.</summary>
 internal sealed class Rig : IAsyncDisposable
 {
+    // For each node; RigOptions.MostNodes of them have to fit into the server's connections.
+    private const int PoolSize = 30;
+
     private readonly Programs programs;
     private readonly RigOptions options;
     private ChildProcess? provider;
@@ -59,7 +62,7 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(programs, options);
         try
         {
-            if (options.Store == RigOptions.Postgres) rig.postgres = await PostgresServer.StartAsync(rig.Folder, FreePort(), cancel);
+            if (options.Store == RigOptions.Postgres) rig.postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
@@ -95,7 +98,7 @@ internal sealed class Rig : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url(http),
             ["Surety__Store"] = options.Store,
-            ["ConnectionStrings__main"] = postgres?.ConnectionString ?? "Data Source=payments.db",
+            ["ConnectionStrings__main"] = postgres is { } server ? $"{server.ConnectionString};Maximum Pool Size={PoolSize}" : "Data Source=payments.db",
             ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
         };

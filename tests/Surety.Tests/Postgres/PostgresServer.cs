@@ -1,25 +1,23 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using PrivateServer = Surety.Cli.Rigs.PostgresServer;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>
-/// A private PostgreSQL server with its stock durable settings, in a temporary folder, on a loopback port of its own. Started once for all tests, stopped when their process ends.
-/// </summary>
+/// <summary>The rig's private server in a temporary folder, and what tests say to it. Started once for all tests, stopped when their process ends.</summary>
 public sealed class PostgresServer
 {
     private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
 
     private readonly string folder;
-    private readonly string bin;
+    private readonly PrivateServer server;
 
-    private PostgresServer(string folder, string bin, int port) => (this.folder, this.bin, Port) = (folder, bin, port);
+    private PostgresServer(string folder, PrivateServer server) => (this.folder, this.server) = (folder, server);
 
-    public int Port { get; }
+    public int Port => server.Port;
 
-    public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=surety;Database=postgres;Include Error Detail=true";
+    public string ConnectionString => $"{server.ConnectionString};Include Error Detail=true";
 
     public static Task<PostgresServer> SharedAsync() => Shared.Value;
 
@@ -27,22 +25,18 @@ public sealed class PostgresServer
     /// <param name="settings">Lines for postgresql.conf.</param>
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
-        var bin = FindBinaries();
         var folder = Directory.CreateTempSubdirectory("surety-pg-").FullName;
-        var port = FreePort();
-        var server = new PostgresServer(folder, bin, port);
-        if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", folder);
-        await server.RunOwnedAsync("initdb", "-D", $"{folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions");
-        await File.AppendAllTextAsync($"{folder}/data/postgresql.conf", string.Join('\n', [
-            "", $"port = {port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{folder}'", "max_connections = 300", "shared_buffers = 256MB", .. settings, ""]));
-        await server.BeginAsync();
+        var server = new PostgresServer(folder, await PrivateServer.StartAsync(Path.Combine(folder, "server"), FreePort(), ["shared_buffers = 256MB", .. settings], default));
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Stop();
         return server;
     }
 
-    public Task BeginAsync() => RunOwnedAsync("pg_ctl", "start", "-D", $"{folder}/data", "-l", $"{folder}/log", "-w");
+    public Task BeginAsync() => server.BeginAsync(default);
 
-    public Task StopAsync(string mode = "immediate") => RunOwnedAsync("pg_ctl", "stop", "-D", $"{folder}/data", "-w", "-m", mode);
+    public Task StopAsync(string mode = "immediate") => server.StopAsync(mode);
+
+    /// <summary>What pg_dump says of a schema, without its data.</summary>
+    public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync("pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);
 
     public async Task ExecuteAsync(string sql)
     {
@@ -62,31 +56,9 @@ public sealed class PostgresServer
 
     private void Stop()
     {
-        RunOwnedAsync("pg_ctl", "stop", "-D", $"{folder}/data", "-w", "-m", "immediate").Wait(TimeSpan.FromSeconds(10));
+        server.StopAsync().Wait(TimeSpan.FromSeconds(10));
         Directory.Delete(folder, recursive: true);
     }
-
-    // PostgreSQL refuses to run as root.
-    private Task RunOwnedAsync(string program, params string[] arguments) => Environment.IsPrivilegedProcess
-        ? RunAsync("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{bin}/{program}", .. arguments])
-        : RunAsync($"{bin}/{program}", arguments);
-
-    private static async Task RunAsync(string program, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/", UseShellExecute = false };
-        // pg_ctl's server inherits its output; whoever reads that to its end waits for the server.
-        if (arguments.Contains("start")) start.RedirectStandardOutput = start.RedirectStandardError = false;
-        using var process = Process.Start(start)!;
-        var error = start.RedirectStandardError ? await process.StandardError.ReadToEndAsync() : "see the server's log";
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0 && !arguments.Contains("stop")) throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {error}");
-    }
-
-    private static string FindBinaries() =>
-        new[] { Environment.GetEnvironmentVariable("POSTGRES_BIN") }
-            .Concat(Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").OrderByDescending(d => d, StringComparer.Ordinal).Select(d => $"{d}/bin") : [])
-            .FirstOrDefault(d => d is not null && File.Exists($"{d}/initdb"))
-        ?? throw new InvalidOperationException("PostgreSQL's server programs were not found. Install PostgreSQL (Debian: postgresql), or name the folder of initdb in POSTGRES_BIN.");
 
     private static int FreePort()
     {
