@@ -29,6 +29,7 @@ public static class PostgresHosting
         services.AddSingleton<IQueues>(provider => provider.GetRequiredService<PostgresStore>().Queues);
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<PostgresStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<PostgresStore>().ApiKeys);
+        services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<PostgresStore>().Quotas);
         services.AddSingleton<Database>(provider => provider.GetRequiredService<PostgresStore>().Database);
         return builder.AddStore("PostgreSQL");
     }

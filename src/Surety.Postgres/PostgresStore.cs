@@ -25,6 +25,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         Queues = new PostgresQueues(this, new QueueSql(s));
         Idempotency = new PostgresIdempotency(this, new IdempotencySql(s));
         ApiKeys = new PostgresApiKeys(this, new ApiKeySql(s));
+        Quotas = new PostgresQuotas(this, new QuotaSql(s));
         Database = new PostgresDatabase(this);
     }
 
@@ -36,6 +37,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresQueues Queues { get; }
     public PostgresIdempotency Idempotency { get; }
     public PostgresApiKeys ApiKeys { get; }
+    public PostgresQuotas Quotas { get; }
     public PostgresDatabase Database { get; }
     public string StoreId => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
 

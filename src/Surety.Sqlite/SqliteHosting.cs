@@ -33,6 +33,7 @@ public static class SqliteHosting
         services.AddSingleton<IQueues>(provider => provider.GetRequiredService<SqliteStore>().Queues);
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<SqliteStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<SqliteStore>().ApiKeys);
+        services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<SqliteStore>().Quotas);
         services.AddSingleton<Database>(provider => provider.GetRequiredService<SqliteStore>().Database);
         return builder.AddStore("SQLite");
     }

@@ -27,6 +27,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         Queues = new SqliteQueues(this);
         Idempotency = new SqliteIdempotency(this);
         ApiKeys = new SqliteApiKeys(this);
+        Quotas = new SqliteQuotas(this);
         Database = new SqliteDatabase(this);
     }
 
@@ -44,6 +45,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public SqliteQueues Queues { get; }
     public SqliteIdempotency Idempotency { get; }
     public SqliteApiKeys ApiKeys { get; }
+    public SqliteQuotas Quotas { get; }
     public SqliteDatabase Database { get; }
     public SqliteWriter Writer => writer ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
     public string StoreId => storeId ?? throw new StoreException("The store is not open.");

@@ -29,4 +29,5 @@ public sealed record OpenStore(
     IQueues Queues,
     IIdempotencyStore Idempotency,
     IApiKeyStore ApiKeys,
+    IQuotaStore Quotas,
     Database Database);

@@ -11,7 +11,7 @@ namespace Surety.Operations;
 /// that harmless.
 /// </summary>
 internal sealed class Upkeep(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQueues reader, SuretyHealth health,
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQuotaStore quotas, IQueues reader, SuretyHealth health,
     Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IDisposable
 {
     private const int BatchSize = 500;
@@ -71,7 +71,7 @@ internal sealed class Upkeep(
     private async Task PruneAsync(CancellationToken cancel)
     {
         var pruned = 0L;
-        foreach (var prune in (Func<int, CancellationToken, ValueTask<int>>[])[messages.PruneAsync, idempotency.PruneAsync])
+        foreach (var prune in (Func<int, CancellationToken, ValueTask<int>>[])[messages.PruneAsync, idempotency.PruneAsync, quotas.PruneAsync])
         {
             int count;
             do

@@ -75,7 +75,7 @@ internal static partial class Log
     [LoggerMessage(30, LogLevel.Warning, "Rescued {Rescued} messages; nodes presumed dead: {Nodes}")]
     public static partial void Rescued(ILogger log, int rescued, string nodes);
 
-    [LoggerMessage(31, LogLevel.Information, "Pruned {Count} finished messages and idempotency records")]
+    [LoggerMessage(31, LogLevel.Information, "Pruned {Count} finished messages, idempotency records and quota counts")]
     public static partial void Pruned(ILogger log, long count);
 
     [LoggerMessage(32, LogLevel.Warning, "To look at: {Reason}")]

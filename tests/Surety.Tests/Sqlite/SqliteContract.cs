@@ -21,6 +21,7 @@ public sealed class SqliteListTests : ListContract<SqliteFixture>;
 public sealed class SqliteQueueTests : QueueContract<SqliteFixture>;
 public sealed class SqliteIdempotencyTests : IdempotencyContract<SqliteFixture>;
 public sealed class SqliteApiKeyTests : ApiKeyContract<SqliteFixture>;
+public sealed class SqliteQuotaTests : QuotaContract<SqliteFixture>;
 public sealed class SqliteWakeUpTests : WakeUpContract<SqliteFixture>;
 public sealed class SqliteRetentionTests : RetentionContract<SqliteFixture>;
 public sealed class SqliteOpenTests : OpenContract<SqliteFixture>;

@@ -1,0 +1,37 @@
+using Surety.Storage;
+
+namespace Surety.Sqlite.Sql;
+
+/// <summary>What is used of quotas, by the digest of quota and caller.</summary>
+internal static class QuotaSql
+{
+    // A clock that went back by less than a window goes on in the newer window, so that nobody gets it twice; after a longer jump the window begins anew, or the quota would stay shut for as long.
+    private const string LeaseText =
+        """
+        INSERT INTO surety_quota (key, window_start, window_end, leased, granted) VALUES (?1, ?2, ?2 + ?3, min(?4, ?5), min(?4, ?5))
+        ON CONFLICT (key) DO UPDATE SET
+            granted = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?3 THEN max(0, min(?4, ?5 - leased)) ELSE min(?4, ?5) END,
+            leased = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?3 THEN leased + max(0, min(?4, ?5 - leased)) ELSE min(?4, ?5) END,
+            window_end = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?3 THEN window_end ELSE ?2 + ?3 END,
+            window_start = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?3 THEN window_start ELSE ?2 END
+        RETURNING granted, leased, window_end
+        """;
+
+    private const string PruneText = "DELETE FROM surety_quota WHERE key IN (SELECT key FROM surety_quota WHERE window_end <= ?1 LIMIT ?2)";
+
+    public static LeasedPermits Lease(Statements db, ReadOnlySpan<byte> key, int want, int permits, TimeSpan window, DateTimeOffset now)
+    {
+        var length = (long)window.TotalMilliseconds;
+        var at = now.ToUnixTimeMilliseconds();
+        var row = db.Prepare(LeaseText).With(key).With(at - (at % length)).With(length).With((long)want).With((long)permits);
+        row.Step();
+        var lease = new LeasedPermits(row.Int(0), Math.Max(0, permits - row.Int(1)), TimeSpan.FromMilliseconds(row.Long(2) - at));
+        while (row.Step())
+        {
+        }
+
+        return lease;
+    }
+
+    public static int Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
+}
