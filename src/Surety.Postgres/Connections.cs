@@ -8,23 +8,56 @@ internal sealed class Connections : IAsyncDisposable
 {
     private const int MostTries = 5;
 
+    private readonly NpgsqlConnectionStringBuilder settings;
     private readonly string place;
+    private readonly bool preparesAsTold;
 
     public Connections(string connectionString)
     {
-        var given = new NpgsqlConnectionStringBuilder(connectionString)
-        {
-            // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
-            CancellationTimeout = -1,
-        };
-        if (!given.ContainsKey("Max Auto Prepare")) given.MaxAutoPrepare = 100;
-        if (!given.ContainsKey("Application Name")) given.ApplicationName = "surety";
-        given.Enlist = false;
-        place = Place(given.Host, given.Port, given.Database ?? given.Username);
-        Source = NpgsqlDataSource.Create(given);
+        settings = new NpgsqlConnectionStringBuilder(connectionString);
+        // Not ContainsKey, which is true of every keyword there is.
+        var given = settings.Keys.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        preparesAsTold = given.Contains("Max Auto Prepare");
+        if (!preparesAsTold) settings.MaxAutoPrepare = 100;
+        if (!given.Contains("Application Name")) settings.ApplicationName = "surety";
+        // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
+        settings.CancellationTimeout = -1;
+        settings.Enlist = false;
+        place = Place(settings.Host, settings.Port, settings.Database ?? settings.Username);
+        Source = NpgsqlDataSource.Create(settings);
     }
 
-    public NpgsqlDataSource Source { get; }
+    public NpgsqlDataSource Source { get; private set; }
+
+    /// <summary>
+    /// Whether something like PgBouncer is between this process and the server, so that two transactions of one connection may be on two of the server's. Nothing that outlives a transaction is used
+    /// then: neither prepared statements (unless the connection string asks for them) nor LISTEN.
+    /// </summary>
+    public bool ArePooled { get; private set; }
+
+    /// <summary>Finds out whether there is a pooler. Before anything else is asked of the server.</summary>
+    public async Task FindPoolerAsync(CancellationToken cancel)
+    {
+        await using (var connection = await OpenAsync(cancel))
+        {
+            try
+            {
+                await using var ask = new NpgsqlCommand(Sql.SchemaSql.BackendId, connection);
+                // A pooler gives its clients numbers of its own.
+                ArePooled = (int)(await ask.ExecuteScalarAsync(cancel))! != connection.ProcessID;
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            {
+                throw Errors.From(e, "The database did not answer");
+            }
+        }
+
+        if (!ArePooled || preparesAsTold) return;
+        settings.MaxAutoPrepare = 0;
+        var preparing = Source;
+        Source = NpgsqlDataSource.Create(settings);
+        await preparing.DisposeAsync();
+    }
 
     public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancel)
     {

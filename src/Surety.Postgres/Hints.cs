@@ -27,7 +27,8 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
         using (ExecutionContext.SuppressFlow())
         {
             sending = SendAsync();
-            listening = ListenAsync();
+            // A pooler's connection hears nothing: the server's, which listens, is somebody else's a moment later.
+            if (!connections.ArePooled) listening = ListenAsync();
         }
     }
 

@@ -47,6 +47,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         try
         {
             if (storeId is not null) return;
+            await Connections.FindPoolerAsync(cancel);
             var server = await Server.ReadAsync(Connections, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
             storeId = await Connections.TransactAsync(transaction => Migrations.ApplyAsync(transaction, options.Schema, schemaSql, options.Migration == PostgresMigration.Apply, cancel), cancel);
@@ -65,7 +66,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var server = await Server.ReadAsync(Connections, cancel);
             return server.Weakness(options.Durability) is { } weakness
                 ? new StoreStatus(false, weakness)
-                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.Newest}");
+                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.Newest}{(Connections.ArePooled ? ", through a pooler" : "")}");
         }
         catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
         {
@@ -102,6 +103,7 @@ internal sealed record Server(IReadOnlyDictionary<string, string> Settings)
     public string? Weakness(PostgresDurability durability)
     {
         if (int.Parse(Settings["server_version_num"], System.Globalization.CultureInfo.InvariantCulture) < Oldest) return $"PostgreSQL {Version} is too old. Use 13 or newer.";
+        if (Settings["transaction_read_only"] == "on") return "The server is read-only: a standby, or a primary that was replaced or has default_transaction_read_only on. Connect to the primary (Target Session Attributes=primary).";
         if (Settings["server_encoding"] != "UTF8") return $"The database's encoding is {Settings["server_encoding"]}; payloads are UTF-8. Make the database with ENCODING 'UTF8'.";
         foreach (var name in (ReadOnlySpan<string>)["fsync", "full_page_writes"])
         {

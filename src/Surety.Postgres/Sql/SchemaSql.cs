@@ -9,8 +9,10 @@ internal sealed class SchemaSql(string s)
 
     public const string Durability =
         """
-        SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'server_version', 'server_version_num', 'server_encoding', 'in_hot_standby')
+        SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'server_version', 'server_version_num', 'server_encoding', 'transaction_read_only')
         """;
+
+    public const string BackendId = "SELECT pg_backend_pid()";
 
     public const string HasMeta = "SELECT to_regclass($1) IS NOT NULL";
 

@@ -1,0 +1,49 @@
+using Npgsql;
+using Shouldly;
+using Surety.Postgres;
+
+namespace Surety.Tests.Postgres;
+
+/// <summary>What holds for every connection, whatever the connection string leaves unsaid.</summary>
+public sealed class ConnectionTests
+{
+    [Fact]
+    public async Task Statements_that_come_again_are_prepared_and_the_server_sees_who_asks()
+    {
+        await using var connections = await OpenAsync("");
+        await using var connection = await RepeatAsync(connections);
+        (await ScalarAsync(connection, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%asked again%'")).ShouldBe(1L);
+        (await ScalarAsync(connection, "SHOW application_name")).ShouldBe("surety");
+        connections.ArePooled.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task What_the_connection_string_says_is_left_alone_except_what_would_lie_about_commits()
+    {
+        await using var connections = await OpenAsync(";MaxAutoPrepare=0;ApplicationName=payments;Cancellation Timeout=500");
+        await using var connection = await RepeatAsync(connections);
+        (await ScalarAsync(connection, "SELECT count(*) FROM pg_prepared_statements")).ShouldBe(0L);
+        (await ScalarAsync(connection, "SHOW application_name")).ShouldBe("payments");
+        new NpgsqlConnectionStringBuilder(connection.ConnectionString).CancellationTimeout.ShouldBe(-1);
+    }
+
+    private static async Task<Connections> OpenAsync(string more)
+    {
+        var connections = new Connections((await PostgresServer.SharedAsync()).ConnectionString + more);
+        await connections.FindPoolerAsync(default);
+        return connections;
+    }
+
+    private static async Task<NpgsqlConnection> RepeatAsync(Connections connections)
+    {
+        var connection = await connections.OpenAsync(default);
+        for (var i = 0; i < 10; i++) await ScalarAsync(connection, "SELECT 'asked again'");
+        return connection;
+    }
+
+    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}
