@@ -30,6 +30,7 @@ public static class PostgresHosting
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<PostgresStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<PostgresStore>().ApiKeys);
         services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<PostgresStore>().Quotas);
+        services.AddSingleton<IUploadStore>(provider => provider.GetRequiredService<PostgresStore>().Uploads);
         services.AddSingleton<Database>(provider => provider.GetRequiredService<PostgresStore>().Database);
         return builder.AddStore("PostgreSQL");
     }

@@ -26,6 +26,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         Idempotency = new PostgresIdempotency(this, new IdempotencySql(s));
         ApiKeys = new PostgresApiKeys(this, new ApiKeySql(s));
         Quotas = new PostgresQuotas(this, new QuotaSql(s));
+        Uploads = new PostgresUploads(this, new UploadSql(s));
         Database = new PostgresDatabase(this);
     }
 
@@ -38,6 +39,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresIdempotency Idempotency { get; }
     public PostgresApiKeys ApiKeys { get; }
     public PostgresQuotas Quotas { get; }
+    public PostgresUploads Uploads { get; }
     public PostgresDatabase Database { get; }
     public string StoreId => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
 

@@ -34,6 +34,7 @@ public static class SqliteHosting
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<SqliteStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<SqliteStore>().ApiKeys);
         services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<SqliteStore>().Quotas);
+        services.AddSingleton<IUploadStore>(provider => provider.GetRequiredService<SqliteStore>().Uploads);
         services.AddSingleton<Database>(provider => provider.GetRequiredService<SqliteStore>().Database);
         return builder.AddStore("SQLite");
     }

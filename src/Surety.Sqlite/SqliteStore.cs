@@ -28,6 +28,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         Idempotency = new SqliteIdempotency(this);
         ApiKeys = new SqliteApiKeys(this);
         Quotas = new SqliteQuotas(this);
+        Uploads = new SqliteUploads(this);
         Database = new SqliteDatabase(this);
     }
 
@@ -46,6 +47,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public SqliteIdempotency Idempotency { get; }
     public SqliteApiKeys ApiKeys { get; }
     public SqliteQuotas Quotas { get; }
+    public SqliteUploads Uploads { get; }
     public SqliteDatabase Database { get; }
     public SqliteWriter Writer => writer ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
     public string StoreId => storeId ?? throw new StoreException("The store is not open.");

@@ -30,4 +30,5 @@ public sealed record OpenStore(
     IIdempotencyStore Idempotency,
     IApiKeyStore ApiKeys,
     IQuotaStore Quotas,
+    IUploadStore Uploads,
     Database Database);

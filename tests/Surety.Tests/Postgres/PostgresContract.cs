@@ -21,6 +21,7 @@ public sealed class PostgresQueueTests : QueueContract<PostgresFixture>;
 public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixture>;
 public sealed class PostgresApiKeyTests : ApiKeyContract<PostgresFixture>;
 public sealed class PostgresQuotaTests : QuotaContract<PostgresFixture>;
+public sealed class PostgresUploadTests : UploadContract<PostgresFixture>;
 public sealed class PostgresWakeUpTests : WakeUpContract<PostgresFixture>;
 public sealed class PostgresRetentionTests : RetentionContract<PostgresFixture>;
 public sealed class PostgresOpenTests : OpenContract<PostgresFixture>;

@@ -22,7 +22,7 @@ public sealed class PostgresFixture : StoreFixture
         await store.OpenAsync(default);
         if (stores.Count == 0) await PrepareAsync((ManualTime)time);
         stores.Add(store);
-        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Database);
+        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
 
     public override async Task<DbConnection> ConnectAsync()

@@ -22,6 +22,7 @@ public sealed class SqliteQueueTests : QueueContract<SqliteFixture>;
 public sealed class SqliteIdempotencyTests : IdempotencyContract<SqliteFixture>;
 public sealed class SqliteApiKeyTests : ApiKeyContract<SqliteFixture>;
 public sealed class SqliteQuotaTests : QuotaContract<SqliteFixture>;
+public sealed class SqliteUploadTests : UploadContract<SqliteFixture>;
 public sealed class SqliteWakeUpTests : WakeUpContract<SqliteFixture>;
 public sealed class SqliteRetentionTests : RetentionContract<SqliteFixture>;
 public sealed class SqliteOpenTests : OpenContract<SqliteFixture>;

@@ -19,7 +19,7 @@ public sealed class SqliteFixture : StoreFixture
         await store.OpenAsync(default);
         if (stores.Count == 0) await PrepareAsync(store);
         stores.Add(store);
-        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Database);
+        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
 
     // One process works on a file at a time; its nodes share its store.
