@@ -1,78 +1,136 @@
-using System.Globalization;
+using System.Text;
 using Npgsql;
 using Surety.Postgres.Sql;
+using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>Brings the schema up to date: numbered files, each applied once, all in one transaction under one lock, so that many nodes may start at once.</summary>
-internal static class Migrations
+/// <summary>Brings a schema up to date, or back: numbered files, each applied once, all in one transaction under one lock, so that many nodes may start at once.</summary>
+internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
 {
-    private static readonly (int Version, string Name, string Text)[] All = ReadAll();
+    private const string Unnamed = "unnamed";
 
-    public static int Newest => All[^1].Version;
+    private static readonly IReadOnlyList<Migration> Own = Migration.In(typeof(Migrations).Assembly);
 
-    /// <summary>Returns the store's id.</summary>
-    public static async Task<string> ApplyAsync(NpgsqlTransaction transaction, string schema, SchemaSql sql, bool apply, CancellationToken cancel)
+    private readonly SchemaSql sql = new(Quoted(schema));
+
+    /// <summary>This program's.</summary>
+    public Migrations(string schema) : this(schema, Own)
     {
-        await RunAsync(Statement.Of(SchemaSql.Lock).With(schema));
-        var exists = await OneAsync(Statement.Of(SchemaSql.HasMeta).With(sql.Meta), r => r.GetBoolean(0));
-        if (!exists)
-        {
-            if (!apply) throw new StoreException($"The schema \"{schema}\" does not exist, and this host may not make it (PostgresOptions.Migration is Validate). Apply the migrations first.");
-            await RunAsync(Statement.Of(sql.Create));
-        }
+    }
 
-        var (product, id, version) = await OneAsync(Statement.Of(sql.Facts), r => (r.TextOrNull(0), r.TextOrNull(1), r.GetInt32(2)));
-        if (product != "surety" || id is null) throw new StoreException($"The schema \"{schema}\" belongs to another product ({product ?? "unnamed"}). Name another one in PostgresOptions.Schema; this one was not touched.");
-        if (version > Newest) throw new StoreException($"The schema \"{schema}\" has version {version}, but this program knows versions up to {Newest}. Start the newer program; nothing was touched.");
-        if (version < Newest && !apply)
-            throw new StoreException($"The schema \"{schema}\" has version {version}, and this program needs {Newest}; it may not change it (PostgresOptions.Migration is Validate). Apply the migrations first.");
+    public static IReadOnlyList<Migration> All => Own;
 
-        foreach (var migration in All.Where(m => m.Version > version))
-        {
-            await RunAsync(Statement.Of(migration.Text.Replace("$schema$", Quoted(schema), StringComparison.Ordinal)));
-            await RunAsync(Statement.Of(sql.Note).With(migration.Version).With(migration.Name));
-        }
+    public int Newest => all[^1].Version;
 
-        return id;
+    /// <summary>Brings the schema up to date and returns the store's id.</summary>
+    public async Task<string> ApplyAsync(NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        // Without the lock first: a node that needs nothing does not wait for one that migrates.
+        var found = await ReadAsync(transaction, cancel);
+        if (found.Version < Newest) found = await LockAndReadAsync(transaction, cancel);
+        ThrowIfNotOurs(found);
+        if (found.Version >= Newest) return found.StoreId!;
+        await RunAsync(transaction, SchemaSql.ImpatientLocks, cancel);
+        await RunAsync(transaction, Text(found.Version, Newest, found.Exists), cancel);
+        return (await ReadAsync(transaction, cancel)).StoreId!;
+    }
 
-        Task RunAsync(NpgsqlBatchCommand command) => ExecuteAsync(command, async reader =>
-        {
-            while (await reader.NextResultAsync(cancel))
-            {
-            }
+    /// <summary>Refuses a schema that this program cannot work on, and touches none; returns the store's id.</summary>
+    public async Task<string> ValidateAsync(NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        var found = await ReadAsync(transaction, cancel);
+        ThrowIfNotOurs(found);
+        if (found.Version == 0) throw new StoreException($"The schema \"{schema}\" has no tables of Surety, and this host may not make them (PostgresOptions.Migration is Validate). {HowTo}");
+        if (found.Version < Newest)
+            throw new StoreException($"The schema \"{schema}\" has version {found.Version}, and this program needs {Newest}; this host may not change it (PostgresOptions.Migration is Validate). {HowTo}");
+        return found.StoreId!;
+    }
 
-            return true;
-        });
+    /// <summary>Takes back every change above the given version. At 0 nothing of Surety's is left but the empty schema, which somebody else may have made.</summary>
+    public async Task RevertAsync(NpgsqlTransaction transaction, int version, CancellationToken cancel)
+    {
+        var found = await LockAndReadAsync(transaction, cancel);
+        ThrowIfNotOurs(found, mayBeNewer: false);
+        if (version < 0 || version > found.Version) throw new StoreException($"The schema \"{schema}\" has version {found.Version}; it can be taken back to 0 to {found.Version}, not to {version}.");
+        if (found.Version == version) return;
+        await RunAsync(transaction, SchemaSql.ImpatientLocks, cancel);
+        await RunAsync(transaction, Text(found.Version, version), cancel);
+    }
 
-        Task<T> OneAsync<T>(NpgsqlBatchCommand command, Func<NpgsqlDataReader, T> read) => ExecuteAsync(command, async reader =>
-        {
-            await reader.ReadAsync(cancel);
-            return read(reader);
-        });
+    /// <summary>What the schema says about itself.</summary>
+    public async Task<SchemaFacts> ReadAsync(NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        var (exists, occupied, ours) = await OneAsync(transaction, Statement.Of(SchemaSql.Exists).With(Quoted(schema)), r => (r.GetBoolean(0), r.GetBoolean(1), r.GetBoolean(2)), cancel);
+        return ours
+            ? await OneAsync(transaction, Statement.Of(sql.Facts), r => new SchemaFacts(true, r.TextOrNull(0) ?? Unnamed, r.TextOrNull(1), r.GetInt32(2), r.GetInt32(3)), cancel)
+            : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0);
+    }
 
-        async Task<T> ExecuteAsync<T>(NpgsqlBatchCommand command, Func<NpgsqlDataReader, Task<T>> read)
-        {
-            // Files hold several statements, which only a plain command splits.
-            await using var plain = new NpgsqlCommand(command.CommandText, transaction.Connection, transaction) { CommandTimeout = 0 };
-            foreach (var parameter in command.Parameters) plain.Parameters.Add(((NpgsqlParameter)parameter).Clone());
-            await using var reader = await plain.ExecuteReaderAsync(cancel);
-            return await read(reader);
-        }
+    /// <summary>The same changes as one file, for people who apply them by hand: one transaction, which refuses a schema of another version than it starts from.</summary>
+    public string Script(int from, int to)
+    {
+        if (from < 0 || to < 0 || from > Newest || to > Newest || from == to) throw new StoreException($"There is no script from version {from} to {to}. The versions are 0 (nothing) to {Newest}.");
+        return $"""
+            -- Surety's schema "{schema}", from version {from} to {to}. For psql -v ON_ERROR_STOP=1 -f.
+            BEGIN;
+            {SchemaSql.LockOf(schema)};
+            {SchemaSql.ImpatientLocks};
+            {sql.ShouldHave(from)}
+            {Text(from, to, hasSchema: true)}
+            COMMIT;
+
+            """;
     }
 
     public static string Quoted(string schema) => $"\"{schema}\"";
 
-    private static (int, string, string)[] ReadAll()
+    private string HowTo => $"Run `surety migrate up --store postgres --schema {schema}` as the schema's owner, or give the owner what `surety migrate script` prints.";
+
+    private string Text(int from, int to, bool hasSchema = false)
     {
-        var assembly = typeof(Migrations).Assembly;
-        const string folder = "Migrations/";
-        return [.. assembly.GetManifestResourceNames()
-            .Where(n => n.StartsWith(folder, StringComparison.Ordinal) && !n.EndsWith(".down.sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
-            {
-                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-                var file = Path.GetFileNameWithoutExtension(name[folder.Length..]);
-                return (int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file[5..], reader.ReadToEnd());
-            })];
+        var text = new StringBuilder();
+        if (from == 0) text.Append(hasSchema ? "" : sql.CreateSchema).Append(sql.CreateMeta);
+        foreach (var migration in all.Where(m => m.Version > from && m.Version <= to)) text.Append(migration.Up).Append('\n').Append(sql.Note(migration)).Append('\n');
+        foreach (var migration in all.Where(m => m.Version <= from && m.Version > to).Reverse()) text.Append(migration.Down).Append('\n').Append(sql.Unnote(migration)).Append('\n');
+        if (to == 0) text.Append(sql.DropMeta);
+        return text.Replace("$schema$", Quoted(schema)).ToString();
+    }
+
+    private async Task<SchemaFacts> LockAndReadAsync(NpgsqlTransaction transaction, CancellationToken cancel)
+    {
+        await RunAsync(transaction, SchemaSql.LockOf(schema), cancel);
+        return await ReadAsync(transaction, cancel);
+    }
+
+    private void ThrowIfNotOurs(SchemaFacts found, bool mayBeNewer = true)
+    {
+        if (found.Product is not null && (found.Product != "surety" || found.StoreId is null))
+            throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}). Name another one in PostgresOptions.Schema; this one was not touched.");
+        if (mayBeNewer ? found.Oldest > Newest : found.Version > Newest)
+            throw new StoreException($"The schema \"{schema}\" has version {found.Version}, which programs that know only versions up to {Newest} cannot work with. Start the newer program; nothing was touched.");
+    }
+
+    // Files hold several statements, which only a command without parameters may.
+    private static async Task RunAsync(NpgsqlTransaction transaction, string text, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(text, transaction.Connection, transaction) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    private static async Task<T> OneAsync<T>(NpgsqlTransaction transaction, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancel)
+    {
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { statement } };
+        await using var reader = await batch.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return read(reader);
     }
 }
+
+/// <summary>What a schema says about itself.</summary>
+/// <param name="Exists">There is a schema of this name.</param>
+/// <param name="Product">Whose tables are in it; null when there are none that could be ours.</param>
+/// <param name="StoreId">Names the data; null when there is none.</param>
+/// <param name="Version">The newest change applied; 0 when there is none.</param>
+/// <param name="Oldest">The oldest program, by the newest version it knows, that may work on it.</param>
+internal sealed record SchemaFacts(bool Exists, string? Product, string? StoreId, int Version, int Oldest);

@@ -8,7 +8,6 @@ namespace Surety.Postgres;
 internal sealed class PostgresStore : IStore, IAsyncDisposable
 {
     private readonly PostgresOptions options;
-    private readonly SchemaSql schemaSql;
     private readonly SemaphoreSlim opening = new(1, 1);
     private string? storeId;
     private bool disposed;
@@ -17,7 +16,6 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     {
         this.options = options;
         var s = Migrations.Quoted(options.Schema);
-        schemaSql = new SchemaSql(s);
         Connections = new Connections(connectionString);
         Hints = new Hints(Connections, options.Schema, Work, time);
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
@@ -52,7 +50,9 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             await Connections.FindPoolerAsync(cancel);
             var server = await Server.ReadAsync(Connections, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
-            storeId = await Connections.TransactAsync(transaction => Migrations.ApplyAsync(transaction, options.Schema, schemaSql, options.Migration == PostgresMigration.Apply, cancel), cancel);
+            var migrations = new Migrations(options.Schema);
+            storeId = await Connections.TransactAsync(
+                transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);
             Hints.Start();
         }
         finally
@@ -68,7 +68,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var server = await Server.ReadAsync(Connections, cancel);
             return server.Weakness(options.Durability) is { } weakness
                 ? new StoreStatus(false, weakness)
-                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.Newest}{(Connections.ArePooled ? ", through a pooler" : "")}");
+                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.All[^1].Version}{(Connections.ArePooled ? ", through a pooler" : "")}");
         }
         catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
         {

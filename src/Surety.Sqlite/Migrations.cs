@@ -1,38 +1,74 @@
 using Microsoft.Data.Sqlite;
 using Surety.Sqlite.Sql;
+using Surety.Storage;
 
 namespace Surety.Sqlite;
 
 /// <summary>Brings the schema up to date: numbered files, each applied once, all in one transaction under the write lock, so that several processes may start at once.</summary>
 internal static class Migrations
 {
-    private static readonly (int Version, string Name, string Text)[] All = ReadAll();
+    private static readonly IReadOnlyList<Migration> All = Migration.In(typeof(Migrations).Assembly);
 
     public static int Newest => All[^1].Version;
 
-    /// <summary>Returns the store's id.</summary>
-    public static string Apply(SqliteConnection connection, Statements db, string file, DateTimeOffset now)
+    /// <summary>Brings the file up to date and returns the store's id.</summary>
+    public static string Apply(SqliteConnection connection, Statements db, string file, DateTimeOffset now) => InTransaction(db, () =>
+    {
+        var version = Version(db, file);
+        foreach (var migration in All.Where(m => m.Version > version))
+        {
+            Execute(connection, migration.Up);
+            db.Prepare(SchemaSql.Note).With(migration.Version).With(migration.Name).With(now).Run();
+        }
+
+        Failpoint.Pass(Failpoint.Migrating);
+        return db.Prepare(SchemaSql.StoreId).Text() ?? throw new StoreException($"The database {file} has no store id: its surety_meta table was changed by hand. Restore a backup.");
+    });
+
+    /// <summary>Takes back every change above the given version; at 0 nothing of Surety's is left.</summary>
+    public static void Revert(SqliteConnection connection, Statements db, string file, int to) => InTransaction(db, () =>
+    {
+        var version = Version(db, file);
+        if (to < 0 || to > version) throw new StoreException($"The database {file} has schema version {version}; it can be taken back to 0 to {version}, not to {to}.");
+        foreach (var migration in All.Where(m => m.Version <= version && m.Version > to).Reverse())
+        {
+            // The first one's way back takes the notes, too.
+            db.Prepare(SchemaSql.Unnote).With(migration.Version).Run();
+            Execute(connection, migration.Down);
+        }
+
+        return true;
+    });
+
+    /// <summary>The newest change applied; 0 when there is none.</summary>
+    public static int Version(Statements db, string file)
+    {
+        var has = db.Prepare(SchemaSql.HasMeta).Number() is not null;
+        if (has && db.Prepare(SchemaSql.Product).Text() is var product && product != "surety")
+            throw new StoreException($"The database {file} holds tables named surety_… of another product ({product ?? "unnamed"}). Name another file; this one was not touched.");
+        var version = has ? (int)(db.Prepare(SchemaSql.Version).Number() ?? 0) : 0;
+        return version <= Newest
+            ? version
+            : throw new StoreException($"The database {file} has schema version {version}, but this program knows versions up to {Newest}. Start the newer program; this file was not touched.");
+    }
+
+    /// <summary>The changes between two versions as one file, for people who want to read or apply them.</summary>
+    public static string Script(int from, int to)
+    {
+        if (from < 0 || to < 0 || from > Newest || to > Newest || from == to) throw new StoreException($"There is no script from version {from} to {to}. The versions are 0 (nothing) to {Newest}.");
+        var up = All.Where(m => m.Version > from && m.Version <= to).Select(m => $"{m.Up}\n{SchemaSql.NoteNow(m)}");
+        var down = All.Where(m => m.Version <= from && m.Version > to).Reverse().Select(m => $"{SchemaSql.UnnoteNow(m)}\n{m.Down}");
+        return $"-- Surety's tables, from version {from} to {to}. For sqlite3 -bail, on a file of exactly that version.\nBEGIN IMMEDIATE;\n{string.Join('\n', up.Concat(down))}\nCOMMIT;\n";
+    }
+
+    private static T InTransaction<T>(Statements db, Func<T> run)
     {
         db.Run(ConnectionSql.Begin);
         try
         {
-            var has = db.Prepare(SchemaSql.HasMeta).Number() is not null;
-            if (has && db.Prepare(SchemaSql.Product).Text() is var product && product != "surety")
-                throw new StoreException($"The database {file} holds tables named surety_… of another product ({product ?? "unnamed"}). Name another file; this one was not touched.");
-            var version = has ? (int)(db.Prepare(SchemaSql.Version).Number() ?? 0) : 0;
-            if (version > Newest)
-                throw new StoreException($"The database {file} has schema version {version}, but this program knows versions up to {Newest}. Start the newer program; this file was not touched.");
-
-            foreach (var migration in All.Where(m => m.Version > version))
-            {
-                Execute(connection, migration.Text);
-                db.Prepare(SchemaSql.Note).With(migration.Version).With(migration.Name).With(now).Run();
-            }
-
-            Failpoint.Pass(Failpoint.Migrating);
-            var id = db.Prepare(SchemaSql.StoreId).Text() ?? throw new StoreException($"The database {file} has no store id: its surety_meta table was changed by hand. Restore a backup.");
+            var result = run();
             db.Run(ConnectionSql.Commit);
-            return id;
+            return result;
         }
         catch
         {
@@ -45,17 +81,5 @@ internal static class Migrations
     {
         var code = SQLitePCL.raw.sqlite3_exec(connection.Handle, text, out var error);
         if (code != SQLitePCL.raw.SQLITE_OK) throw new SqliteException(error, code & 0xff, code);
-    }
-
-    private static (int, string, string)[] ReadAll()
-    {
-        var assembly = typeof(Migrations).Assembly;
-        const string folder = "Migrations/";
-        return [.. assembly.GetManifestResourceNames().Where(n => n.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
-        {
-            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-            var file = Path.GetFileNameWithoutExtension(name[folder.Length..]);
-            return (int.Parse(file.AsSpan(0, 4), System.Globalization.CultureInfo.InvariantCulture), file[5..], reader.ReadToEnd());
-        })];
     }
 }

@@ -74,16 +74,16 @@ internal sealed class QueueSql(string s)
 /// <param name="s">The quoted schema.</param>
 internal sealed class IdempotencySql(string s)
 {
-    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end.
-    private readonly string tryLock = "SELECT pg_try_advisory_xact_lock($1)";
+    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's.
+    private readonly string tryLock = $"SELECT pg_try_advisory_xact_lock({Lock(s, "$1")})";
 
-    private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now() AND pg_try_advisory_xact_lock($2)";
+    private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now() AND pg_try_advisory_xact_lock({Lock(s, "$2")})";
 
     // Finding writes too (a barrier): the commit that follows is durable only after what was found, and waits for the standbys.
     private readonly string take =
         $"""
         INSERT INTO {s}.idempotency AS held (key, fingerprint, expires_at)
-        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock($2)
+        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock({Lock(s, "$2")})
         ON CONFLICT (key) DO UPDATE SET expires_at = held.expires_at
         RETURNING xmax = 0, fingerprint, status, headers, body
         """;
@@ -92,6 +92,8 @@ internal sealed class IdempotencySql(string s)
 
     private readonly string prune =
         $"WITH gone AS (DELETE FROM {s}.idempotency WHERE key = ANY (ARRAY(SELECT key FROM {s}.idempotency WHERE expires_at <= {s}.now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+
+    private static string Lock(string s, string key) => $"{key} # hashtextextended('{s}', 7)";
 
     public NpgsqlBatchCommand TryLock(long key) => Statement.Of(tryLock).With(key);
 

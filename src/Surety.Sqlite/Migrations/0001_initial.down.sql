@@ -1,0 +1,9 @@
+DROP TABLE surety_api_key;
+DROP TABLE surety_idempotency;
+DROP TABLE surety_node;
+DROP TABLE surety_queue;
+DROP TABLE surety_unique;
+DROP TABLE surety_attempt;
+DROP TABLE surety_message;
+DROP TABLE surety_migration;
+DROP TABLE surety_meta;
