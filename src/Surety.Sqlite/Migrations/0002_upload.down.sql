@@ -1,0 +1,1 @@
+DROP TABLE surety_upload;
