@@ -129,6 +129,22 @@ CREATE TABLE $schema$.unique_key (
     until timestamp with time zone
 );
 
+CREATE TABLE $schema$.upload (
+    id text NOT NULL,
+    route text NOT NULL,
+    owner text NOT NULL,
+    state smallint NOT NULL,
+    "offset" bigint DEFAULT 0 NOT NULL,
+    length bigint,
+    message_id bigint,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    look_at timestamp with time zone NOT NULL,
+    metadata text,
+    blob text,
+    sha256 bytea
+);
+
 ALTER TABLE ONLY $schema$.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (prefix);
 
@@ -159,6 +175,9 @@ ALTER TABLE ONLY $schema$.quota
 ALTER TABLE ONLY $schema$.unique_key
     ADD CONSTRAINT unique_key_pkey PRIMARY KEY (kind, key);
 
+ALTER TABLE ONLY $schema$.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (id);
+
 CREATE INDEX idempotency_expires ON $schema$.idempotency USING btree (expires_at);
 
 CREATE INDEX message_arrived ON $schema$.message USING btree (queue, ordering_key, id) WHERE (state = 0);
@@ -184,3 +203,7 @@ CREATE INDEX quota_end ON $schema$.quota USING btree (window_end);
 CREATE INDEX unique_key_message ON $schema$.unique_key USING btree (message_id) WHERE (until IS NULL);
 
 CREATE INDEX unique_key_until ON $schema$.unique_key USING btree (until) WHERE (until IS NOT NULL);
+
+CREATE INDEX upload_look ON $schema$.upload USING btree (look_at);
+
+CREATE INDEX upload_open ON $schema$.upload USING btree (owner, expires_at) WHERE (state = 1);
