@@ -29,7 +29,7 @@ internal sealed class Report(string machine, bool quick)
     public string Write(string what)
     {
         if (quick) throw new InvalidOperationException("The figures of a quick run are not kept.");
-        var folder = Path.Combine(Checkout(), "bench", "results");
+        var folder = Path.Combine(Checkout.Folder, "bench", "results");
         Directory.CreateDirectory(folder);
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var name = Path.Combine(folder, what == "all" ? $"{date}-sqlite" : $"{date}-sqlite-{what}");
@@ -75,13 +75,6 @@ internal sealed class Report(string machine, bool quick)
 
     /// <summary>Where runnable threads wait for a core, a contender with one thread waits with all of its work, one with several only with a part.</summary>
     private static bool IsBusy() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) > 2 * Environment.ProcessorCount;
-
-    private static string Checkout()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Surety.slnx"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Results are kept in the checkout this program was built from, and it is gone.");
-        return folder;
-    }
 }
 
 /// <summary>One number that has nothing to be compared with.</summary>

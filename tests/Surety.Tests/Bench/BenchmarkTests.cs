@@ -24,6 +24,25 @@ public class BenchmarkTests
     }
 
     [Fact]
+    public async Task A_quick_run_of_every_queue_on_PostgreSQL_loses_and_doubles_no_job()
+    {
+        var (code, output, errors) = await RunAsync("queue", "--quick");
+
+        code.ShouldBe(0, errors);
+        foreach (var contender in (string[])["pgbench", "surety", "graphile", "pgboss"]) output.ShouldContain(contender);
+        output.ShouldContain("everything works");
+    }
+
+    [Fact]
+    public async Task A_queue_that_takes_no_part_is_refused_with_the_list_of_those_that_do()
+    {
+        var (code, _, errors) = await RunAsync("queue", "--against=hopeful");
+
+        code.ShouldBe(2);
+        errors.ShouldContain("pgbench, surety, graphile, pgboss");
+    }
+
+    [Fact]
     public async Task A_benchmark_that_does_not_exist_is_refused_with_the_list_of_those_that_do()
     {
         var (code, _, errors) = await RunAsync("sqlight");

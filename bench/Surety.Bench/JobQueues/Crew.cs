@@ -1,0 +1,109 @@
+namespace Surety.Bench.JobQueues;
+
+/// <summary>A contender's processes: a producer, and the nodes that work. They live through all rounds of a comparison, so that what is measured is code that has warmed up.</summary>
+internal sealed class Crew : IAsyncDisposable
+{
+    private readonly Lock gate = new();
+    private readonly List<Member> nodes = [];
+    private readonly List<long> handled = [];
+    private TaskCompletionSource more = NewSignal();
+
+    private Crew(Member producer) => Producer = producer;
+
+    public Member Producer { get; }
+
+    public TimeSpan ProcessorTime => nodes.Aggregate(Producer.ProcessorTime, (sum, node) => sum + node.ProcessorTime);
+
+    public TimeSpan NodesProcessorTime => nodes.Aggregate(TimeSpan.Zero, (sum, node) => sum + node.ProcessorTime);
+
+    public long Handled
+    {
+        get { lock (gate) return handled.Sum(); }
+    }
+
+    public static async Task<Crew> StartAsync(Launch launch, int nodes)
+    {
+        var crew = new Crew(await Member.StartAsync(launch.Program, launch.Arguments, static _ => { }));
+        try
+        {
+            for (var i = 0; i < nodes; i++)
+            {
+                var index = i;
+                crew.handled.Add(0);
+                crew.nodes.Add(await Member.StartAsync(launch.Program, launch.Arguments, said => crew.Heard(index, said.Count)));
+            }
+
+            return crew;
+        }
+        catch
+        {
+            await crew.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task WorkAsync(Order start)
+    {
+        lock (gate)
+        {
+            for (var i = 0; i < handled.Count; i++) handled[i] = 0;
+        }
+
+        return Task.WhenAll(nodes.Select(node => node.DoAsync(start with { Do = "start" }, "started")));
+    }
+
+    /// <summary>Completes when the nodes have begun this many jobs since their start.</summary>
+    public async Task UntilHandledAsync(long count, TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit);
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                if (handled.Sum() >= count) return;
+                next = more.Task;
+            }
+
+            try
+            {
+                await next.WaitAsync(timeout.Token);
+            }
+            catch (OperationCanceledException e)
+            {
+                throw new TimeoutException($"{Handled} of {count} jobs were handled within {limit}.", e);
+            }
+        }
+    }
+
+    /// <summary>Ends the nodes' work and returns what they did.</summary>
+    public async Task<Tally> RestAsync()
+    {
+        var tally = new Tally();
+        foreach (var said in await Task.WhenAll(nodes.Select(node => node.DoAsync(new Order("stop"), "stopped")))) tally.Add(said);
+        return tally;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in nodes) await node.DisposeAsync();
+        await Producer.DisposeAsync();
+    }
+
+    private void Heard(int index, long count)
+    {
+        TaskCompletionSource woken;
+        lock (gate)
+        {
+            handled[index] = count;
+            (woken, more) = (more, NewSignal());
+        }
+
+        woken.TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+/// <summary>How to start one of a contender's processes.</summary>
+internal sealed record Launch(string Program, IReadOnlyList<string> Arguments);

@@ -1,0 +1,29 @@
+using System.Diagnostics;
+using Surety.Bench.Measuring;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>What the database can do at most: the statements, without a queue around them.</summary>
+internal abstract class Pgbench(Workbench bench, string name) : Entrant(name)
+{
+    private TimeSpan processorTime;
+
+    protected Workbench Bench => bench;
+
+    public override TimeSpan ProcessorTime() => processorTime;
+
+    public override Task FinishAsync(string database) => Task.CompletedTask;
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    protected static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
+
+    protected async Task ScriptAsync(string database, string name) => await bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Script(name)));
+
+    protected async Task<string> RunAsync(string database, params string[] arguments)
+    {
+        var (output, took) = await bench.Server.PgbenchAsync(database, arguments);
+        processorTime += took;
+        return output;
+    }
+}

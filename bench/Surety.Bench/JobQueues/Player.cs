@@ -1,0 +1,223 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Surety.Hosting;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>Surety's child process: whole hosts, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.</summary>
+internal sealed class Player
+{
+    private const string Queue = "posted";
+    private static readonly EnqueueOptions There = new() { Queue = Queue };
+
+    private readonly Lock output = new();
+    private IHost? producer;
+    private IHost? worker;
+    private Tally tally = new();
+    private ITimer? ticking;
+    private IQueue queue = null!;
+    private long allowed;
+    private volatile bool halted;
+    private TaskCompletionSource moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public static async Task<int> RunAsync()
+    {
+        var player = new Player();
+        player.Say(new Said("ready"));
+        Task current = Task.CompletedTask;
+        while (await Console.In.ReadLineAsync() is { } line)
+        {
+            var order = Line.Read<Order>(line);
+            // These speak to one that is under way.
+            if (order.Do is "allow" or "halt") player.Steer(order);
+            else
+            {
+                await current;
+                current = player.DoAsync(order);
+                if (current.IsFaulted) await current;
+            }
+        }
+
+        await current;
+        return 0;
+    }
+
+    private Task DoAsync(Order order) => order.Do switch
+    {
+        "open" => OpenAsync(order),
+        "close" => CloseAsync(),
+        "start" => StartAsync(order),
+        "stop" => StopAsync(),
+        "left" => LeftAsync(),
+        "enqueue" => EnqueueAsync(order),
+        "sustain" => SustainAsync(order),
+        "pace" => PaceAsync(order),
+        _ => throw new InvalidOperationException($"No such order: {order.Do}"),
+    };
+
+    private async Task OpenAsync(Order order)
+    {
+        producer = await HostAsync(order, surety => surety.Configure(o => o.Work = false));
+        queue = producer.Services.GetRequiredService<IQueue>();
+        Say(new Said("opened"));
+    }
+
+    private async Task CloseAsync()
+    {
+        await EndAsync(producer!);
+        Say(new Said("closed"));
+    }
+
+    private async Task StartAsync(Order order)
+    {
+        tally = new Tally();
+        worker = await HostAsync(order, surety =>
+        {
+            surety.Services.AddSingleton(tally);
+            // The default lets 16 handlers run at once; an engineer who wants throughput of short ones raises it.
+            surety.Queue(Queue, q =>
+            {
+                q.Concurrency = 64;
+                q.Retry = Retry.Fixed(5, TimeSpan.FromSeconds(1));
+            });
+            if (order.Handler == "row") surety.HandleInTransaction<Job, WriteRow>(Queue);
+            else if (order.Handler == "fail") surety.Handle<Job, FailTenth>(Queue);
+            else surety.Handle<Job, CountJob>(Queue);
+        });
+        var told = 0L;
+        ticking = TimeProvider.System.CreateTimer(
+            _ =>
+            {
+                var now = tally.Say("handled") with { Waited = null };
+                if (Interlocked.Exchange(ref told, now.Count) != now.Count) Say(now);
+            },
+            null, TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(10));
+        Say(new Said("started"));
+    }
+
+    private async Task StopAsync()
+    {
+        await EndAsync(worker!);
+        await ticking!.DisposeAsync();
+        Say(tally.Say("stopped"));
+    }
+
+    private async Task LeftAsync()
+    {
+        var queues = await producer!.Services.GetRequiredService<IQueues>().ListAsync();
+        Say(new Said("left") { Count = queues.Where(q => q.Queue == Queue).Sum(q => q.Ready + q.Running + q.Scheduled + q.Dead) });
+    }
+
+    private async Task EnqueueAsync(Order order)
+    {
+        var next = order.First;
+        var end = order.First + order.Count;
+        var began = Tally.Now();
+        await InTurnsAsync(order.InFlight, async () =>
+        {
+            var first = Interlocked.Add(ref next, order.PerCall) - order.PerCall;
+            if (first >= end) return false;
+            await SendAsync(first, (int)Math.Min(order.PerCall, end - first), Tally.Now());
+            return true;
+        });
+        Say(new Said("enqueued") { Count = order.Count, Micros = Tally.Now() - began });
+    }
+
+    private async Task SustainAsync(Order order)
+    {
+        (halted, allowed) = (false, order.Window);
+        var sent = 0L;
+        var began = Tally.Now();
+        await InTurnsAsync(order.InFlight, async () =>
+        {
+            var mine = Interlocked.Add(ref sent, order.PerCall);
+            while (!halted && mine > Interlocked.Read(ref allowed))
+            {
+                var next = Volatile.Read(ref moved).Task;
+                if (halted || mine <= Interlocked.Read(ref allowed)) break;
+                await next;
+            }
+
+            // Whoever took numbers sends them, so that none is missing in between.
+            await SendAsync(order.First + mine - order.PerCall, order.PerCall, Tally.Now());
+            return !halted;
+        });
+        Say(new Said("enqueued") { Count = sent, Micros = Tally.Now() - began });
+    }
+
+    private void Steer(Order order)
+    {
+        if (order.Do == "halt") halted = true;
+        else Interlocked.Exchange(ref allowed, order.Count);
+        Interlocked.Exchange(ref moved, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    private async Task PaceAsync(Order order)
+    {
+        var calls = order.Rate * order.Seconds / order.PerCall;
+        var call = -1L;
+        var began = Tally.Now();
+        await InTurnsAsync(order.InFlight, async () =>
+        {
+            var mine = Interlocked.Increment(ref call);
+            if (mine >= calls) return false;
+            var due = began + mine * order.PerCall * 1_000_000 / order.Rate;
+            if (due - Tally.Now() is > 500 and var ahead) await Task.Delay(TimeSpan.FromMicroseconds(ahead));
+            await SendAsync(order.First + mine * order.PerCall, order.PerCall, due);
+            return true;
+        });
+        Say(new Said("enqueued") { Count = calls * order.PerCall, Micros = Tally.Now() - began });
+    }
+
+    private static Task InTurnsAsync(int inFlight, Func<Task<bool>> turn) => Task.WhenAll(Enumerable.Range(0, inFlight).Select(async _ =>
+    {
+        await Task.Yield();
+        while (await turn())
+        {
+        }
+    }));
+
+    private async Task SendAsync(long first, int count, long at)
+    {
+        if (count == 1)
+        {
+            await queue.EnqueueAsync(Job.Nr(first, at), There);
+            return;
+        }
+
+        var batch = new Envelope[count];
+        for (var i = 0; i < count; i++) batch[i] = new Envelope(Job.Nr(first + i, at), There);
+        await queue.EnqueueAsync(batch);
+    }
+
+    private static async Task<IHost> HostAsync(Order order, Action<SuretyBuilder> configure)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Logging.SetMinimumLevel(LogLevel.Critical).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.AddSurety(surety =>
+        {
+            surety.UsePostgres(new NpgsqlConnectionStringBuilder { Host = order.Socket, Username = "surety", Database = order.Database, MaxPoolSize = 30 }.ConnectionString);
+            configure(surety);
+        });
+        var host = builder.Build();
+        await host.StartAsync();
+        return host;
+    }
+
+    private static async Task EndAsync(IHost host)
+    {
+        await host.StopAsync();
+        await ((IAsyncDisposable)host).DisposeAsync();
+    }
+
+    private void Say(Said said)
+    {
+        lock (output)
+        {
+            Console.Out.WriteLine(Line.Of(said));
+            Console.Out.Flush();
+        }
+    }
+}

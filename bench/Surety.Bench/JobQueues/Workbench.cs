@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>Runs cells: the contenders in turns, each round on a database of its own, and reads off the server what that cost.</summary>
+internal sealed class Workbench(PrivateServer server, Settings settings)
+{
+    private int databases;
+
+    public PrivateServer Server => server;
+
+    public Settings Settings => settings;
+
+    /// <param name="name">Of the cell.</param>
+    /// <param name="nodes">Worker processes.</param>
+    /// <param name="entrants">Who takes part.</param>
+    public async Task<Cell> RunAsync(string name, int nodes, IReadOnlyList<Entrant> entrants)
+    {
+        try
+        {
+            var rounds = entrants.Select(_ => new List<Measured>()).ToList();
+            var statements = new double[entrants.Count];
+
+            // One round warms up, and only in it statements are counted, since that is not free.
+            await CountStatementsAsync(true);
+            for (var i = 0; i < entrants.Count; i++) statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
+            await CountStatementsAsync(false);
+            for (var round = 0; round < settings.Rounds; round++)
+            {
+                for (var turn = 0; turn < entrants.Count; turn++)
+                {
+                    // Who goes first changes, so that nobody always finds what the same other one left behind.
+                    var i = (turn + round) % entrants.Count;
+                    rounds[i].Add(await OnceAsync(entrants[i], counts: false) with { Statements = statements[i] });
+                }
+            }
+
+            return new Cell(name, nodes, [.. entrants.Select((e, i) => new Row(e.Name, rounds[i]))]);
+        }
+        finally
+        {
+            foreach (var entrant in entrants) await entrant.DisposeAsync();
+        }
+    }
+
+    private async Task<Measured> OnceAsync(Entrant entrant, bool counts)
+    {
+        var database = string.Create(CultureInfo.InvariantCulture, $"bench_{++databases}");
+        await server.ExecuteAsync("postgres", $"CREATE DATABASE {database}");
+        try
+        {
+            await entrant.PrepareAsync(database);
+            if (counts && server.CountsStatements) await server.ScalarAsync<object>("postgres", "SELECT pg_stat_statements_reset()::text");
+            var before = await ReadAsync(entrant, database);
+            var result = await entrant.RunAsync(database);
+            var after = await ReadAsync(entrant, database);
+            var statements = counts && server.CountsStatements
+                ? (double)await server.ScalarAsync<decimal>("postgres", $"SELECT coalesce(sum(calls), 0)::numeric FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{database}')")
+                : double.NaN;
+            await entrant.FinishAsync(database);
+            // Read commits when all connections but the producer's are gone: a backend reports its own once a second, and at its end.
+            var commits = await CommitsAsync(database) - before.Commits;
+            double jobs = result.Jobs;
+            return new Measured
+            {
+                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Wal = (after.Wal - before.Wal) / jobs, Writes = (after.Transactions - before.Transactions) / jobs, Commits = commits / jobs,
+                ClientMicroseconds = (after.Client - before.Client).TotalMicroseconds / jobs, ServerMicroseconds = (after.Server - before.Server).TotalMicroseconds / jobs, Statements = statements / jobs,
+            };
+        }
+        finally
+        {
+            NpgsqlConnection.ClearAllPools();
+            await server.ExecuteAsync("postgres", $"DROP DATABASE {database} WITH (FORCE)");
+            // What this one wrote is not to be written out during the next one's turn.
+            await server.ExecuteAsync("postgres", "CHECKPOINT");
+        }
+    }
+
+    private async Task<Reading> ReadAsync(Entrant entrant, string database)
+    {
+        var commits = await CommitsAsync(database);
+        await using var connection = await server.OpenAsync("postgres");
+        await using var command = new NpgsqlCommand("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint", connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        return new Reading(reader.GetInt64(0), reader.GetInt64(1), commits, entrant.ProcessorTime(), server.ProcessorTime());
+    }
+
+    private Task<long> CommitsAsync(string database) => server.ScalarAsync<long>("postgres", $"SELECT xact_commit FROM pg_stat_database WHERE datname = '{database}'");
+
+    private async Task CountStatementsAsync(bool count)
+    {
+        if (!server.CountsStatements) return;
+        var wanted = count ? "all" : "none";
+        await server.ExecuteAsync("postgres", $"ALTER SYSTEM SET pg_stat_statements.track = '{wanted}'");
+        await server.ExecuteAsync("postgres", "SELECT pg_reload_conf()");
+        var began = Stopwatch.GetTimestamp();
+        while (await server.ScalarAsync<string>("postgres", "SHOW pg_stat_statements.track") != wanted)
+        {
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(10)) throw new TimeoutException("The server did not take up its configuration.");
+            await Task.Delay(10);
+        }
+    }
+
+    private readonly record struct Reading(long Wal, long Transactions, long Commits, TimeSpan Client, TimeSpan Server);
+}
+
+/// <summary>One contender's part in a cell.</summary>
+internal abstract class Entrant(string name) : IAsyncDisposable
+{
+    public string Name => name;
+
+    /// <summary>Before anything is measured.</summary>
+    public abstract Task PrepareAsync(string database);
+
+    /// <summary>The work.</summary>
+    public abstract Task<Result> RunAsync(string database);
+
+    /// <summary>Throws unless everything was handled exactly once and nothing is left; closes what is open.</summary>
+    public abstract Task FinishAsync(string database);
+
+    /// <summary>Of its processes.</summary>
+    public abstract TimeSpan ProcessorTime();
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>What an entrant did.</summary>
+/// <param name="Jobs">How many, in all that was accounted for.</param>
+/// <param name="Rate">How many a second, in what was timed.</param>
+/// <param name="P50">Median wait in milliseconds, where it was asked for.</param>
+/// <param name="P99">The wait of the slowest hundredth.</param>
+internal readonly record struct Result(long Jobs, double Rate, double P50 = double.NaN, double P99 = double.NaN);
