@@ -5,12 +5,12 @@ using Surety.Telemetry;
 namespace Surety.Coordination;
 
 /// <summary>
-/// Keeps loops turning: one that fails is started again, after a pause that grows to 10 s; a change of state gets one line in the log, not one line a try. Knows when each loop last turned, so
-/// that a silent one shows in the health.
+/// Keeps loops turning: one that fails is started again, after a pause that grows to 2 s while it does not turn; a change of state gets one line in the log, not one line a try. Knows when each
+/// loop last turned, so that a silent one shows in the health.
 /// </summary>
 internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogger<Supervisor> log)
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     // On top of what a loop may rest by its options: an idle one turns no sooner.
     private readonly TimeSpan silence = TimeSpan.FromSeconds(30) + (options.NodeLease / 3 > options.PollInterval ? options.NodeLease / 3 : options.PollInterval);
@@ -18,14 +18,13 @@ internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogg
 
     /// <summary>Runs the loop until cancelled. Never throws.</summary>
     /// <param name="name">For people.</param>
-    /// <param name="body">The loop; calls the given action whenever it has turned.</param>
+    /// <param name="body">The loop; calls the given action whenever it has turned, which is when it has done something and not failed.</param>
     /// <param name="cancel">Ends it.</param>
     public async Task RunAsync(string name, Func<Action, CancellationToken, Task> body, CancellationToken cancel)
     {
         await Task.Yield();
         var state = loops[name] = new LoopState(time.GetTimestamp());
         var failures = 0;
-        var startedOver = time.GetTimestamp();
         while (!cancel.IsCancellationRequested)
         {
             try
@@ -39,10 +38,14 @@ internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogg
             }
             catch (Exception e)
             {
-                if (time.GetElapsedTime(startedOver) > TimeSpan.FromMinutes(1)) failures = 0;
-                if (failures++ == 0) Log.LoopFailed(log, e, name);
-                state.Error = e.Message;
-                startedOver = time.GetTimestamp();
+                // One that has turned since begins again with the shortest pause: connections that break now and then must not cost more each time.
+                if (Interlocked.Exchange(ref state.Error, e.Message) is null)
+                {
+                    failures = 0;
+                    Log.LoopFailed(log, e, name);
+                }
+
+                failures++;
                 await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestPause.TotalMilliseconds, 50 * Math.Pow(2, Math.Min(failures, 10)))), time, cancel)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }

@@ -1,3 +1,5 @@
+using System.Data;
+using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Surety.Storage;
@@ -181,7 +183,16 @@ internal sealed class Attempt(
         KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, CancellationToken stopping)
     {
         await using var work = await database.BeginAsync(run.Token);
-        var outcomes = await InvokeAsync(handler, deliveries, work, run);
+        IReadOnlyList<Outcome> outcomes;
+        try
+        {
+            outcomes = await InvokeAsync(handler, deliveries, work, run);
+        }
+        catch (DbException e) when (IsBroken(work))
+        {
+            throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", isTransient: true, innerException: e);
+        }
+
         var settlements = new List<Settlement>(deliveries.Length);
         if (outcomes.Count == deliveries.Length && outcomes.All(o => o?.Kind == OutcomeKind.Done))
         {
@@ -214,6 +225,18 @@ internal sealed class Attempt(
         if (deliveries.Length == 1) return outcomes;
         await ApartAsync(messages, options, stopping);
         return null;
+    }
+
+    private static bool IsBroken(UnitOfWork work)
+    {
+        try
+        {
+            return work.Transaction.Connection is not { State: ConnectionState.Open };
+        }
+        catch (ObjectDisposedException)
+        {
+            return true;
+        }
     }
 
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)

@@ -13,6 +13,9 @@ internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Settler settler, RunningSet running, ProgressBoard progress,
     IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
+    // A good second; whatever is still away then is not back in a moment.
+    private const int MostLeaves = 5;
+
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
     private readonly SemaphoreSlim room = new(0, 1);
@@ -20,6 +23,7 @@ internal sealed class Worker(
     private Task settling = Task.CompletedTask;
     private List<Lane> lanes = [];
     private int claims;
+    private bool inDoubt;
 
     /// <summary>Whether new messages are being claimed.</summary>
     public bool IsClaiming { get; private set; }
@@ -70,6 +74,7 @@ internal sealed class Worker(
             }
 
             health.StandBy(false);
+            inDoubt = false;
             Node = node;
             Log.Joined(log, node, options.NodeName);
             Failpoint.Pass(Failpoint.Joined);
@@ -91,11 +96,17 @@ internal sealed class Worker(
             }
 
             if (cancel.IsCancellationRequested) return;
-            SuretyTelemetry.LeaseLost();
-            Log.PresumedDead(log, node);
             Node = null;
             foreach (var lane in lanes) lane.Clear();
             running.StopAll(StopReason.ClaimLost);
+            if (inDoubt)
+            {
+                await HandBackAsync(node, cancel);
+                continue;
+            }
+
+            SuretyTelemetry.LeaseLost();
+            Log.PresumedDead(log, node);
         }
     }
 
@@ -146,10 +157,10 @@ internal sealed class Worker(
                 if (lane.Room() is > 0 and var limit) demands.Add(new QueueDemand(lane.Name, limit, lowestFirst));
             }
 
-            turned();
             if (demands.Count == 0)
             {
                 await room.WaitAsync(UntilRate(), cancel);
+                turned();
                 continue;
             }
 
@@ -160,8 +171,9 @@ internal sealed class Worker(
             }
             catch (StoreException e) when (e.InDoubt)
             {
-                // This node may hold messages it does not know of. Under a new id it holds none, and the old id's are rescued when its lease runs out.
+                // This node may hold messages it does not know of. Under a new id it holds none, and the old id hands back what it holds.
                 Log.ClaimInDoubt(log, e);
+                inDoubt = true;
                 claimed = null;
             }
 
@@ -171,6 +183,7 @@ internal sealed class Worker(
                 return;
             }
 
+            turned();
             if (claimed.Count > 0)
             {
                 Failpoint.Pass(Failpoint.Claimed);
@@ -237,10 +250,13 @@ internal sealed class Worker(
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
         while (await timer.WaitForNextTickAsync(cancel))
         {
-            turned();
             await progress.FlushAsync(cancel);
-            if (running.Count == 0) continue;
-            foreach (var claim in await store.CancelRequestsAsync(node, cancel)) running.Cancel(claim);
+            if (running.Count > 0)
+            {
+                foreach (var claim in await store.CancelRequestsAsync(node, cancel)) running.Cancel(claim);
+            }
+
+            turned();
         }
     }
 
@@ -277,6 +293,28 @@ internal sealed class Worker(
         }
 
         return lanes.All(l => l.IsIdle) && settler.Pending == 0;
+    }
+
+    /// <summary>Leaves as a node that is no more, so that its messages need not wait for the end of its lease. A death would be counted then, and nobody died.</summary>
+    private async Task HandBackAsync(NodeId node, CancellationToken cancel)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await nodes.LeaveAsync(node, cancel);
+                return;
+            }
+            catch (StoreException) when (tries < MostLeaves)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50 << tries), time, cancel);
+            }
+            catch (StoreException e)
+            {
+                Log.LeaveFailed(log, e, node);
+                return;
+            }
+        }
     }
 
     private async Task LeaveAsync(CancellationToken cancel)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
 using Surety.Coordination;
@@ -30,6 +31,40 @@ public sealed class SupervisorTests
         supervisor.Problems().ShouldHaveSingleItem().ShouldContain("upkeep");
         await stop.CancelAsync();
         await loop;
+    }
+
+    [Theory]
+    [InlineData(true, 100)]
+    [InlineData(false, 2000)]
+    public async Task A_loop_that_turns_between_its_failures_is_started_again_soon_and_one_that_does_not_waits_longer_each_time_up_to_a_limit(bool turns, int longest)
+    {
+        var clock = new HastyClock();
+        var supervisor = new Supervisor(new SuretyOptions(), clock, NullLogger<Supervisor>.Instance);
+        using var stop = new CancellationTokenSource();
+        var runs = 0;
+        await supervisor.RunAsync(
+            "claim",
+            async (turn, _) =>
+            {
+                if (turns) turn();
+                if (++runs == 20) await stop.CancelAsync();
+                throw new InvalidOperationException("the connection broke");
+            },
+            stop.Token).WaitAsync(TimeSpan.FromSeconds(30));
+        clock.Waited.Count.ShouldBeGreaterThan(15);
+        clock.Waited.Max().TotalMilliseconds.ShouldBe(longest);
+    }
+
+    /// <summary>Every wait is over at once, and remembered.</summary>
+    private sealed class HastyClock : TimeProvider
+    {
+        public ConcurrentBag<TimeSpan> Waited { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Waited.Add(dueTime);
+            return System.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
     }
 
     private sealed class AdvancedClock : TimeProvider

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
+using Surety.Processing;
 using Surety.Storage;
 
 namespace Surety.Tests.Processing;
@@ -28,6 +29,28 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         while (n < calls && n < 60);
 
         n.ShouldBeGreaterThan(8);
+    }
+
+    [Fact]
+    public async Task What_a_claim_in_doubt_may_have_taken_is_handed_back_at_once_and_no_death_is_counted()
+    {
+        await using var place = await open();
+        var faults = new Faults(1, afterTheCall: true, only: nameof(IMessageStore.ClaimAsync));
+        var pings = new Script<Ping> { Act = (_, _, _) => Task.FromResult(Outcome.Done) };
+        // Left to the end of its lease, the message would not be seen again in this test.
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.NodeLease = TimeSpan.FromMinutes(10)),
+            place,
+            services =>
+            {
+                services.AddSingleton(pings);
+                Wrap<IMessageStore>(services, faults);
+            });
+        await WorkingHost.UntilAsync(() => Task.FromResult(host.Get<Worker>().IsClaiming));
+        faults.Armed = true;
+        var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+        faults.Failed.ShouldContain("ClaimAsync");
+        (info.Attempt, info.Deaths).ShouldBe((1, 0));
     }
 
     private async Task RunAsync(Faults faults)
@@ -85,7 +108,7 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         });
     }
 
-    internal sealed class Faults(int failing, bool afterTheCall)
+    internal sealed class Faults(int failing, bool afterTheCall, string? only = null)
     {
         private int calls;
 
@@ -95,7 +118,7 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
 
         public object? Around(MethodInfo method, Func<object?> call)
         {
-            if (!Armed || method.Name is "get_StoreId" or "LeaveAsync" || Interlocked.Increment(ref calls) != failing) return call();
+            if (!Armed || method.Name is "get_StoreId" or "LeaveAsync" || (only is not null && method.Name != only) || Interlocked.Increment(ref calls) != failing) return call();
             Failed = $"call {failing}: {method.Name}";
             var fault = new StoreException($"planted fault in {method.Name}", isTransient: true, inDoubt: afterTheCall);
             if (!afterTheCall) throw fault;
