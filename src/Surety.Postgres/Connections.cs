@@ -6,7 +6,7 @@ namespace Surety.Postgres;
 /// <summary>Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each.</summary>
 internal sealed class Connections : IAsyncDisposable
 {
-    private const int MostTries = 5;
+    private const int MostTries = 8;
 
     private readonly NpgsqlConnectionStringBuilder settings;
     private readonly string place;
@@ -73,16 +73,24 @@ internal sealed class Connections : IAsyncDisposable
 
     public async ValueTask<T> ReadAsync<T>(Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands)
     {
-        await using var connection = await OpenAsync(cancel);
-        try
+        await using var batch = Batch(commands, null);
+        for (var tries = 1; ; tries++)
         {
-            await using var batch = Batch(commands, connection);
-            await using var reader = await batch.ExecuteReaderAsync(cancel);
-            return await read(reader);
-        }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
-        {
-            throw Errors.From(e, "The read failed");
+            await using var connection = await OpenAsync(cancel);
+            batch.Connection = connection;
+            try
+            {
+                await using var reader = await batch.ExecuteReaderAsync(cancel);
+                return await read(reader);
+            }
+            catch (Exception e) when ((Errors.IsLost(e) || Errors.IsConflict(e)) && tries < MostTries)
+            {
+                await BackOffAsync(tries, cancel);
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            {
+                throw Errors.From(e, "The read failed");
+            }
         }
     }
 
@@ -90,7 +98,7 @@ internal sealed class Connections : IAsyncDisposable
     public ValueTask<T> WriteAsync<T>(DbTransaction? transaction, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands) =>
         transaction is null ? WriteAloneAsync(read, commands, cancel) : WriteInAsync(Own(transaction), read, commands, cancel);
 
-    /// <summary>Several round trips in one transaction of their own. Run again from the start when it conflicts with others.</summary>
+    /// <summary>Several round trips in one transaction of their own. Run again from the start when it conflicts with others, or its connection was lost before the commit.</summary>
     public async ValueTask<T> TransactAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken cancel)
     {
         for (var tries = 1; ; tries++)
@@ -103,7 +111,7 @@ internal sealed class Connections : IAsyncDisposable
                 await CommitGate.CommitAsync(transaction, connection);
                 return result;
             }
-            catch (Exception e) when (Errors.IsConflict(e) && tries < MostTries)
+            catch (Exception e) when ((Errors.IsConflict(e) || Errors.IsLost(e)) && tries < MostTries)
             {
                 await BackOffAsync(tries, cancel);
             }

@@ -6,7 +6,18 @@ namespace Surety.Postgres;
 internal static class Errors
 {
     /// <summary>The statement conflicted with another transaction and was rolled back as a whole: it may be run again at once.</summary>
-    public static bool IsConflict(Exception failure) => failure is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
+    public static bool IsConflict(Exception failure) => Cause(failure) is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
+
+    /// <summary>The connection is gone, and whatever was not committed with it.</summary>
+    public static bool IsLost(Exception failure) => Cause(failure) switch
+    {
+        PostgresException { SqlState: { } state } => state is "57P01" or "57P02" || state.StartsWith("08", StringComparison.Ordinal),
+        NpgsqlException { InnerException: System.IO.IOException or System.Net.Sockets.SocketException } => true,
+        _ => false,
+    };
+
+    // What the library said, if nothing but that is known of it.
+    private static Exception Cause(Exception failure) => failure is StoreException { InDoubt: false, InnerException: { } inner } ? inner : failure;
 
     /// <summary>
     /// Whether a failed commit (or a failed statement that commits by itself) may have happened all the same. An ordinary error is the server's own word that it did not; anything that ends the

@@ -114,10 +114,9 @@ internal sealed class Command
 
         Failpoint.Pass(Failpoint.CommandValidated);
         limit.CancelAfter(options.CommandTimeout);
-        work = await database.BeginAsync(limit.Token);
+        await BeginAsync();
         if (key is not null)
         {
-            held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
             if (held.State != KeyState.Taken) return Results.Empty;
             // Not before: repeats of a finished command would refuse each other.
             entered = inFlight.TryEnter(key);
@@ -126,8 +125,26 @@ internal sealed class Command
 
         // From here on the client's leaving stops nothing: if it comes back, the answer is there, instead of the same work from the start.
         clientGone.Unregister();
-        http.RequestServices.GetRequiredService<EndpointWork>().Begin(work, http.User.Principal());
+        http.RequestServices.GetRequiredService<EndpointWork>().Begin(work!, http.User.Principal());
         return await handler(context);
+    }
+
+    /// <summary>Begins, and takes the key. Tried twice: nothing has been done yet, and a connection that broke while it lay in its pool shows that only when it is used.</summary>
+    private async Task BeginAsync()
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                work = await database.BeginAsync(limit.Token);
+                if (key is not null) held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
+                return;
+            }
+            catch (StoreException e) when (e is { IsTransient: true, InDoubt: false } && tries == 1)
+            {
+                await UndoAsync();
+            }
+        }
     }
 
     private void Identify(string given, MemoryStream body)

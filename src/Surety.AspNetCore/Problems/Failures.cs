@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
@@ -27,11 +28,13 @@ internal static partial class Failures
         StoreException { InDoubt: true } => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
         StoreException or NotCommittedException => Outcome(Problems.Create(503, Problems.DependencyUnavailable, "The store did not take the request. Try again."), "none"),
+        // The application's own statement. How far it came is not known here.
+        DbException { IsTransient: true } => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again."),
         _ => Problems.Create(500, Problems.InternalError, null),
     };
 
     /// <summary>Whether the client may simply try again in a moment.</summary>
-    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true };
+    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true } or DbException { IsTransient: true };
 
     private static ProblemDetails Outcome(ProblemDetails problem, string outcome)
     {

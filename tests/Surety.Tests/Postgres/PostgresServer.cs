@@ -35,6 +35,16 @@ public sealed class PostgresServer
 
     public Task StopAsync(string mode = "immediate") => server.StopAsync(mode);
 
+    /// <summary>Starts it so that it answers everybody that it is starting, until <see cref="EndStartingAsync"/>: as a standby that nobody may ask.</summary>
+    public async Task BeginStartingAsync()
+    {
+        await File.WriteAllTextAsync(Path.Combine(folder, "server", "data", "standby.signal"), "");
+        await File.AppendAllTextAsync(Path.Combine(folder, "server", "data", "postgresql.conf"), "hot_standby = off\n");
+        await server.BeginAsync(default);
+    }
+
+    public Task EndStartingAsync() => server.RunAsOwnerAsync("pg_ctl", ["promote", "-D", Path.Combine(folder, "server", "data"), "-w"], default);
+
     /// <summary>What pg_dump says of a schema, without its data.</summary>
     public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync("pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);
 
