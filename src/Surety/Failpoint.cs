@@ -24,12 +24,20 @@ internal static class Failpoint
     public const string CommittedInTransaction = "attempt.committed";
     public const string Settling = "settler.settling";
     public const string Settled = "settler.settled";
+    public const string UploadWritten = "upload.written";
+    public const string UploadSynced = "upload.synced";
+    public const string UploadNoted = "upload.noted";
+    public const string UploadStored = "upload.stored";
+    public const string UploadCommitted = "upload.committed";
+
+    /// <summary>Those on an upload's way.</summary>
+    public static IReadOnlyList<string> Uploads { get; } = [UploadWritten, UploadSynced, UploadNoted, UploadStored, UploadCommitted];
 
     /// <summary>Every point there is.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
         Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, CommandCommitted, Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction,
-        Settling, Settled,
+        Settling, Settled, .. Uploads,
     ];
 
     private static readonly (string Name, int Times, string Run)? Armed = Read();

@@ -54,4 +54,7 @@ public sealed class SuretyOptions
 
     /// <summary>The largest payload, in bytes of JSON, 1 to 16 MiB. Default 256 KiB. Larger things belong in a table or a blob store; enqueue their address.</summary>
     public int MaxBodyBytes { get; set; } = 256 * 1024;
+
+    /// <summary>How long the content of an upload stays after its message has succeeded or was cancelled, zero to 1 year. Default zero: it goes at the sweep's next look, within half a minute.</summary>
+    public TimeSpan KeepUploads { get; set; } = TimeSpan.Zero;
 }

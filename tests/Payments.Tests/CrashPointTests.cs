@@ -11,7 +11,7 @@ public class CrashPointTests
     public async Task Killed_at_every_failpoint_nothing_is_lost_and_nothing_doubled()
     {
         // The second passage, too: the first one is often the first thing a process does.
-        var points = Failpoint.All.SelectMany(p => p is Failpoint.Migrating or Failpoint.Joined ? [p] : new[] { p, $"{p}:7" }).ToList();
+        var points = Failpoint.All.Except(Failpoint.Uploads).SelectMany(p => p is Failpoint.Migrating or Failpoint.Joined ? [p] : new[] { p, $"{p}:7" }).ToList();
         var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, 8, Programs.Find(), new RigOptions(), Keep: false, Failpoints: points), _ => { }, default);
         report.Violations.ShouldBeEmpty();
         report.Accounts.Lost.ShouldBe(0);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
@@ -10,13 +11,19 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
+        var (response, answer) = (httpContext.Response, Stored(httpContext));
+        response.StatusCode = answer.Status;
+        foreach (var (name, value) in answer.Headers) response.Headers[name] = value;
+        await response.Body.WriteAsync(answer.Body);
+    }
+
+    /// <summary>The whole answer, for whoever keeps it.</summary>
+    public StoredAnswer Stored(HttpContext httpContext)
+    {
         var self = JobView.Address(httpContext, id);
-        var response = httpContext.Response;
-        response.StatusCode = StatusCodes.Status202Accepted;
-        response.Headers.Location = self;
-        response.Headers.RetryAfter = "1";
-        response.ContentType = "application/json";
         var body = new { Id = id.ToString(), Kind = kind, Status = status, CreatedAt = createdAt, Links = new { Self = self, Cancel = self } };
-        await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(body, EdgeJson.Own));
+        return new StoredAnswer(
+            StatusCodes.Status202Accepted, new Dictionary<string, string> { ["Location"] = self, ["Retry-After"] = "1", ["Content-Type"] = "application/json" },
+            JsonSerializer.SerializeToUtf8Bytes(body, EdgeJson.Own));
     }
 }

@@ -16,6 +16,15 @@ internal static class Problems
     public const string JobNotCancellable = "job-not-cancellable";
     public const string Timeout = "timeout";
     public const string DependencyUnavailable = "dependency-unavailable";
+    public const string UploadOffsetMismatch = "upload-offset-mismatch";
+    public const string UploadExpired = "upload-expired";
+    public const string UploadGone = "upload-gone";
+    public const string UploadLocked = "upload-locked";
+    public const string UploadComplete = "upload-complete";
+    public const string UploadsExceeded = "uploads-exceeded";
+    public const string ChecksumMismatch = "checksum-mismatch";
+    public const string DigestMismatch = "digest-mismatch";
+    public const string TusVersion = "tus-version";
     public const string NotFound = "not-found";
     public const string UnsupportedMediaType = "unsupported-media-type";
     public const string InternalError = "internal-error";
@@ -47,6 +56,15 @@ internal static class Problems
         [KeyReused] = "The idempotency key was used for another request",
         [KeyInProgress] = "The first request with this idempotency key is still running",
         [JobNotCancellable] = "The job has already ended",
+        [UploadOffsetMismatch] = "The offset is not where the upload is",
+        [UploadExpired] = "The upload was not finished in time",
+        [UploadGone] = "The upload was taken back",
+        [UploadLocked] = "Another request is at this upload",
+        [UploadComplete] = "The upload is complete",
+        [UploadsExceeded] = "The caller has too many unfinished uploads",
+        [ChecksumMismatch] = "What came is not what its checksum says",
+        [DigestMismatch] = "What was uploaded is not what was announced",
+        [TusVersion] = "The version of the tus protocol is not supported",
     }.ToFrozenDictionary();
 
     public static ProblemDetails Create(int status, string code, string? detail) =>

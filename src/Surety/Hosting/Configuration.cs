@@ -31,6 +31,8 @@ internal sealed class Configuration : IQueueCatalog
         if (builder.Stores.Count == 0) faults.Add("No store is chosen. Call UseSqlite(connectionString) or another store's Use… method inside AddSurety.");
         if (builder.Stores.Count > 1) faults.Add($"{builder.Stores.Count} stores are chosen ({string.Join(", ", builder.Stores)}). Choose one.");
 
+        if (builder.BlobStores.Count > 1) faults.Add($"{builder.BlobStores.Count} places for uploads are chosen ({string.Join(", ", builder.BlobStores)}). Choose one.");
+
         var kinds = ReadHandlers(builder);
         Handlers = new HandlerMap(kinds, builder.Json);
         Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Queue));
@@ -67,6 +69,7 @@ internal sealed class Configuration : IQueueCatalog
         Range(options.DrainLimit, TimeSpan.Zero, TimeSpan.FromMinutes(10), "SuretyOptions.DrainLimit");
         Range(options.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "SuretyOptions.PollInterval");
         Range(options.MaxDeaths, 1, 100, "SuretyOptions.MaxDeaths");
+        Range(options.KeepUploads, TimeSpan.Zero, TimeSpan.FromDays(365), "SuretyOptions.KeepUploads");
         Range(options.MaxBodyBytes, 1, 16 * 1024 * 1024, "SuretyOptions.MaxBodyBytes");
     }
 

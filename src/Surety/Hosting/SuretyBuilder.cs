@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Intake;
 using Surety.Processing;
+using Surety.Storage;
 
 namespace Surety.Hosting;
 
@@ -28,12 +29,32 @@ public sealed class SuretyBuilder
     internal List<(Type Message, int FromVersion, Func<JsonNode, JsonNode> Upcast)> Upcasters { get; } = [];
     internal List<(Type Message, Func<object, object> FollowUp)> FollowUps { get; } = [];
     internal List<string> Stores { get; } = [];
+    internal List<string> BlobStores { get; } = [];
 
     /// <summary>Says that this host uses a store; called once, by a store package, after it registered its services.</summary>
     /// <param name="product">For people, such as <c>SQLite</c>.</param>
     public SuretyBuilder AddStore(string product)
     {
         Stores.Add(product);
+        return this;
+    }
+
+    /// <summary>Keeps the content of uploads in a local folder, in a folder of the store's own. Nodes on several machines need one folder that all of them see.</summary>
+    /// <param name="folder">Made when it is missing. On a disk that keeps what it says it has written.</param>
+    public SuretyBuilder UseBlobFolder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return UseBlobs($"the folder {folder}", _ => new FolderBlobs(folder));
+    }
+
+    /// <summary>Keeps the content of uploads in a store of another package's; called by that package.</summary>
+    /// <param name="name">For people.</param>
+    /// <param name="create">Makes it.</param>
+    public SuretyBuilder UseBlobs(string name, Func<IServiceProvider, IBlobStore> create)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        BlobStores.Add(name);
+        Services.AddSingleton(create);
         return this;
     }
 

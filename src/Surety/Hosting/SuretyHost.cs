@@ -48,6 +48,14 @@ public static class SuretyHost
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
+        if (builder.BlobStores.Count > 0)
+        {
+            services.AddSingleton<UploadLocks>();
+            services.AddSingleton<Uploads>();
+            services.AddSingleton<IUploads>(p => p.GetRequiredService<Uploads>());
+            services.AddSingleton<UploadSweep>();
+        }
+
         services.AddHostedService<Life>();
         return host;
     }
@@ -60,6 +68,7 @@ public static class SuretyHost
     {
         private Worker? worker;
         private Upkeep? upkeep;
+        private UploadSweep? sweep;
 
         public async Task StartingAsync(CancellationToken cancellationToken)
         {
@@ -67,6 +76,9 @@ public static class SuretyHost
             var store = services.GetRequiredService<IStore>();
             await store.OpenAsync(cancellationToken);
             Log.StoreOpened(log, (await store.CheckAsync(cancellationToken)).Detail);
+            if (services.GetService<IBlobStore>() is not { } blobs) return;
+            await blobs.OpenAsync(store.StoreId, cancellationToken);
+            Log.BlobsOpened(log, blobs.Place);
         }
 
         public Task StartAsync(CancellationToken cancellationToken)
@@ -75,6 +87,8 @@ public static class SuretyHost
             upkeep = services.GetRequiredService<Upkeep>();
             worker.Start();
             upkeep.Start();
+            sweep = services.GetService<UploadSweep>();
+            sweep?.Start();
             return Task.CompletedTask;
         }
 
@@ -92,6 +106,7 @@ public static class SuretyHost
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
+            if (sweep is not null) await sweep.StopAsync();
             if (upkeep is not null) await upkeep.StopAsync();
             if (worker is not null) await worker.StopAsync(cancellationToken);
         }

@@ -78,6 +78,15 @@ internal static partial class Log
     [LoggerMessage(31, LogLevel.Information, "Pruned {Count} finished messages, idempotency records and quota counts")]
     public static partial void Pruned(ILogger log, long count);
 
+    [LoggerMessage(40, LogLevel.Information, "Deleted the content of {Count} uploads that expired or whose message was handled")]
+    public static partial void UploadsSwept(ILogger log, int count);
+
+    [LoggerMessage(41, LogLevel.Warning, "Deleted a blob that no upload knows of ({Id}…)")]
+    public static partial void OrphanDeleted(ILogger log, string id);
+
+    [LoggerMessage(42, LogLevel.Information, "Uploads are kept in {Place}")]
+    public static partial void BlobsOpened(ILogger log, string place);
+
     [LoggerMessage(32, LogLevel.Warning, "To look at: {Reason}")]
     public static partial void Degraded(ILogger log, string reason);
 }

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Surety.AspNetCore;
+
+/// <summary>The words of tus 1.0.0. Pure.</summary>
+internal static class Tus
+{
+    public const string Version = "1.0.0";
+    public const string Resumable = "Tus-Resumable";
+    public const string UploadOffset = "Upload-Offset";
+    public const string UploadLength = "Upload-Length";
+    public const string UploadDeferLength = "Upload-Defer-Length";
+    public const string UploadMetadata = "Upload-Metadata";
+    public const string UploadExpires = "Upload-Expires";
+    public const string UploadChecksum = "Upload-Checksum";
+    public const string MethodOverride = "X-HTTP-Method-Override";
+    public const string OffsetStream = "application/offset+octet-stream";
+    public const string Extensions = "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination";
+    public const string ChecksumAlgorithms = "sha1,sha256";
+
+    /// <summary>What scripts of another origin may read, once the host's CORS policy lets them in.</summary>
+    public const string Exposed =
+        "Location, Link, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Expires, Retry-After";
+
+    private const int MostPairs = 32;
+    private const int MostMetadata = 4_096;
+
+    public static bool TryReadNumber(string? text, out long number) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+
+    /// <summary><c>filename d29ybGQ=,is_confidential</c>: names with their values in base64, or without a value.</summary>
+    public static bool TryReadMetadata(string text, out Dictionary<string, string> metadata)
+    {
+        metadata = new(StringComparer.Ordinal);
+        if (text.Length > MostMetadata) return false;
+        if (text.Length == 0) return true;
+        foreach (var pair in text.Split(','))
+        {
+            var parts = pair.Trim(' ').Split(' ');
+            if (parts.Length > 2 || parts[0].Length == 0 || metadata.Count == MostPairs || parts[0].AsSpan().ContainsAnyExceptInRange('!', '~')) return false;
+            if (!TryReadBase64(parts.Length == 2 ? parts[1] : "", out var bytes) || !metadata.TryAdd(parts[0], Encoding.UTF8.GetString(bytes))) return false;
+        }
+
+        return true;
+    }
+
+    public static string WriteMetadata(IReadOnlyDictionary<string, string> metadata) =>
+        string.Join(',', metadata.Select(p => p.Value.Length == 0 ? p.Key : $"{p.Key} {Convert.ToBase64String(Encoding.UTF8.GetBytes(p.Value))}"));
+
+    /// <summary><c>sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=</c>.</summary>
+    public static bool TryReadChecksum(string text, out HashAlgorithmName algorithm, out byte[] expected)
+    {
+        var parts = text.Split(' ');
+        algorithm = parts[0] switch { "sha1" => HashAlgorithmName.SHA1, "sha256" => HashAlgorithmName.SHA256, _ => default };
+        expected = [];
+        return parts.Length == 2 && algorithm != default && TryReadBase64(parts[1], out expected) && expected.Length == (algorithm == HashAlgorithmName.SHA1 ? 20 : 32);
+    }
+
+    public static bool IsDigest(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit);
+
+    private static bool TryReadBase64(string text, out byte[] bytes)
+    {
+        bytes = new byte[text.Length];
+        if (!Convert.TryFromBase64String(text, bytes, out var length)) return false;
+        Array.Resize(ref bytes, length);
+        return true;
+    }
+}

@@ -1,0 +1,63 @@
+using System.Data.Common;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Surety.Hosting;
+using Surety.Intake;
+using Surety.Storage;
+
+namespace Surety.AspNetCore;
+
+/// <summary>
+/// What a form is answered with, and its idempotency key. The record commits with the upload's completion; the fingerprint is the content's digest, since boundaries differ from one repeat to the
+/// next.
+/// </summary>
+internal sealed class UploadKey(HttpContext http, UploadRoute route, string owner, string? key) : IOnce
+{
+    private readonly byte[] scoped = key is null ? [] : Digest.OfKey(owner, "POST", route.Pattern, key);
+    private readonly IIdempotencyStore records = http.RequestServices.GetRequiredService<IIdempotencyStore>();
+    private KeyAnswer held = new(KeyState.Taken);
+    private ReadOnlyMemory<byte> fingerprint;
+    private StoredAnswer? answer;
+
+    public async Task<bool> TakeAsync(DbTransaction transaction, ReadOnlyMemory<byte> sha256, CancellationToken cancel)
+    {
+        fingerprint = sha256;
+        if (key is null) return true;
+        held = await records.TakeAsync(scoped, sha256, http.RequestServices.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers, transaction, cancel);
+        return held.State == KeyState.Taken;
+    }
+
+    public async Task AnswerAsync(DbTransaction transaction, MessageId message, CancellationToken cancel)
+    {
+        var services = http.RequestServices;
+        var job = new JobAccepted(message, services.GetRequiredService<IQueueCatalog>().KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow());
+        answer = job.Stored(http);
+        if (key is not null) await records.AnswerAsync(scoped, answer, transaction, cancel);
+    }
+
+    /// <summary>What the client is told, once the commit is durable.</summary>
+    public IResult Answer() => held.State switch
+    {
+        KeyState.Taken => new Stored(answer!, IsRepeat: false),
+        KeyState.InProgress => UploadRequest.Refused(409, Problems.KeyInProgress, "Repeat the request in a moment to get its answer."),
+        _ when !held.Fingerprint.Span.SequenceEqual(fingerprint.Span) => UploadRequest.Refused(422, Problems.KeyReused, "This key was used for a form with another file. A new upload needs a new key."),
+        _ => new Stored(held.Answer!, IsRepeat: true),
+    };
+
+    private sealed record Stored(StoredAnswer Answer, bool IsRepeat) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            response.StatusCode = Answer.Status;
+            // What the protocol of resumption says has no place here.
+            response.Headers.Remove(Tus.Resumable);
+            response.Headers.Remove("Link");
+            foreach (var (name, value) in Answer.Headers) response.Headers[name] = value;
+            if (IsRepeat) response.Headers["Idempotent-Replayed"] = "true";
+            response.ContentLength = Answer.Body.Length;
+            return response.Body.WriteAsync(Answer.Body).AsTask();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Logging;
+using Surety.Coordination;
+using Surety.Intake;
+using Surety.Storage;
+using Surety.Telemetry;
+
+namespace Surety.Operations;
+
+/// <summary>
+/// Deletes what nobody needs any more: uploads that were not finished in time, the content of those whose message has been handled, and blobs that no upload knows of. Every node does it; each
+/// step is guarded by the row it starts from.
+/// </summary>
+internal sealed class UploadSweep(
+    SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, Supervisor supervisor, TimeProvider time, ILogger<UploadSweep> log) : IDisposable
+{
+    private const int BatchSize = 100;
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan OrphansEvery = TimeSpan.FromHours(1);
+
+    /// <summary>A blob is made after its row, so this is for clocks that disagree.</summary>
+    private static readonly TimeSpan OrphanAge = TimeSpan.FromHours(1);
+
+    private readonly CancellationTokenSource stopping = new();
+    private Task work = Task.CompletedTask;
+
+    public void Start() => work = supervisor.RunAsync("uploads", RunAsync, stopping.Token);
+
+    public async Task StopAsync()
+    {
+        await stopping.CancelAsync();
+        await work;
+    }
+
+    public void Dispose() => stopping.Dispose();
+
+    private async Task RunAsync(Action turned, CancellationToken cancel)
+    {
+        long? lastOrphans = null;
+        while (true)
+        {
+            await SweepAsync(cancel);
+            if (lastOrphans is null || time.GetElapsedTime(lastOrphans.Value) >= OrphansEvery)
+            {
+                lastOrphans = time.GetTimestamp();
+                await DeleteOrphansAsync(cancel);
+            }
+
+            turned();
+            await Task.Delay(Every, time, cancel);
+        }
+    }
+
+    /// <summary>Looks at everything that is due.</summary>
+    public async Task SweepAsync(CancellationToken cancel)
+    {
+        IReadOnlyList<UploadRecord> due;
+        var deleted = 0;
+        do
+        {
+            due = await store.DueAsync(BatchSize, cancel);
+            foreach (var upload in due)
+            {
+                if (await LookAsync(upload, cancel)) deleted++;
+            }
+        }
+        while (due.Count == BatchSize);
+        if (deleted > 0) Log.UploadsSwept(log, deleted);
+    }
+
+    public async Task DeleteOrphansAsync(CancellationToken cancel)
+    {
+        await foreach (var (id, changedAt) in blobs.ListAsync(cancel))
+        {
+            if (changedAt > time.GetUtcNow() - OrphanAge || await store.ExistsAsync(id, cancel)) continue;
+            await blobs.DeleteAsync(new BlobName(id), cancel);
+            Log.OrphanDeleted(log, id[..Math.Min(8, id.Length)]);
+        }
+    }
+
+    /// <summary>Whether content was deleted.</summary>
+    private async Task<bool> LookAsync(UploadRecord upload, CancellationToken cancel)
+    {
+        var blob = new BlobName(upload.Id, upload.Blob);
+        switch (upload.State)
+        {
+            case UploadState.Complete when await IsNeededAsync(upload, cancel) is { } again:
+                await store.LookAgainAsync(upload.Id, again, cancel);
+                return false;
+            case UploadState.Complete:
+                return await EndAsync(UploadState.Complete, UploadState.Consumed);
+            case UploadState.Expired when await EndAsync(UploadState.Open, UploadState.Expired):
+                return true;
+            case UploadState.Open:
+                // Its time is not over after all: it was read by another clock.
+                await store.LookAgainAsync(upload.Id, TimeSpan.FromMinutes(1), cancel);
+                return false;
+            default:
+                // A crash may have left its content. Only then may its row go: without it nobody would look.
+                await blobs.DeleteAsync(blob, cancel);
+                await store.RemoveAsync(upload.Id, cancel);
+                return false;
+        }
+
+        async Task<bool> EndAsync(UploadState from, UploadState to)
+        {
+            if (!await store.EndAsync(upload.Id, from, to, Uploads.RememberEnded, cancel)) return false;
+            await blobs.DeleteAsync(blob, cancel);
+            return true;
+        }
+    }
+
+    /// <summary>When to look again, for an upload whose message may still be handled; null for one whose content nobody needs.</summary>
+    private async Task<TimeSpan?> IsNeededAsync(UploadRecord upload, CancellationToken cancel)
+    {
+        // A message that is not there any more ended, and its retention is over.
+        if (await messages.FindAsync(upload.Message!.Value, cancel) is not { } message) return null;
+        // A dead letter may be requeued.
+        if (message.Status is not (MessageStatus.Succeeded or MessageStatus.Cancelled)) return Every;
+        var rest = (message.EndedAt ?? time.GetUtcNow()) + options.KeepUploads - time.GetUtcNow();
+        return rest > TimeSpan.Zero ? rest : null;
+    }
+}
