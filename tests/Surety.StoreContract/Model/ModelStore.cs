@@ -27,16 +27,16 @@ public sealed class ModelStore(TimeProvider time)
         heads.TryAdd(stored.Line, stored);
     }
 
-    public IReadOnlyList<ModelMessage>? Claim(NodeId node, QueueDemand demand)
+    /// <summary>All that may run now, in the order in which it is claimed.</summary>
+    public IReadOnlyList<ModelMessage> Claimable(QueueDemand demand)
     {
-        if (!IsAlive(node)) return null;
         if (paused.Contains(demand.Queue)) return [];
         var claimable = messages.Where(m => m.Place == Place.Waiting && m.New.Queue == demand.Queue && m.DueAt <= Now && (m.New.OrderingKey is null || heads[m.Line] == m));
         var byPriority = demand.LowestFirst ? claimable.OrderBy(m => m.New.Priority) : claimable.OrderByDescending(m => m.New.Priority);
-        List<ModelMessage> claimed = [.. byPriority.ThenBy(m => m.Id.Value).Take(demand.Limit)];
-        foreach (var message in claimed) (message.Place, message.Claim, message.Node) = (Place.Running, message.Claim + 1, node);
-        return claimed;
+        return [.. byPriority.ThenBy(m => m.Id.Value)];
     }
+
+    public static void Claim(ModelMessage message, NodeId node) => (message.Place, message.Claim, message.Node, message.Misses) = (Place.Running, message.Claim + 1, node, 0);
 
     public bool Settle(Settlement settlement)
     {
@@ -204,6 +204,9 @@ public sealed class ModelMessage(MessageId id, NewMessage message)
     public int Deaths { get; set; }
     public long Claim { get; set; }
     public long Started { get; set; }
+
+    /// <summary>How many claims in a row have left it out although it was its turn.</summary>
+    public int Misses { get; set; }
     public NodeId Node { get; set; }
     public string? CancelReason { get; set; }
     public Progress? Progress { get; set; }

@@ -4,7 +4,7 @@ using Surety.Storage;
 namespace Surety.StoreContract.Model;
 
 /// <summary>Takes the steps of a story on the store and on the model, and compares what both say after each.</summary>
-internal sealed class Story(OpenStore store, ManualTime clock)
+internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
 {
     // Few names, so that messages meet.
     private static readonly string[] Queues = ["a", "a", "a", "b"];
@@ -142,11 +142,17 @@ internal sealed class Story(OpenStore store, ManualTime clock)
     {
         var demand = new QueueDemand(Of(Queues, step.B), 1 + step.B / 10 % 3, LowestFirst: step.C % 8 == 7);
         var claimed = await store.Messages.ClaimAsync(node, [demand], default);
-        var expected = model.Claim(node, demand);
-        (claimed is null).ShouldBe(expected is null);
+        (claimed is not null).ShouldBe(model.IsAlive(node));
         if (claimed is null) return;
+        var claimable = model.Claimable(demand);
+        var turn = claimable.Take(demand.Limit).ToList();
+        claimed.Count.ShouldBeLessThanOrEqualTo(demand.Limit);
+        // In the right order, whatever is left out.
+        var taken = claimable.Where(m => claimed.Any(c => c.Claim.Id == m.Id)).ToList();
+        foreach (var message in taken) ModelStore.Claim(message, node);
         claimed.Select(m => (m.Claim, m.Attempt, m.Deaths, m.CancelReason, m.DueAt)).ShouldBe(
-            expected!.Select(m => (new Claim(m.Id, m.Claim), m.Attempt + 1, m.Deaths, m.CancelReason, m.DueAt)));
+            taken.Select(m => (new Claim(m.Id, m.Claim), m.Attempt + 1, m.Deaths, m.CancelReason, m.DueAt)));
+        foreach (var message in turn.Except(taken)) (++message.Misses).ShouldBeLessThanOrEqualTo(mostMisses, $"message {message.Id} was claimable and was left out again");
         claims.AddRange(claimed);
     }
 

@@ -1,4 +1,5 @@
 using Surety.StoreContract;
+using Surety.StoreContract.Model;
 
 namespace Surety.Tests.Postgres;
 
@@ -27,3 +28,10 @@ public sealed class PostgresRetentionTests : RetentionContract<PostgresFixture>;
 public sealed class PostgresOpenTests : OpenContract<PostgresFixture>;
 
 public sealed class PostgresExactlyOnceTests : ExactlyOnceContract<PostgresFixture>;
+
+public sealed class PostgresModelTests : ModelContract<PostgresFixture>
+{
+    protected override int Stories => 15;
+
+    protected override int MostMisses => 24;
+}

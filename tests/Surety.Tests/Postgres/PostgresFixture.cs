@@ -1,26 +1,39 @@
 using System.Data.Common;
 using Npgsql;
 using Surety.Postgres;
+using Surety.Storage;
 using Surety.StoreContract;
 
 namespace Surety.Tests.Postgres;
 
 /// <summary>A schema of its own, whose clock is the test's.</summary>
-public sealed class PostgresFixture : StoreFixture
+public class PostgresFixture : StoreFixture
 {
     private static int made;
 
     private readonly string schema = $"t{Interlocked.Increment(ref made)}";
+
+    public string Schema => schema;
+
     private readonly List<PostgresStore> stores = [];
+    private string owner = "";
     private string connectionString = "";
+
+    private protected virtual IReadOnlyList<Migration> AllMigrations => Migrations.All;
 
     public override async Task<OpenStore> OpenAsync(TimeProvider time)
     {
         var server = await PostgresServer.SharedAsync();
-        connectionString = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
-        var store = new PostgresStore(connectionString, time, new PostgresOptions { Schema = schema });
+        if (stores.Count == 0)
+        {
+            owner = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
+            await using (var connections = new Connections(owner)) await connections.TransactAsync(t => new Migrations(schema, AllMigrations).ApplyAsync(t, default), default);
+            await PrepareAsync((ManualTime)time);
+            connectionString = await UserAsync(server, schema, owner);
+        }
+
+        var store = new PostgresStore(connectionString, time, new PostgresOptions { Schema = schema, Migration = PostgresMigration.Validate });
         await store.OpenAsync(default);
-        if (stores.Count == 0) await PrepareAsync((ManualTime)time);
         stores.Add(store);
         return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
@@ -35,13 +48,19 @@ public sealed class PostgresFixture : StoreFixture
     public override async ValueTask DisposeAsync()
     {
         foreach (var store in stores) await store.DisposeAsync();
-        await using var connection = await ConnectAsync();
+        await using var connection = new NpgsqlConnection(owner);
+        await connection.OpenAsync();
         await Execute(connection, $"DROP SCHEMA {schema} CASCADE");
     }
 
+    /// <summary>As whom the store and the application work.</summary>
+    /// <returns>The connection string.</returns>
+    private protected virtual Task<string> UserAsync(PostgresServer server, string schema, string owner) => Task.FromResult(owner);
+
     private async Task PrepareAsync(ManualTime time)
     {
-        await using var connection = (NpgsqlConnection)await ConnectAsync();
+        await using var connection = new NpgsqlConnection(owner);
+        await connection.OpenAsync();
         await Execute(connection, $"""
             CREATE TABLE {schema}.effect (id bigint PRIMARY KEY);
             SELECT setval(pg_get_serial_sequence('{schema}.message', 'id'), 4294967296);
@@ -51,7 +70,7 @@ public sealed class PostgresFixture : StoreFixture
             """);
         time.Moved += () =>
         {
-            using var connection = new NpgsqlConnection(connectionString);
+            using var connection = new NpgsqlConnection(owner);
             connection.Open();
             using var command = new NpgsqlCommand($"UPDATE {schema}.clock SET now = '{time.Now:O}'", connection);
             command.ExecuteNonQuery();
