@@ -1,0 +1,33 @@
+using Surety.Postgres;
+
+namespace Surety.Cli.Migrate;
+
+internal sealed class PostgresSchema(string connectionString, string schema) : ISchema
+{
+    // The options know which names are allowed.
+    private readonly Migrations migrations = new(new PostgresOptions { Schema = schema }.Schema);
+
+    public int Newest => migrations.Newest;
+
+    public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    {
+        var found = await migrations.ReadAsync(t, cancel);
+        return found.Product is null or "surety" ? found.Version : throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}).");
+    }, cancel));
+
+    public Task UpAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
+
+    public Task DownAsync(int version, CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    {
+        await migrations.RevertAsync(t, version, cancel);
+        return version;
+    }, cancel));
+
+    public string Script(int from, int to) => migrations.Script(from, to);
+
+    private async Task<T> WithAsync<T>(Func<Connections, Task<T>> work)
+    {
+        await using var connections = new Connections(connectionString);
+        return await work(connections);
+    }
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
+using Surety.Cli;
+using Surety.Cli.Rigs;
+
+namespace Payments.Tests;
+
+/// <summary>The way up and down as people go it.</summary>
+public sealed class MigrateTests : IAsyncLifetime
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("surety-migrate-").FullName;
+    private PostgresServer? server;
+
+    private string File => Path.Combine(folder, "test.db");
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        if (server is not null) await server.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task A_schema_goes_up_and_down_and_says_where_it_is(string store)
+    {
+        string[] where = ["--store", store, "--connection", await ConnectionStringAsync(store), "--schema", "order"];
+
+        var nothing = await RunAsync(["status", .. where]);
+        nothing.Code.ShouldBe(1);
+        nothing.Output.ShouldStartWith("version 0, newest ");
+        System.IO.File.Exists(File).ShouldBeFalse("to ask is not to make");
+
+        (await RunAsync(["up", .. where])).Code.ShouldBe(0);
+        (await RunAsync(["up", .. where])).Code.ShouldBe(0);
+        (await RunAsync(["status", .. where])).Code.ShouldBe(0);
+
+        var asked = await RunAsync(["down", "--to", "0", .. where]);
+        asked.Code.ShouldBe(2);
+        asked.Error.ShouldContain("DROP TABLE");
+        (await RunAsync(["status", .. where])).Code.ShouldBe(0);
+
+        var down = await RunAsync(["down", "--to", "0", "--yes", .. where]);
+        (down.Code, down.Output).ShouldBe((0, $"version 0{Environment.NewLine}"), down.Error);
+        (await RunAsync(["status", .. where])).Code.ShouldBe(1);
+        (await RunAsync(["up", .. where])).Code.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task A_script_is_one_transaction_and_needs_no_database(string store)
+    {
+        var (code, output, _) = await RunAsync(["script", "--store", store, "--from", "0"]);
+        code.ShouldBe(0);
+        output.ShouldContain("BEGIN");
+        output.ShouldContain("CREATE TABLE");
+        output.TrimEnd().ShouldEndWith("COMMIT;");
+        output.ShouldNotContain("$schema$");
+    }
+
+    [Theory]
+    [InlineData("script --store postgres --from 0 --to 99", "versions are 0")]
+    [InlineData("script --store postgres --from 0 --schema No-Name", "No-Name")]
+    [InlineData("up --store sqlite --connection DataSource=:memory:", "not a plain file")]
+    [InlineData("up --store postgres --connection Host=127.0.0.1;Port=1", "cannot be reached")]
+    public async Task What_cannot_be_done_is_said(string line, string says)
+    {
+        var (code, output, error) = await RunAsync(line.Split(' '));
+        (code, output).ShouldBe((2, ""));
+        error.ShouldContain(says);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(string[] line)
+    {
+        var configuration = new InvocationConfiguration { Output = new StringWriter(), Error = new StringWriter() };
+        var code = await MigrateCommand.Create().Parse(line).InvokeAsync(configuration);
+        return (code, configuration.Output.ToString()!, configuration.Error.ToString()!);
+    }
+
+    private async Task<string> ConnectionStringAsync(string store)
+    {
+        if (store == RigOptions.Sqlite) return $"Data Source={File}";
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+        server = await PostgresServer.StartAsync(Path.Combine(folder, "server"), port, [], default);
+        return server.ConnectionString;
+    }
+}
