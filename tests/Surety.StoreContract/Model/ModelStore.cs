@@ -28,15 +28,29 @@ public sealed class ModelStore(TimeProvider time)
     }
 
     /// <summary>All that may run now, in the order in which it is claimed.</summary>
-    public IReadOnlyList<ModelMessage> Claimable(QueueDemand demand)
+    public IReadOnlyList<ModelMessage> Claimable(QueueDemand demand) => InOrder(demand, m => IsHead(m));
+
+    /// <summary>
+    /// All that a store may claim which decides late who stands at the head of its key: where nobody has been claimed, the oldest, though a younger one was there when the oldest came back from the dead letters.
+    /// </summary>
+    public IReadOnlyList<ModelMessage> ClaimableLate(QueueDemand demand) => InOrder(demand, m =>
+        IsHead(m) || (heads[m.Line] is { Place: Place.Waiting, IsFresh: true } && messages.Find(other => other.Line == m.Line && other.Place == Place.Waiting) == m));
+
+    public bool IsHead(ModelMessage message) => message.New.OrderingKey is null || heads[message.Line] == message;
+
+    public void Claim(ModelMessage message, NodeId node)
+    {
+        if (message.New.OrderingKey is not null) heads[message.Line] = message;
+        (message.Place, message.Claim, message.Node, message.IsFresh, message.Misses) = (Place.Running, message.Claim + 1, node, false, 0);
+    }
+
+    private List<ModelMessage> InOrder(QueueDemand demand, Func<ModelMessage, bool> mayRun)
     {
         if (paused.Contains(demand.Queue)) return [];
-        var claimable = messages.Where(m => m.Place == Place.Waiting && m.New.Queue == demand.Queue && m.DueAt <= Now && (m.New.OrderingKey is null || heads[m.Line] == m));
+        var claimable = messages.Where(m => m.Place == Place.Waiting && m.New.Queue == demand.Queue && m.DueAt <= Now && mayRun(m));
         var byPriority = demand.LowestFirst ? claimable.OrderBy(m => m.New.Priority) : claimable.OrderByDescending(m => m.New.Priority);
         return [.. byPriority.ThenBy(m => m.Id.Value)];
     }
-
-    public static void Claim(ModelMessage message, NodeId node) => (message.Place, message.Claim, message.Node, message.Misses) = (Place.Running, message.Claim + 1, node, 0);
 
     public bool Settle(Settlement settlement)
     {
@@ -120,6 +134,7 @@ public sealed class ModelStore(TimeProvider time)
     {
         if (messages.Find(m => m.Id == id) is not { Place: Place.Dead } message) return false;
         (message.Place, message.DueAt, message.Attempt, message.Deaths, message.Started, message.CancelReason) = (Place.Waiting, Now, 0, 0, 0, null);
+        message.IsFresh = true;
         message.History.Add((message.Claim, "requeue"));
         heads.TryAdd(message.Line, message);
         return true;
@@ -204,6 +219,9 @@ public sealed class ModelMessage(MessageId id, NewMessage message)
     public int Deaths { get; set; }
     public long Claim { get; set; }
     public long Started { get; set; }
+
+    /// <summary>Not claimed since it was enqueued or requeued.</summary>
+    public bool IsFresh { get; set; } = true;
 
     /// <summary>How many claims in a row have left it out although it was its turn.</summary>
     public int Misses { get; set; }
