@@ -20,6 +20,9 @@ builder.AddSurety(surety => store.Use(surety)
     .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
     .Configure(o => o.MaxDeaths = 10) // this backend is killed for sport; what is there each time need not be the cause
     .Handle<AccountReport, AccountReportHandler>("reports")
+    .UseBlobFolder(builder.Configuration["Blobs:Folder"] ?? "uploads")
+    .Handle<ImportStatement, ImportStatementHandler>("statements")
+    .Queue("statements", q => (q.Concurrency, q.HandlerTimeout) = (2, TimeSpan.FromHours(12)))
     .Queue("payouts", q =>
     {
         q.Concurrency = 8;
@@ -33,6 +36,7 @@ builder.Services.AddSuretyEdge();
 builder.Services.AddValidation();
 builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
+builder.Services.AddSingleton<StatementBook>();
 builder.Services.AddHttpClient<PaymentProvider>(http =>
 {
     http.BaseAddress = new Uri(builder.Configuration["Payouts:PrimaryUrl"] ?? "http://localhost:5090");
@@ -46,6 +50,7 @@ app.MapAccounts();
 app.MapTransfers();
 app.MapPayouts();
 app.MapJob<AccountReport>("/reports");
+app.MapStatements();
 app.MapAudit();
 app.MapKeys();
 app.MapSurety();

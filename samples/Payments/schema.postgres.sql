@@ -67,3 +67,34 @@ CREATE TABLE analytics_entry (
 );
 END
 $make$;
+
+DO $make$
+BEGIN
+IF to_regclass('statement') IS NOT NULL THEN RETURN; END IF;
+
+-- How far the import of each uploaded file is. It moves in the commit that posts the lines.
+CREATE TABLE statement (
+    upload TEXT PRIMARY KEY,
+    line BIGINT NOT NULL, -- lines read, and the byte at which the next one begins
+    position BIGINT NOT NULL,
+    lines BIGINT NOT NULL,
+    posted BIGINT NOT NULL,
+    rejected BIGINT NOT NULL
+);
+
+CREATE TABLE statement_line (
+    upload TEXT NOT NULL,
+    line BIGINT NOT NULL,
+    transfer BIGINT NOT NULL REFERENCES transfer (id),
+    PRIMARY KEY (upload, line)
+);
+
+CREATE TABLE statement_rejection (
+    upload TEXT NOT NULL,
+    line BIGINT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (upload, line)
+);
+END
+$make$;

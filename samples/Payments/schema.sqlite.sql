@@ -58,3 +58,28 @@ CREATE TABLE IF NOT EXISTS analytics_entry (
     amount INTEGER NOT NULL,
     posted_at INTEGER NOT NULL
 );
+
+-- How far the import of each uploaded file is. It moves in the commit that posts the lines.
+CREATE TABLE IF NOT EXISTS statement (
+    upload TEXT PRIMARY KEY,
+    line INTEGER NOT NULL, -- lines read, and the byte at which the next one begins
+    position INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    posted INTEGER NOT NULL,
+    rejected INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS statement_line (
+    upload TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    transfer INTEGER NOT NULL REFERENCES transfer (id),
+    PRIMARY KEY (upload, line)
+);
+
+CREATE TABLE IF NOT EXISTS statement_rejection (
+    upload TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (upload, line)
+);

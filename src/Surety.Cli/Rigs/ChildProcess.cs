@@ -16,6 +16,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     private ChildProcess(Process process, bool isWrapped) => (this.process, this.isWrapped) = (process, isWrapped);
 
+    public int Id => process.Id;
+
     public bool HasExited => process.HasExited;
 
     public string LastLines => string.Join(Environment.NewLine, lines);

@@ -10,6 +10,9 @@ internal sealed class Node(string program, string folder, IReadOnlyDictionary<st
     /// <summary>Speaks to it with the development key.</summary>
     public HttpClient Http => http;
 
+    /// <summary>Its process.</summary>
+    public int Id => (process ?? throw new InvalidOperationException("The backend does not run.")).Id;
+
     /// <summary>Starts it and returns how long it took to its first answer.</summary>
     public async Task<TimeSpan> StartAsync(CancellationToken cancel)
     {
