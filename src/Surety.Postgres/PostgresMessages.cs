@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
 using Npgsql;
@@ -19,32 +20,19 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     // The signal's version before the last look at the queues: whatever came later has not been seen.
     private long seen;
-    private bool busy;
-    private int unseeing;
+    private int claims;
+    private bool plainFound;
+    private bool otherFound;
     private (long At, TimeSpan In)? nextDue;
+    private readonly ConcurrentDictionary<string, bool> noted = [];
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        IReadOnlyList<Enqueued> results;
-        if (messages.Any(m => m.UniqueKey is not null))
-        {
-            results = transaction is null
-                ? await store.Connections.TransactAsync(own => EnqueueUniqueAsync(messages, own, cancel), cancel)
-                : await EnqueueUniqueAsync(messages, store.Connections.Own(transaction), cancel);
-        }
-        else
-        {
-            results = await store.Connections.WriteAsync<IReadOnlyList<Enqueued>>(transaction, async reader =>
-            {
-                var ids = new Enqueued[messages.Count];
-                for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
-                return ids;
-            }, cancel, sql.Insert(messages), sql.NoteQueues(messages.Select(m => m.Queue)));
-        }
-
-        if (transaction is null) store.Hints.Committed();
-        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        var results = messages.All(Segments.Takes) ? await EnqueuePlainAsync(messages, transaction, cancel)
+            : transaction is null ? await store.Connections.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
+            : await EnqueueEachAsync(messages, store.Connections.Own(transaction), cancel);
+        Hint(transaction);
         return results;
     }
 
@@ -52,16 +40,28 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentNullException.ThrowIfNull(demands);
         Interlocked.Exchange(ref seen, store.Work.Version);
-        // While claims find something, the look before most of them is saved; not before all, or a backlog would hold up for ever what becomes due and what has a place to take.
-        if (busy && Interlocked.Increment(ref unseeing) % LookEvery != 0 && await ClaimReadyAsync(node, demands, promote: false, cancel) is { Count: > 0 } more) return more;
+        // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what becomes due, what has a place to take, and the other sort.
+        var turn = Interlocked.Increment(ref claims);
+        if (turn % LookEvery != 0 && (plainFound || otherFound))
+        {
+            var more = plainFound && (!otherFound || turn % 2 == 0) ? await store.Segments.ClaimAsync(node, demands, cancel) : await ClaimOthersAsync(node, demands, promote: false, cancel);
+            if (more.Count > 0) return InOrder(more, demands);
+        }
+
         var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
-        busy = false;
         if (!look.Alive) return null;
-        if (!look.Any) return [];
         if (look.Arrived) await PlaceArrivedAsync(cancel);
-        var claimed = await ClaimReadyAsync(node, demands, look.Due, cancel);
-        busy = claimed.Count > 0;
-        return claimed;
+        var claimed = look.Any ? await ClaimOthersAsync(node, demands, look.Due, cancel) : [];
+        otherFound = claimed.Count > 0;
+        List<QueueDemand> left = [.. demands.Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
+        if (left.Count > 0)
+        {
+            var plain = await store.Segments.ClaimAsync(node, left, cancel);
+            plainFound = plain.Count > 0;
+            claimed.AddRange(plain);
+        }
+
+        return InOrder(claimed, demands);
     }
 
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
@@ -78,11 +78,47 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(settlements);
-        var plan = new SettlePlan(settlements, sql);
-        var answers = await store.Connections.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
-        if (!plan.MakesWork) return answers;
-        if (transaction is null) store.Hints.Committed();
-        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        var plain = settlements.Where(s => s.Message.Origin is SegmentClaim).ToList();
+        if (plain.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
+
+        var parts = store.Segments.Settle(plain);
+        // Those taken out are settled in the same breath.
+        var others = new SettlePlan([.. settlements.Where(s => s.Message.Origin is null || s.Next != NextState.Succeeded)], sql);
+        var ended = new HashSet<long>(plain.Count);
+        var answered = await store.Connections.WriteAsync(transaction, async reader =>
+        {
+            ended.Clear();
+            foreach (var part in parts)
+            {
+                await reader.ReadAsync(CancellationToken.None);
+                if (reader.GetFieldType(0) == typeof(bool))
+                {
+                    if (reader.GetBoolean(0)) ended.Add(part.Ids[0]);
+                }
+                else if (reader.GetFieldType(0) != typeof(int))
+                {
+                    ended.UnionWith(reader.GetFieldValue<long[]>(0));
+                }
+
+                await reader.NextResultAsync(CancellationToken.None);
+            }
+
+            return await others.ReadAsync(reader);
+        }, cancel, [.. parts.Select(p => p.Command), .. others.Commands]);
+        if (others.MakesWork) Made(transaction);
+
+        var answers = new bool[settlements.Count];
+        List<int> refused = [];
+        for (int i = 0, other = 0; i < answers.Length; i++)
+        {
+            if (settlements[i].Message.Origin is null || settlements[i].Next != NextState.Succeeded) answers[i] = answered[other++];
+            else if (!(answers[i] = ended.Remove(settlements[i].Message.Claim.Id.Value))) refused.Add(i);
+        }
+
+        if (refused.Count == 0) return answers;
+        // Taken out meanwhile, a message may still be running under this claim.
+        var again = await SettleOthersAsync([.. refused.Select(i => settlements[i])], transaction, cancel);
+        for (var i = 0; i < again.Count; i++) answers[refused[i]] = again[i];
         return answers;
     }
 
@@ -98,7 +134,23 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask ReportAsync(IReadOnlyList<(Claim Claim, Progress Progress)> reports, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(reports);
-        if (reports.Count > 0) await store.Connections.WriteAsync(null, Nothing, cancel, [.. reports.Select(r => sql.Report(r.Claim, r.Progress))]);
+        if (reports.Count == 0) return;
+        foreach (var report in await ReportOthersAsync(reports))
+        {
+            if (await store.Segments.TakeOutAsync(report.Claim.Id, cancel)) await ReportOthersAsync([report]);
+        }
+
+        ValueTask<List<(Claim Claim, Progress Progress)>> ReportOthersAsync(IReadOnlyList<(Claim Claim, Progress Progress)> some) => store.Connections.WriteAsync(null, async reader =>
+        {
+            var unknown = new List<(Claim, Progress)>();
+            foreach (var report in some)
+            {
+                if (!await reader.ReadAsync(CancellationToken.None)) unknown.Add(report);
+                await reader.NextResultAsync(CancellationToken.None);
+            }
+
+            return unknown;
+        }, cancel, [.. some.Select(r => sql.Report(r.Claim, r.Progress))]);
     }
 
     public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<Claim>>(async reader =>
@@ -110,15 +162,17 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
+        await store.Segments.RotateAsync(cancel);
         if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, nodes.HasDead())) return new RescueReport([], 0);
         var report = await store.Connections.WriteAsync(null, async reader =>
         {
             var names = new List<string>();
             while (await reader.ReadAsync(CancellationToken.None)) names.Add(reader.GetString(0));
             await reader.NextResultAsync(CancellationToken.None);
+            await reader.NextResultAsync(CancellationToken.None);
             await reader.ReadAsync(CancellationToken.None);
             return new RescueReport(names, (int)reader.GetInt64(0));
-        }, cancel, nodes.PresumeDead(), sql.Rescue(limit), nodes.ForgetDead());
+        }, cancel, nodes.PresumeDead(), store.Segments.TakeOut(null, limit), sql.Rescue(limit), nodes.ForgetDead());
         if (report.Rescued > 0) store.Hints.Committed();
         return report;
     }
@@ -138,35 +192,36 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {
-        var began = Stopwatch.GetTimestamp();
         var pulse = store.Work.Next;
         if (store.Work.Version != Interlocked.Read(ref seen)) return;
-        string[] names = [.. queues];
-        while (Stopwatch.GetElapsedTime(began) is var waited && waited < atMost)
+        // Hints get lost; the tables do not, and the next claim looks at them.
+        var pause = atMost < Look ? atMost : Look;
+        if (nextDue is { } next)
         {
-            var pause = atMost - waited < Look ? atMost - waited : Look;
-            if (nextDue is { } next)
-            {
-                var left = next.In - Stopwatch.GetElapsedTime(next.At);
-                if (left <= TimeSpan.Zero) return;
-                // A hair late rather than a hair early, which would cost another round.
-                if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
-            }
+            var left = next.In - Stopwatch.GetElapsedTime(next.At);
+            if (left <= TimeSpan.Zero) return;
+            // A hair late rather than a hair early, which would cost another round.
+            if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
+        }
 
-            try
-            {
-                await pulse.WaitAsync(pause, cancel);
-                return;
-            }
-            catch (TimeoutException)
-            {
-                // Hints get lost; the tables do not.
-                if (Stopwatch.GetElapsedTime(began) < atMost && (await PeekAsync(default, names, cancel)).Any) return;
-            }
+        try
+        {
+            await pulse.WaitAsync(pause, cancel);
+        }
+        catch (TimeoutException)
+        {
         }
     }
 
-    public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
+    public async ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel)
+    {
+        // Twice, because it may be taken out between the two looks.
+        return await FindOtherAsync(id, cancel)
+            ?? await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? MessageInfoSql.Read(reader) : null, cancel, infos.FindSegment(id))
+            ?? await FindOtherAsync(id, cancel);
+    }
+
+    private ValueTask<MessageInfo?> FindOtherAsync(MessageId id, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
     {
         if (!await reader.ReadAsync(cancel)) return null;
         var found = MessageInfoSql.Read(reader);
@@ -231,35 +286,97 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return count;
     }
 
-    private async Task<IReadOnlyList<Enqueued>> EnqueueUniqueAsync(IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)
+    private async ValueTask<IReadOnlyList<Enqueued>> EnqueuePlainAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
-        var results = new Enqueued[messages.Count];
-        for (var i = 0; i < results.Length; i++) results[i] = await EnqueueOneAsync(messages[i], transaction, cancel);
-        await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues(messages.Select(m => m.Queue)));
+        string[] unknown = [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
+        var results = await store.Connections.WriteAsync(transaction, async reader =>
+        {
+            var ids = new Enqueued[messages.Count];
+            for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
+            if (unknown.Length == 0) return ids;
+            await reader.NextResultAsync(CancellationToken.None);
+            List<string> added = [];
+            while (await reader.ReadAsync(CancellationToken.None)) added.Add(reader.GetString(0));
+            // What a transaction of the application's has added may yet be rolled back.
+            foreach (var queue in transaction is null ? unknown : unknown.Except(added)) noted[queue] = true;
+            return ids;
+        }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
         return results;
     }
 
-    private async Task<Enqueued> EnqueueOneAsync(NewMessage message, NpgsqlTransaction transaction, CancellationToken cancel)
+    private async Task<IReadOnlyList<Enqueued>> EnqueueEachAsync(IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)
     {
-        if (message.UniqueKey is not { } key) return new Enqueued(new MessageId((await FirstAsync(sql.Insert([message])))!.Value), IsDuplicate: false);
+        var results = new Enqueued[messages.Count];
+        for (var i = 0; i < results.Length;)
+        {
+            // Runs of messages without a unique key go together.
+            var run = messages.Skip(i).TakeWhile(m => m.UniqueKey is null && Segments.Takes(m) == Segments.Takes(messages[i])).ToList();
+            if (run.Count == 0)
+            {
+                results[i] = await EnqueueUniqueAsync(messages[i], transaction, cancel);
+                i++;
+                continue;
+            }
+
+            await store.Connections.WriteAsync(transaction, async reader =>
+            {
+                while (await reader.ReadAsync(cancel)) results[i++] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
+                return true;
+            }, cancel, Segments.Takes(run[0]) ? store.Segments.Insert(run) : sql.Insert(run));
+        }
+
+        await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues([.. messages.Select(m => m.Queue).Distinct()]));
+        return results;
+    }
+
+    private async Task<Enqueued> EnqueueUniqueAsync(NewMessage message, NpgsqlTransaction transaction, CancellationToken cancel)
+    {
         while (true)
         {
             if (await FirstAsync(sql.InsertUnique(message)) is { } taken) return new Enqueued(new MessageId(taken), IsDuplicate: false);
             // Freed in between: then it is ours to take.
-            if (await FirstAsync(sql.UniqueHolder(message.Kind, key)) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
+            if (await FirstAsync(sql.UniqueHolder(message.Kind, message.UniqueKey!)) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
         }
 
         ValueTask<long?> FirstAsync(NpgsqlBatchCommand command) =>
             store.Connections.WriteAsync<long?>(transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
     }
 
+    private async ValueTask<IReadOnlyList<bool>> SettleOthersAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
+    {
+        var plan = new SettlePlan(settlements, sql);
+        var answers = await store.Connections.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
+        if (plan.MakesWork) Made(transaction);
+        return answers;
+    }
+
+    /// <summary>Something of the other sort may be claimable now: the next claim looks.</summary>
+    private void Made(DbTransaction? transaction)
+    {
+        (plainFound, otherFound) = (false, false);
+        Hint(transaction);
+    }
+
+    private void Hint(DbTransaction? transaction)
+    {
+        if (transaction is null) store.Hints.Committed();
+        else store.Hints.Enqueued(store.Connections.Own(transaction));
+    }
+
     private async Task<CancelAnswer> CancelInAsync(MessageId id, string reason, NpgsqlTransaction transaction, CancellationToken cancel)
     {
-        while (true)
+        for (var sought = false; ;)
         {
             var found = await store.Connections.WriteAsync<(MessageState State, string Queue, string? Key)?>(
                 transaction, async reader => await reader.ReadAsync(cancel) ? ((MessageState)reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
-            if (found is not { } message) return CancelAnswer.NotFound;
+            if (found is not { } message)
+            {
+                if (sought) return CancelAnswer.NotFound;
+                // Once, because it may be taken out between the two looks.
+                sought = !await store.Segments.TakeOutOwnAsync(id, transaction, cancel) && !await store.Segments.TakeOutAsync(id, cancel);
+                continue;
+            }
+
             if (message.State > MessageState.Running) return CancelAnswer.AlreadyEnded;
             if (message.State == MessageState.Running)
             {
@@ -279,21 +396,30 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private ValueTask<List<ClaimedMessage>> ClaimReadyAsync(NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)
+    private static IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    {
+        var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
+        claimed.Sort((a, b) =>
+        {
+            var (left, right) = (order[a.Message.Queue], order[b.Message.Queue]);
+            if (left.Place != right.Place) return left.Place.CompareTo(right.Place);
+            if (a.Priority != b.Priority) return left.LowestFirst ? a.Priority.CompareTo(b.Priority) : b.Priority.CompareTo(a.Priority);
+            return a.Message.Claim.Id.Value.CompareTo(b.Message.Claim.Id.Value);
+        });
+        return claimed.ConvertAll(m => m.Message);
+    }
+
+    private ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimOthersAsync(NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)
     {
         var commands = new List<NpgsqlBatchCommand>();
         if (promote) commands.Add(sql.PromoteDue());
         commands.AddRange(demands.Select(d => sql.Claim(node, d)));
         return store.Connections.WriteAsync(null, async reader =>
         {
-            var claimed = new List<ClaimedMessage>();
-            var one = new List<(int Rank, ClaimedMessage Message)>();
+            var claimed = new List<(int, ClaimedMessage)>();
             foreach (var demand in demands)
             {
-                one.Clear();
-                while (await reader.ReadAsync(CancellationToken.None)) one.Add((demand.LowestFirst ? reader.GetInt16(16) : -reader.GetInt16(16), MessageSql.ReadClaimed(reader)));
-                // The database promises no order for RETURNING.
-                claimed.AddRange(one.OrderBy(m => m.Rank).ThenBy(m => m.Message.Claim.Id.Value).Select(m => m.Message));
+                while (await reader.ReadAsync(CancellationToken.None)) claimed.Add((reader.GetInt16(16), MessageSql.ReadClaimed(reader)));
                 await reader.NextResultAsync(CancellationToken.None);
             }
 

@@ -18,6 +18,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         var s = Migrations.Quoted(options.Schema);
         Connections = new Connections(connectionString);
         Hints = new Hints(Connections, options.Schema, Work, time);
+        Segments = new Segments(this, new SegmentSql(s));
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
         Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
         Queues = new PostgresQueues(this, new QueueSql(s));
@@ -31,6 +32,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public Connections Connections { get; }
     public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
+    public Segments Segments { get; }
     public PostgresMessages Messages { get; }
     public PostgresNodes Nodes { get; }
     public PostgresQueues Queues { get; }

@@ -1,8 +1,331 @@
 CREATE SCHEMA $schema$;
 
+CREATE FUNCTION $schema$.claim_segment(p_node bigint, p_number bigint, p_queue text, p_limit integer, p_lowest_first boolean, p_bytes integer) RETURNS TABLE(ring smallint, number bigint, id bigint, priority smallint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
+    LANGUAGE plpgsql
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_incremental_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_room int := p_limit;
+    v_number bigint := p_number;
+    v_newest int;
+    v_locked boolean := false;
+    v_withdrawn boolean;
+    v_count int;
+    v_lane record;
+    v_cursor record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM $schema$.node n WHERE n.id = p_node AND n.dead_at IS NULL) OR EXISTS (SELECT FROM $schema$.queue q WHERE q.name = p_queue AND q.paused_at IS NOT NULL) THEN
+        RETURN;
+    END IF;
+
+    SELECT last_value INTO v_newest FROM $schema$.segment_newest;
+    FOR v_lane IN
+        SELECT p.priority, r.ring FROM unnest(CASE WHEN p_lowest_first THEN '{0,1,2}' ELSE '{2,1,0}' END::smallint[]) WITH ORDINALITY AS p (priority, place)
+            CROSS JOIN LATERAL (SELECT ((v_newest + age) % 4)::smallint AS ring, age FROM generate_series(1, 4) AS age) r
+        WHERE EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = r.ring AND s.queue = p_queue AND s.priority = p.priority)
+        ORDER BY p.place, r.age
+    LOOP
+        IF NOT v_locked THEN
+            -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
+            PERFORM pg_advisory_xact_lock(hashtextextended('"m1"' || p_queue, 11)), set_config('synchronous_commit', 'off', true);
+            v_locked := true;
+        END IF;
+
+        SELECT c.turn, c.xid, c.id, c.late, c.late_after INTO v_cursor FROM $schema$.claim c
+        WHERE c.ring = v_lane.ring AND c.queue = p_queue AND c.priority = v_lane.priority ORDER BY c.turn DESC LIMIT 1;
+        IF NOT FOUND THEN
+            SELECT 0::bigint AS turn, 0::bigint AS xid, 0::bigint AS id, '{}'::bigint[] AS late, '{}'::bigint[] AS late_after INTO v_cursor;
+        END IF;
+
+        v_withdrawn := EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring);
+
+        -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
+        RETURN QUERY
+        WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
+        late AS MATERIALIZED (
+            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
+            FROM unnest(v_cursor.late, v_cursor.late_after) AS l (xid, after) CROSS JOIN LATERAL (
+                SELECT s.* FROM $schema$.segment s
+                WHERE s.ring = v_lane.ring AND s.queue = p_queue AND s.priority = v_lane.priority AND s.xid = l.xid AND s.id > l.after
+                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring AND w.id = s.id))
+                ORDER BY s.id LIMIT v_room) s
+            ORDER BY s.xid, s.id LIMIT v_room),
+        ahead AS MATERIALIZED (
+            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment s
+            WHERE s.ring = v_lane.ring AND s.queue = p_queue AND s.priority = v_lane.priority AND (s.xid, s.id) > (v_cursor.xid, v_cursor.id)
+                AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring AND w.id = s.id))
+            ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
+        -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies are asked for later.
+        measured AS (
+            SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER (ORDER BY f.is_late DESC, f.xid, f.id) AS up_to,
+                row_number() OVER (ORDER BY f.is_late DESC, f.xid, f.id) AS place
+            FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f),
+        taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+        reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.xid DESC, t.id DESC LIMIT 1),
+        served AS (
+            SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
+            FROM taken t WHERE t.is_late ORDER BY t.xid DESC, t.id DESC LIMIT 1),
+        awaited AS (
+            SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
+            FROM unnest(v_cursor.late, v_cursor.late_after) AS l (xid, after)
+            WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
+            UNION ALL
+            SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_cursor.xid AND x < (SELECT p.xid FROM reached p)),
+        noted AS (
+            INSERT INTO $schema$.claim (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+            SELECT v_lane.ring, p_node, v_number, p_queue, v_lane.priority, v_cursor.turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_cursor.xid), coalesce((SELECT p.id FROM reached p), v_cursor.id),
+                coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
+                min(t.xid), max(t.xid), array_agg(t.id ORDER BY t.place)
+            FROM taken t HAVING count(*) > 0)
+        SELECT v_lane.ring, v_number, t.id, v_lane.priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+        FROM taken t ORDER BY t.place;
+
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+        CONTINUE WHEN v_count = 0;
+        v_number := v_number + 1;
+        v_room := v_room - v_count;
+        EXIT WHEN v_room <= 0;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
+
+CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '50ms'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    v_newest int;
+    v_next smallint;
+    v_size bigint;
+    v_rows bigint;
+    v_left bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('"m1"', 13)) THEN
+        RETURN false;
+    END IF;
+
+    SELECT last_value INTO v_newest FROM $schema$.segment_newest;
+    v_next := (v_newest + 1) % 4;
+    v_size := pg_table_size(format('$schema$.segment_%s', v_newest)::regclass);
+    IF v_size < p_bytes THEN
+        RETURN false;
+    END IF;
+
+    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = v_next) THEN
+        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+        v_left := v_rows - $schema$.segment_done(v_next);
+        IF v_left > 0 THEN
+            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up the ring.
+            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s') AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
+                PERFORM $schema$.take_out_leftovers(v_next, 5000);
+            END IF;
+
+            RETURN false;
+        END IF;
+
+        BEGIN
+            -- In the order in which claims and settlements come to them.
+            EXECUTE format('LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s IN ACCESS EXCLUSIVE MODE', v_next);
+            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+            IF v_rows <> $schema$.segment_done(v_next) THEN
+                RETURN false;
+            END IF;
+
+            EXECUTE format('TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s', v_next);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RETURN false;
+        END;
+    END IF;
+
+    PERFORM setval('$schema$.segment_newest', v_next);
+    PERFORM brin_summarize_new_values(format('$schema$.segment_%s_id_idx', v_newest)::regclass);
+    RETURN true;
+END
+$_$;
+
+CREATE FUNCTION $schema$.segment_done(p_ring smallint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((SELECT sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END) FROM $schema$.receipt r WHERE r.ring = p_ring), 0)::bigint
+        + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.ring = p_ring)
+$$;
+
+CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_ids bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
+    v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
+    IF cardinality(v_ids) > 0 THEN
+        INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
+    END IF;
+
+    RETURN v_ids;
+END
+$$;
+
+CREATE FUNCTION $schema$.settle_segment_one(p_ring smallint, p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+    INSERT INTO $schema$.receipt (ring, node, number, id)
+    SELECT p_ring, p_node, p_number, p_id FROM $schema$.claim c
+    WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+        AND NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+
+CREATE FUNCTION $schema$.take_out(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_ids bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
+    v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
+    IF cardinality(v_ids) = 0 THEN
+        RETURN 0;
+    END IF;
+
+    INSERT INTO $schema$.message (id, state, priority, version, claim, node, enqueued_at, due_at, claimed_at, tracked, queue, kind, headers, body)
+    SELECT s.id, 4, s.priority, s.version, 1, p_node, s.enqueued_at, s.enqueued_at, c.claimed_at, false, s.queue, s.kind, s.headers, s.body
+    FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
+    WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
+    INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
+    RETURN cardinality(v_ids);
+END
+$$;
+
+CREATE FUNCTION $schema$.take_out_leftovers(p_ring smallint, p_limit integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_claim record;
+BEGIN
+    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 4 LIMIT p_limit LOOP
+        IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
+            PERFORM $schema$.take_out(p_ring, v_claim.node, v_claim.number, NULL);
+        END IF;
+    END LOOP;
+
+    PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('"m1"' || s.queue, 11) AS key FROM $schema$.segment s WHERE s.ring = p_ring ORDER BY 1) AS lanes;
+    WITH ready AS (SELECT * FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 1 LIMIT p_limit),
+    noted AS (INSERT INTO $schema$.withdrawn (ring, id) SELECT p_ring, r.id FROM ready r)
+    INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
+    SELECT r.id, 1, r.priority, r.version, r.enqueued_at, r.enqueued_at, false, r.queue, r.kind, r.headers, r.body FROM ready r;
+END
+$$;
+
+CREATE FUNCTION $schema$.take_out_node(p_node bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_incremental_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_claim record;
+    v_any boolean := false;
+    v_count int := 0;
+BEGIN
+    FOR v_claim IN
+        SELECT c.ring, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS child (ring) JOIN $schema$.claim c ON c.ring = child.ring AND c.node = n.id
+        WHERE (n.id = p_node OR p_node IS NULL AND n.dead_at IS NOT NULL AND NOT n.emptied) AND cardinality(c.ids) > (
+            SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM $schema$.receipt r WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
+    LOOP
+        v_any := true;
+        IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
+            v_count := v_count + $schema$.take_out(v_claim.ring, v_claim.node, v_claim.number, NULL);
+        END IF;
+
+        EXIT WHEN v_count >= p_limit;
+    END LOOP;
+
+    -- A claim that was on its way when its node was presumed dead has arrived a minute later.
+    IF p_node IS NULL AND NOT v_any THEN
+        UPDATE $schema$.node n SET emptied = true
+        WHERE n.dead_at < $schema$.now() - interval '1 minute' AND NOT n.emptied AND NOT EXISTS (SELECT FROM $schema$.message m WHERE m.state = 4 AND m.node = n.id);
+    END IF;
+
+    RETURN v_count;
+END
+$$;
+
+CREATE FUNCTION $schema$.take_out_one(p_id bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_open record;
+BEGIN
+    SELECT o.ring, o.queue, o.node, o.number INTO v_open FROM $schema$.segment_open o WHERE o.id = p_id;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+
+    IF v_open.node IS NOT NULL THEN
+        RETURN $schema$.take_out(v_open.ring, v_open.node, v_open.number, ARRAY[p_id]);
+    END IF;
+
+    PERFORM pg_advisory_xact_lock(hashtextextended('"m1"' || v_open.queue, 11));
+    INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
+    SELECT o.id, 1, o.priority, o.version, o.enqueued_at, o.enqueued_at, false, o.queue, o.kind, o.headers, o.body FROM $schema$.segment_open o WHERE o.id = p_id AND o.state = 1;
+    IF NOT FOUND THEN
+        RETURN 2;
+    END IF;
+
+    INSERT INTO $schema$.withdrawn (ring, id) VALUES (v_open.ring, p_id);
+    RETURN 1;
+END
+$$;
+
+CREATE FUNCTION $schema$.unsettled(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_incremental_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_ids bigint[];
+BEGIN
+    SELECT c.ids INTO v_ids FROM $schema$.claim c WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number;
+    IF v_ids IS NULL THEN
+        RETURN '{}';
+    END IF;
+
+    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL OR p_ids = v_ids) THEN
+        RETURN v_ids;
+    END IF;
+
+    RETURN ARRAY(
+        SELECT unnest(coalesce(p_ids, v_ids)) INTERSECT SELECT unnest(v_ids)
+        EXCEPT (
+            SELECT r.id FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id > 0
+            UNION ALL SELECT unnest(r.ids) FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0)
+        ORDER BY 1);
+END
+$$;
 
 CREATE TABLE $schema$.api_key (
     prefix text NOT NULL,
@@ -24,6 +347,96 @@ CREATE TABLE $schema$.attempt (
     started_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone NOT NULL
 );
+
+CREATE TABLE $schema$.claim (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    priority smallint NOT NULL,
+    turn bigint NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    late bigint[] NOT NULL,
+    late_after bigint[] NOT NULL,
+    lowest_xid bigint NOT NULL,
+    highest_xid bigint NOT NULL,
+    ids bigint[] NOT NULL
+)
+PARTITION BY LIST (ring);
+
+CREATE TABLE $schema$.claim_0 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    priority smallint NOT NULL,
+    turn bigint NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    late bigint[] NOT NULL,
+    late_after bigint[] NOT NULL,
+    lowest_xid bigint NOT NULL,
+    highest_xid bigint NOT NULL,
+    ids bigint[] NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.claim_1 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    priority smallint NOT NULL,
+    turn bigint NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    late bigint[] NOT NULL,
+    late_after bigint[] NOT NULL,
+    lowest_xid bigint NOT NULL,
+    highest_xid bigint NOT NULL,
+    ids bigint[] NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.claim_2 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    priority smallint NOT NULL,
+    turn bigint NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    late bigint[] NOT NULL,
+    late_after bigint[] NOT NULL,
+    lowest_xid bigint NOT NULL,
+    highest_xid bigint NOT NULL,
+    ids bigint[] NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.claim_3 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    priority smallint NOT NULL,
+    turn bigint NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    late bigint[] NOT NULL,
+    late_after bigint[] NOT NULL,
+    lowest_xid bigint NOT NULL,
+    highest_xid bigint NOT NULL,
+    ids bigint[] NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.idempotency (
     key bytea NOT NULL,
@@ -96,7 +509,8 @@ CREATE TABLE $schema$.node (
     name text NOT NULL,
     joined_at timestamp with time zone NOT NULL,
     lease_until timestamp with time zone NOT NULL,
-    dead_at timestamp with time zone
+    dead_at timestamp with time zone,
+    emptied boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE $schema$.node ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -122,6 +536,186 @@ CREATE TABLE $schema$.quota (
     granted integer NOT NULL
 );
 
+CREATE TABLE $schema$.receipt (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    id bigint NOT NULL,
+    ids bigint[]
+)
+PARTITION BY LIST (ring);
+
+CREATE TABLE $schema$.receipt_0 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    id bigint NOT NULL,
+    ids bigint[]
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.receipt_1 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    id bigint NOT NULL,
+    ids bigint[]
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.receipt_2 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    id bigint NOT NULL,
+    ids bigint[]
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.receipt_3 (
+    ring smallint NOT NULL,
+    node bigint NOT NULL,
+    number bigint NOT NULL,
+    id bigint NOT NULL,
+    ids bigint[]
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.segment (
+    ring smallint NOT NULL,
+    priority smallint NOT NULL,
+    version integer NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    headers text,
+    body bytea NOT NULL
+)
+PARTITION BY LIST (ring);
+
+CREATE TABLE $schema$.segment_0 (
+    ring smallint NOT NULL,
+    priority smallint NOT NULL,
+    version integer NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    headers text,
+    body bytea NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.segment_1 (
+    ring smallint NOT NULL,
+    priority smallint NOT NULL,
+    version integer NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    headers text,
+    body bytea NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.segment_2 (
+    ring smallint NOT NULL,
+    priority smallint NOT NULL,
+    version integer NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    headers text,
+    body bytea NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE TABLE $schema$.segment_3 (
+    ring smallint NOT NULL,
+    priority smallint NOT NULL,
+    version integer NOT NULL,
+    xid bigint NOT NULL,
+    id bigint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    headers text,
+    body bytea NOT NULL
+)
+WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
+
+CREATE SEQUENCE $schema$.segment_newest
+    AS integer
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    MAXVALUE 3
+    CACHE 1;
+
+CREATE TABLE $schema$.withdrawn (
+    ring smallint NOT NULL,
+    id bigint NOT NULL
+)
+PARTITION BY LIST (ring);
+
+CREATE VIEW $schema$.segment_open AS
+ WITH lane AS (
+         SELECT DISTINCT ON (claim.ring, claim.queue, claim.priority) claim.ring,
+            claim.queue,
+            claim.priority,
+            claim.xid,
+            claim.id,
+            claim.late,
+            claim.late_after
+           FROM $schema$.claim
+          ORDER BY claim.ring, claim.queue, claim.priority, claim.turn DESC
+        )
+ SELECT s.ring,
+    s.id,
+    (1)::smallint AS state,
+    s.priority,
+    s.version,
+    NULL::bigint AS node,
+    NULL::bigint AS number,
+    s.enqueued_at,
+    NULL::timestamp with time zone AS claimed_at,
+    s.queue,
+    s.kind,
+    s.headers,
+    s.body
+   FROM ($schema$.segment s
+     LEFT JOIN lane l ON (((l.ring = s.ring) AND (l.queue = s.queue) AND (l.priority = s.priority))))
+  WHERE (((l.ring IS NULL) OR (ROW(s.xid, s.id) > ROW(l.xid, l.id)) OR (s.id > l.late_after[array_position(l.late, s.xid)])) AND (NOT (EXISTS ( SELECT
+           FROM $schema$.withdrawn w
+          WHERE ((w.ring = s.ring) AND (w.id = s.id))))))
+UNION ALL
+ SELECT s.ring,
+    s.id,
+    (4)::smallint AS state,
+    s.priority,
+    s.version,
+    c.node,
+    c.number,
+    s.enqueued_at,
+    c.claimed_at,
+    s.queue,
+    s.kind,
+    s.headers,
+    s.body
+   FROM (($schema$.claim c
+     CROSS JOIN LATERAL unnest(c.ids) claimed(id))
+     JOIN $schema$.segment s ON (((s.ring = c.ring) AND (s.queue = c.queue) AND (s.priority = c.priority) AND ((s.xid >= c.lowest_xid) AND (s.xid <= c.highest_xid)) AND (s.id = claimed.id))))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM $schema$.receipt r
+          WHERE ((r.ring = c.ring) AND (r.node = c.node) AND (r.number = c.number) AND ((r.id = claimed.id) OR (claimed.id = ANY (r.ids)))))));
+
 CREATE TABLE $schema$.unique_key (
     kind text NOT NULL,
     key text NOT NULL,
@@ -145,11 +739,82 @@ CREATE TABLE $schema$.upload (
     sha256 bytea
 );
 
+CREATE TABLE $schema$.withdrawn_0 (
+    ring smallint NOT NULL,
+    id bigint NOT NULL
+)
+WITH (autovacuum_enabled='false');
+
+CREATE TABLE $schema$.withdrawn_1 (
+    ring smallint NOT NULL,
+    id bigint NOT NULL
+)
+WITH (autovacuum_enabled='false');
+
+CREATE TABLE $schema$.withdrawn_2 (
+    ring smallint NOT NULL,
+    id bigint NOT NULL
+)
+WITH (autovacuum_enabled='false');
+
+CREATE TABLE $schema$.withdrawn_3 (
+    ring smallint NOT NULL,
+    id bigint NOT NULL
+)
+WITH (autovacuum_enabled='false');
+
+ALTER TABLE ONLY $schema$.claim ATTACH PARTITION $schema$.claim_0 FOR VALUES IN ('0');
+
+ALTER TABLE ONLY $schema$.claim ATTACH PARTITION $schema$.claim_1 FOR VALUES IN ('1');
+
+ALTER TABLE ONLY $schema$.claim ATTACH PARTITION $schema$.claim_2 FOR VALUES IN ('2');
+
+ALTER TABLE ONLY $schema$.claim ATTACH PARTITION $schema$.claim_3 FOR VALUES IN ('3');
+
+ALTER TABLE ONLY $schema$.receipt ATTACH PARTITION $schema$.receipt_0 FOR VALUES IN ('0');
+
+ALTER TABLE ONLY $schema$.receipt ATTACH PARTITION $schema$.receipt_1 FOR VALUES IN ('1');
+
+ALTER TABLE ONLY $schema$.receipt ATTACH PARTITION $schema$.receipt_2 FOR VALUES IN ('2');
+
+ALTER TABLE ONLY $schema$.receipt ATTACH PARTITION $schema$.receipt_3 FOR VALUES IN ('3');
+
+ALTER TABLE ONLY $schema$.segment ATTACH PARTITION $schema$.segment_0 FOR VALUES IN ('0');
+
+ALTER TABLE ONLY $schema$.segment ATTACH PARTITION $schema$.segment_1 FOR VALUES IN ('1');
+
+ALTER TABLE ONLY $schema$.segment ATTACH PARTITION $schema$.segment_2 FOR VALUES IN ('2');
+
+ALTER TABLE ONLY $schema$.segment ATTACH PARTITION $schema$.segment_3 FOR VALUES IN ('3');
+
+ALTER TABLE ONLY $schema$.withdrawn ATTACH PARTITION $schema$.withdrawn_0 FOR VALUES IN ('0');
+
+ALTER TABLE ONLY $schema$.withdrawn ATTACH PARTITION $schema$.withdrawn_1 FOR VALUES IN ('1');
+
+ALTER TABLE ONLY $schema$.withdrawn ATTACH PARTITION $schema$.withdrawn_2 FOR VALUES IN ('2');
+
+ALTER TABLE ONLY $schema$.withdrawn ATTACH PARTITION $schema$.withdrawn_3 FOR VALUES IN ('3');
+
 ALTER TABLE ONLY $schema$.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (prefix);
 
 ALTER TABLE ONLY $schema$.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (message_id, number);
+
+ALTER TABLE ONLY $schema$.claim
+    ADD CONSTRAINT claim_pkey PRIMARY KEY (ring, node, number);
+
+ALTER TABLE ONLY $schema$.claim_0
+    ADD CONSTRAINT claim_0_pkey PRIMARY KEY (ring, node, number);
+
+ALTER TABLE ONLY $schema$.claim_1
+    ADD CONSTRAINT claim_1_pkey PRIMARY KEY (ring, node, number);
+
+ALTER TABLE ONLY $schema$.claim_2
+    ADD CONSTRAINT claim_2_pkey PRIMARY KEY (ring, node, number);
+
+ALTER TABLE ONLY $schema$.claim_3
+    ADD CONSTRAINT claim_3_pkey PRIMARY KEY (ring, node, number);
 
 ALTER TABLE ONLY $schema$.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (key);
@@ -172,11 +837,51 @@ ALTER TABLE ONLY $schema$.queue
 ALTER TABLE ONLY $schema$.quota
     ADD CONSTRAINT quota_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY $schema$.receipt
+    ADD CONSTRAINT receipt_pkey PRIMARY KEY (ring, node, number, id);
+
+ALTER TABLE ONLY $schema$.receipt_0
+    ADD CONSTRAINT receipt_0_pkey PRIMARY KEY (ring, node, number, id);
+
+ALTER TABLE ONLY $schema$.receipt_1
+    ADD CONSTRAINT receipt_1_pkey PRIMARY KEY (ring, node, number, id);
+
+ALTER TABLE ONLY $schema$.receipt_2
+    ADD CONSTRAINT receipt_2_pkey PRIMARY KEY (ring, node, number, id);
+
+ALTER TABLE ONLY $schema$.receipt_3
+    ADD CONSTRAINT receipt_3_pkey PRIMARY KEY (ring, node, number, id);
+
 ALTER TABLE ONLY $schema$.unique_key
     ADD CONSTRAINT unique_key_pkey PRIMARY KEY (kind, key);
 
 ALTER TABLE ONLY $schema$.upload
     ADD CONSTRAINT upload_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY $schema$.withdrawn
+    ADD CONSTRAINT withdrawn_pkey PRIMARY KEY (ring, id);
+
+ALTER TABLE ONLY $schema$.withdrawn_0
+    ADD CONSTRAINT withdrawn_0_pkey PRIMARY KEY (ring, id);
+
+ALTER TABLE ONLY $schema$.withdrawn_1
+    ADD CONSTRAINT withdrawn_1_pkey PRIMARY KEY (ring, id);
+
+ALTER TABLE ONLY $schema$.withdrawn_2
+    ADD CONSTRAINT withdrawn_2_pkey PRIMARY KEY (ring, id);
+
+ALTER TABLE ONLY $schema$.withdrawn_3
+    ADD CONSTRAINT withdrawn_3_pkey PRIMARY KEY (ring, id);
+
+CREATE UNIQUE INDEX claim_turn ON ONLY $schema$.claim USING btree (ring, queue, priority, turn);
+
+CREATE UNIQUE INDEX claim_0_ring_queue_priority_turn_idx ON $schema$.claim_0 USING btree (ring, queue, priority, turn);
+
+CREATE UNIQUE INDEX claim_1_ring_queue_priority_turn_idx ON $schema$.claim_1 USING btree (ring, queue, priority, turn);
+
+CREATE UNIQUE INDEX claim_2_ring_queue_priority_turn_idx ON $schema$.claim_2 USING btree (ring, queue, priority, turn);
+
+CREATE UNIQUE INDEX claim_3_ring_queue_priority_turn_idx ON $schema$.claim_3 USING btree (ring, queue, priority, turn);
 
 CREATE INDEX idempotency_expires ON $schema$.idempotency USING btree (expires_at);
 
@@ -200,6 +905,26 @@ CREATE INDEX message_scheduled ON $schema$.message USING btree (due_at) WHERE (s
 
 CREATE INDEX quota_end ON $schema$.quota USING btree (window_end);
 
+CREATE INDEX segment_id ON ONLY $schema$.segment USING brin (id) WITH (pages_per_range='16');
+
+CREATE INDEX segment_0_id_idx ON $schema$.segment_0 USING brin (id) WITH (pages_per_range='16');
+
+CREATE INDEX segment_lane ON ONLY $schema$.segment USING btree (queue, priority, xid, id);
+
+CREATE INDEX segment_0_queue_priority_xid_id_idx ON $schema$.segment_0 USING btree (queue, priority, xid, id);
+
+CREATE INDEX segment_1_id_idx ON $schema$.segment_1 USING brin (id) WITH (pages_per_range='16');
+
+CREATE INDEX segment_1_queue_priority_xid_id_idx ON $schema$.segment_1 USING btree (queue, priority, xid, id);
+
+CREATE INDEX segment_2_id_idx ON $schema$.segment_2 USING brin (id) WITH (pages_per_range='16');
+
+CREATE INDEX segment_2_queue_priority_xid_id_idx ON $schema$.segment_2 USING btree (queue, priority, xid, id);
+
+CREATE INDEX segment_3_id_idx ON $schema$.segment_3 USING brin (id) WITH (pages_per_range='16');
+
+CREATE INDEX segment_3_queue_priority_xid_id_idx ON $schema$.segment_3 USING btree (queue, priority, xid, id);
+
 CREATE INDEX unique_key_message ON $schema$.unique_key USING btree (message_id) WHERE (until IS NULL);
 
 CREATE INDEX unique_key_until ON $schema$.unique_key USING btree (until) WHERE (until IS NOT NULL);
@@ -207,3 +932,51 @@ CREATE INDEX unique_key_until ON $schema$.unique_key USING btree (until) WHERE (
 CREATE INDEX upload_look ON $schema$.upload USING btree (look_at);
 
 CREATE INDEX upload_open ON $schema$.upload USING btree (owner, expires_at) WHERE (state = 1);
+
+ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_0_pkey;
+
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_0_ring_queue_priority_turn_idx;
+
+ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_1_pkey;
+
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_1_ring_queue_priority_turn_idx;
+
+ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_2_pkey;
+
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_2_ring_queue_priority_turn_idx;
+
+ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_3_pkey;
+
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_3_ring_queue_priority_turn_idx;
+
+ALTER INDEX $schema$.receipt_pkey ATTACH PARTITION $schema$.receipt_0_pkey;
+
+ALTER INDEX $schema$.receipt_pkey ATTACH PARTITION $schema$.receipt_1_pkey;
+
+ALTER INDEX $schema$.receipt_pkey ATTACH PARTITION $schema$.receipt_2_pkey;
+
+ALTER INDEX $schema$.receipt_pkey ATTACH PARTITION $schema$.receipt_3_pkey;
+
+ALTER INDEX $schema$.segment_id ATTACH PARTITION $schema$.segment_0_id_idx;
+
+ALTER INDEX $schema$.segment_lane ATTACH PARTITION $schema$.segment_0_queue_priority_xid_id_idx;
+
+ALTER INDEX $schema$.segment_id ATTACH PARTITION $schema$.segment_1_id_idx;
+
+ALTER INDEX $schema$.segment_lane ATTACH PARTITION $schema$.segment_1_queue_priority_xid_id_idx;
+
+ALTER INDEX $schema$.segment_id ATTACH PARTITION $schema$.segment_2_id_idx;
+
+ALTER INDEX $schema$.segment_lane ATTACH PARTITION $schema$.segment_2_queue_priority_xid_id_idx;
+
+ALTER INDEX $schema$.segment_id ATTACH PARTITION $schema$.segment_3_id_idx;
+
+ALTER INDEX $schema$.segment_lane ATTACH PARTITION $schema$.segment_3_queue_priority_xid_id_idx;
+
+ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_0_pkey;
+
+ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_1_pkey;
+
+ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_2_pkey;
+
+ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_3_pkey;

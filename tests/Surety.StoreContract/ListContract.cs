@@ -66,7 +66,7 @@ public abstract class ListContract<TFixture> : StoreContract<TFixture> where TFi
 
         await EnqueueAsync(Message() with { Tracked = true });
         await EnqueueAsync(3);
-        var claimed = await ClaimAsync(node, 4);
+        IReadOnlyList<ClaimedMessage> claimed = [.. (await ClaimAsync(node, 4)).OrderBy(m => m.Claim.Id.Value)];
         await SettleAsync(claimed[0].Done());
         expected[claimed[0].Claim.Id] = MessageStatus.Succeeded;
         await SettleAsync(claimed[1].Retry(TimeSpan.FromHours(1)));

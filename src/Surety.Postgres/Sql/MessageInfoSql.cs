@@ -14,6 +14,14 @@ internal sealed class MessageInfoSql(string s)
         progress_done, progress_total, progress_unit, progress_message, body, result_type, result, version
         """;
 
+    private const string SegmentColumns =
+        """
+        id, kind, queue, state, 0, 0, priority, NULL, NULL, enqueued_at, enqueued_at, NULL::timestamptz, NULL, NULL, false, 1::bigint, headers,
+        NULL::bigint, NULL::bigint, NULL, NULL, body, NULL, NULL, version
+        """;
+
+    private readonly string findSegment = $"SELECT {SegmentColumns}, true FROM {s}.segment_open WHERE id = $1";
+
     private readonly string find = $"SELECT {Columns}, due_at <= {s}.now() FROM {s}.message WHERE id = $1";
 
     private readonly string attempts = $"SELECT claim, outcome, error, node, started_at, ended_at FROM {s}.attempt WHERE message_id = $1 ORDER BY number";
@@ -44,6 +52,8 @@ internal sealed class MessageInfoSql(string s)
 
     public NpgsqlBatchCommand Find(MessageId id) => Statement.Of(find).With(id.Value);
 
+    public NpgsqlBatchCommand FindSegment(MessageId id) => Statement.Of(findSegment).With(id.Value);
+
     public NpgsqlBatchCommand Attempts(MessageId id) => Statement.Of(attempts).With(id.Value);
 
     public NpgsqlBatchCommand Peek(MessageId id) => Statement.Of(peek).With(id.Value);
@@ -60,12 +70,20 @@ internal sealed class MessageInfoSql(string s)
 
     public NpgsqlBatchCommand List(MessageFilter filter)
     {
-        var text = new StringBuilder($"SELECT {Columns}, due_at <= {s}.now() FROM {s}.message WHERE true");
         var command = Statement.Of("");
-        AppendFilter(text, command, filter);
-        text.Append(StatusCondition(filter.Status));
+        var conditions = new StringBuilder();
+        AppendFilter(conditions, command, filter);
         command.With((long)filter.Limit + 1);
-        command.CommandText = text.Append(" ORDER BY id DESC LIMIT $").Append(command.Parameters.Count).ToString();
+        var last = $"ORDER BY id DESC LIMIT ${command.Parameters.Count}";
+        var kept = $"SELECT {Columns}, due_at <= {s}.now() AS due FROM {s}.message WHERE true{conditions}{StatusCondition(filter.Status)} {last}";
+        var plain = filter is { Owner: null, Cause: null } ? filter.Status switch
+        {
+            null => "",
+            MessageStatus.Queued => " AND state = 1",
+            MessageStatus.Running => " AND state = 4",
+            _ => null,
+        } : null;
+        command.CommandText = plain is null ? kept : $"(SELECT {SegmentColumns}, true FROM {s}.segment_open WHERE true{conditions}{plain} {last}) UNION ALL ({kept}) {last}";
         return command;
     }
 

@@ -37,7 +37,7 @@ internal sealed class MessageSql(string s)
 
     private readonly string uniqueHolder = $"SELECT message_id FROM {s}.unique_key WHERE kind = $1 AND key = $2 AND (until IS NULL OR until > {s}.now())";
 
-    private readonly string noteQueues = $"INSERT INTO {s}.queue (name) SELECT DISTINCT q FROM unnest($1) q WHERE NOT EXISTS (SELECT FROM {s}.queue WHERE name = q) ON CONFLICT DO NOTHING";
+    private readonly string noteQueues = $"INSERT INTO {s}.queue (name) SELECT DISTINCT q FROM unnest($1) q WHERE NOT EXISTS (SELECT FROM {s}.queue WHERE name = q) ON CONFLICT DO NOTHING RETURNING name";
 
     // What a claim has to know first: is the node alive, is anything due, has anything arrived whose place is unknown.
     private readonly string peek =
@@ -148,7 +148,7 @@ internal sealed class MessageSql(string s)
         """;
 
     private readonly string report =
-        $"UPDATE {s}.message SET progress_done = $3, progress_total = $4, progress_unit = $5, progress_message = $6, revision = revision + 1 WHERE id = $1 AND claim = $2 AND state = 4";
+        $"UPDATE {s}.message SET progress_done = $3, progress_total = $4, progress_unit = $5, progress_message = $6, revision = revision + 1 WHERE id = $1 AND claim = $2 AND state = 4 RETURNING id";
 
     private readonly string cancelRequests = $"SELECT id, claim FROM {s}.message WHERE state = 4 AND node = $1 AND cancel_reason IS NOT NULL";
 
@@ -215,7 +215,7 @@ internal sealed class MessageSql(string s)
 
     public NpgsqlBatchCommand UniqueHolder(string kind, string key) => Statement.Of(uniqueHolder).With(kind).With(key);
 
-    public NpgsqlBatchCommand NoteQueues(IEnumerable<string> queues) => Statement.Of(noteQueues).With(queues.Distinct().ToArray());
+    public NpgsqlBatchCommand NoteQueues(string[] queues) => Statement.Of(noteQueues).With(queues);
 
     public NpgsqlBatchCommand Peek(NodeId node, string[] queues) => Statement.Of(peek).With(node.Value).With(queues);
 

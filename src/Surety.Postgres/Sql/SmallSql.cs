@@ -11,11 +11,11 @@ internal sealed class NodeSql(string s)
     private readonly string heartbeat = $"UPDATE {s}.node SET lease_until = {s}.now() + $2 WHERE id = $1 AND dead_at IS NULL RETURNING id";
     private readonly string isAlive = $"SELECT id FROM {s}.node WHERE id = $1 AND dead_at IS NULL FOR UPDATE";
     private readonly string leave = $"UPDATE {s}.node SET dead_at = {s}.now() WHERE id = $1 AND dead_at IS NULL";
-    private readonly string hasDead = $"SELECT EXISTS (SELECT FROM {s}.node WHERE dead_at IS NOT NULL OR lease_until <= {s}.now())";
+    private readonly string hasDead = $"SELECT EXISTS (SELECT FROM {s}.node WHERE dead_at IS NULL AND lease_until <= {s}.now() OR dead_at IS NOT NULL AND NOT emptied)";
     private readonly string presumeDead = $"UPDATE {s}.node SET dead_at = {s}.now() WHERE dead_at IS NULL AND lease_until <= {s}.now() RETURNING name";
 
     // A day later no claim of it can still be on its way.
-    private readonly string forgetDead = $"DELETE FROM {s}.node n WHERE dead_at < {s}.now() - interval '1 day' AND NOT EXISTS (SELECT FROM {s}.message WHERE state = 4 AND node = n.id)";
+    private readonly string forgetDead = $"DELETE FROM {s}.node n WHERE dead_at < {s}.now() - interval '1 day' AND emptied";
 
     public NpgsqlBatchCommand Join(string name, TimeSpan lease) => Statement.Of(join).With(name).With(lease);
 
@@ -50,7 +50,8 @@ internal sealed class QueueSql(string s)
             UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 0 GROUP BY queue
             UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 3 GROUP BY queue
             UNION ALL SELECT queue, 0, 0, count(*), 0, NULL FROM {s}.message WHERE state = 4 GROUP BY queue
-            UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM {s}.message WHERE state = 6 GROUP BY queue),
+            UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM {s}.message WHERE state = 6 GROUP BY queue
+            UNION ALL SELECT queue, count(*) FILTER (WHERE state = 1), 0, count(*) FILTER (WHERE state = 4), 0, min(enqueued_at) FILTER (WHERE state = 1) FROM {s}.segment_open GROUP BY queue),
         summed AS (SELECT queue, sum(ready)::bigint AS ready, sum(scheduled)::bigint AS scheduled, sum(running)::bigint AS running, sum(dead)::bigint AS dead, min(oldest) AS oldest FROM counted GROUP BY queue)
         SELECT coalesce(q.name, c.queue), coalesce(ready, 0), coalesce(scheduled, 0), coalesce(running, 0), coalesce(dead, 0),
             greatest(coalesce({s}.now() - oldest, interval '0'), interval '0'), paused_reason, paused_at

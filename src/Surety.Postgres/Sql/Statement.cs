@@ -12,6 +12,8 @@ internal static class Statement
 
     public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, int value) => Add(command, new NpgsqlParameter<int> { TypedValue = value });
 
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, short value) => Add(command, new NpgsqlParameter<short> { TypedValue = value });
+
     public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, bool value) => Add(command, new NpgsqlParameter<bool> { TypedValue = value });
 
     public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, TimeSpan value) => Add(command, new NpgsqlParameter<TimeSpan> { TypedValue = value });

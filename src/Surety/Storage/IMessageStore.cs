@@ -16,7 +16,7 @@ public interface IMessageStore
     /// Hands due messages to the node, each to one node only, and raises each one's claim number. By queue: highest priority first (lowest, when asked), then oldest; never two of one ordering
     /// key at a time; nothing from a paused queue. The claim of recovery and of first delivery is this same statement.
     /// </summary>
-    /// <returns>The claimed messages; null when the node was presumed dead and must join anew.</returns>
+    /// <returns>The claimed messages, perhaps fewer than there are, but none only when there was none; null when the node was presumed dead and must join anew.</returns>
     ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel);
 
     /// <summary>
@@ -120,6 +120,9 @@ public sealed record ClaimedMessage
 {
     /// <summary>The holding.</summary>
     public required Claim Claim { get; init; }
+
+    /// <summary>The store's own note of where it found the message; null when it needs none. Handed back with the settlement, read by nobody else.</summary>
+    public object? Origin { get; init; }
 
     /// <summary>The stored name of its type.</summary>
     public required string Kind { get; init; }

@@ -1,0 +1,139 @@
+using Npgsql;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out into the table of messages, whose road it goes from then on.</summary>
+internal sealed class Segments(PostgresStore store, SegmentSql sql)
+{
+    /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
+    private const long FirstClaim = 1;
+
+    // One claim's answer stays within what a connection's buffers hold.
+    private const int AnswerBytes = 64 * 1024;
+    private const int LeastBytes = 8 * 1024;
+
+    private long numbers;
+
+    /// <summary>How large a child grows before the next one takes new messages.</summary>
+    public long ChildBytes { get; set; } = 64L << 20;
+
+    public static bool Takes(NewMessage message) => message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
+
+    public async ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    {
+        // Queues in one order everywhere, or two nodes could wait for each other.
+        var ordered = demands.Count == 1 ? demands : [.. demands.OrderBy(d => d.Queue, StringComparer.Ordinal)];
+        var bytes = Math.Max(LeastBytes, AnswerBytes / ordered.Count);
+        var number = Interlocked.Add(ref numbers, ordered.Count * SegmentSql.NumbersPerClaim) - ordered.Count * SegmentSql.NumbersPerClaim;
+        var claimed = new List<(int Priority, ClaimedMessage Message)>();
+        var bodiless = 0;
+        await store.Connections.WriteAsync(null, async reader =>
+        {
+            claimed.Clear();
+            bodiless = 0;
+            foreach (var demand in ordered)
+            {
+                SegmentClaim? origin = null;
+                while (await reader.ReadAsync(CancellationToken.None))
+                {
+                    if (origin?.Number != reader.GetInt64(1)) origin = new SegmentClaim(reader.GetInt16(0), node.Value, reader.GetInt64(1));
+                    var message = Read(reader, origin, demand.Queue);
+                    if (message.Body.IsEmpty && reader.IsDBNull(8)) bodiless++;
+                    claimed.Add((reader.GetInt16(3), message));
+                }
+
+                await reader.NextResultAsync(CancellationToken.None);
+            }
+
+            return true;
+        }, cancel, [.. ordered.Select((d, i) => sql.Claim(node, number + i * SegmentSql.NumbersPerClaim, d, bytes))]);
+        if (bodiless > 0) await FetchBodiesAsync(claimed);
+        return claimed;
+    }
+
+    public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
+
+    /// <summary>Settles those that went well; takes the others out, so that they can be settled in the table of messages.</summary>
+    public List<(SegmentClaim Claim, long[] Ids, NpgsqlBatchCommand Command)> Settle(IEnumerable<Settlement> settlements)
+    {
+        var commands = new List<(SegmentClaim, long[], NpgsqlBatchCommand)>();
+        // Claims in one order everywhere, as above.
+        foreach (var claim in settlements.GroupBy(s => (SegmentClaim)s.Message.Origin!).OrderBy(c => c.Key.Node).ThenBy(c => c.Key.Number))
+        {
+            foreach (var part in claim.GroupBy(s => s.Next == NextState.Succeeded))
+            {
+                long[] ids = [.. part.Select(s => s.Message.Claim.Id.Value)];
+                commands.Add((claim.Key, ids, part.Key ? ids.Length == 1 ? sql.SettleOne(claim.Key, ids[0]) : sql.Settle(claim.Key, ids) : sql.TakeOut(claim.Key, ids)));
+            }
+        }
+
+        return commands;
+    }
+
+    /// <summary>Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.</summary>
+    public async ValueTask<bool> TakeOutAsync(MessageId id, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var answer = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
+            if (answer < 2) return answer == 1;
+        }
+    }
+
+    /// <summary>Takes the message out that this very transaction enqueued.</summary>
+    public ValueTask<bool> TakeOutOwnAsync(MessageId id, NpgsqlTransaction transaction, CancellationToken cancel) =>
+        store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.TakeOutOwn(id));
+
+    public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => sql.TakeOut(node, limit);
+
+    /// <summary>Frees the room of segments that are done with.</summary>
+    public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
+
+    private async ValueTask FetchBodiesAsync(List<(int Priority, ClaimedMessage Message)> claimed)
+    {
+        try
+        {
+            foreach (var claim in claimed.Select(m => m.Message).Where(m => m.Body.IsEmpty).GroupBy(m => (SegmentClaim)m.Origin!).ToList())
+            {
+                var found = await store.Connections.ReadAsync(async reader =>
+                {
+                    var bodies = new Dictionary<long, byte[]>();
+                    while (await reader.ReadAsync(CancellationToken.None)) bodies[reader.GetInt64(0)] = reader.Bytes(1);
+                    return bodies;
+                }, CancellationToken.None, sql.Bodies(claim.Key, [.. claim.Select(m => m.Claim.Id.Value)]));
+                for (var i = 0; i < claimed.Count; i++)
+                {
+                    var (priority, message) = claimed[i];
+                    if (found.TryGetValue(message.Claim.Id.Value, out var body)) claimed[i] = (priority, message with { Body = body });
+                }
+            }
+        }
+        catch (StoreException e)
+        {
+            // They are claimed, and nobody would run them.
+            throw new StoreException($"Claimed messages could not be read. {e.Message}", isTransient: true, inDoubt: true, e);
+        }
+    }
+
+    private static ClaimedMessage Read(NpgsqlDataReader row, SegmentClaim origin, string queue)
+    {
+        var enqueued = row.Instant(4);
+        return new ClaimedMessage
+        {
+            Claim = new Claim(new MessageId(row.GetInt64(2)), FirstClaim),
+            Origin = origin,
+            Attempt = 1,
+            Deaths = 0,
+            Queue = queue,
+            EnqueuedAt = enqueued,
+            DueAt = enqueued,
+            Kind = row.GetString(5),
+            Version = row.GetInt32(6),
+            Headers = StoredJson.Headers(row.TextOrNull(7)),
+            Body = row.IsDBNull(8) ? default : row.Bytes(8),
+        };
+    }
+}

@@ -1,0 +1,90 @@
+using Npgsql;
+using Surety.Storage;
+
+namespace Surety.Postgres.Sql;
+
+/// <summary>The segments: plain messages in, claimed, settled, and copied to the table of messages when something else is to happen to them. The work is done by the schema's functions.</summary>
+/// <param name="s">The quoted schema.</param>
+internal sealed class SegmentSql(string s)
+{
+    /// <summary>How many claim numbers one call may use: one a child and priority.</summary>
+    public const int NumbersPerClaim = 12;
+
+    private readonly string insertOne =
+        $"""
+        INSERT INTO {s}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body)
+        SELECT last_value, $1, $2, pg_current_xact_id()::text::bigint, nextval('{s}.message_id_seq'), {s}.now(), $3, $4, $5, $6 FROM {s}.segment_newest RETURNING id
+        """;
+
+    private readonly string insert =
+        $"""
+        INSERT INTO {s}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body)
+        SELECT (SELECT last_value FROM {s}.segment_newest), m.queue, m.priority, (SELECT pg_current_xact_id()::text::bigint), nextval('{s}.message_id_seq'), (SELECT {s}.now()), m.kind, m.version, m.headers, m.body
+        FROM unnest($1, $2, $3, $4, $5, $6) AS m (queue, priority, kind, version, headers, body) RETURNING id
+        """;
+
+    private readonly string claim = $"SELECT * FROM {s}.claim_segment($1, $2, $3, $4, $5, $6)";
+    private readonly string bodies =
+        $"""
+        SELECT s.id, s.body FROM {s}.claim c JOIN {s}.segment s ON s.ring = c.ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid AND s.id = ANY ($4)
+        WHERE c.ring = $1 AND c.node = $2 AND c.number = $3
+        """;
+
+    private readonly string settle = $"SELECT {s}.settle_segment($1, $2, $3, $4)";
+    private readonly string settleOne = $"SELECT {s}.settle_segment_one($1, $2, $3, $4)";
+    private readonly string takeOut = $"SELECT {s}.take_out($1, $2, $3, $4)";
+    private readonly string takeOutOne = $"SELECT {s}.take_out_one($1)";
+    private readonly string takeOutOwn =
+        $"""
+        WITH own AS (DELETE FROM {s}.segment WHERE id = $1 AND xid = pg_current_xact_id_if_assigned()::text::bigint RETURNING *)
+        INSERT INTO {s}.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
+        SELECT id, 1, priority, version, enqueued_at, enqueued_at, false, queue, kind, headers, body FROM own RETURNING id
+        """;
+
+    private readonly string takeOutNode = $"SELECT {s}.take_out_node($1, $2)";
+    private readonly string rotate = $"SELECT {s}.rotate_segments($1)";
+
+    public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages)
+    {
+        if (messages is [var one])
+            return Statement.Of(insertOne).With(one.Queue).With((short)one.Priority).With(one.Kind).With(one.Version).WithText(StoredJson.Headers(one.Headers)).With(one.Body);
+        var count = messages.Count;
+        var (queues, priorities, kinds, versions) = (new string[count], new short[count], new string[count], new int[count]);
+        var (headers, bodies) = (new string?[count], new ReadOnlyMemory<byte>[count]);
+        for (var i = 0; i < count; i++)
+        {
+            var m = messages[i];
+            (queues[i], priorities[i], kinds[i], versions[i], headers[i], bodies[i]) = (m.Queue, (short)m.Priority, m.Kind, m.Version, StoredJson.Headers(m.Headers), m.Body);
+        }
+
+        return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).With(headers).With(bodies);
+    }
+
+    public NpgsqlBatchCommand Claim(NodeId node, long number, QueueDemand demand, int bytes) =>
+        Statement.Of(claim).With(node.Value).With(number).With(demand.Queue).With(demand.Limit).With(demand.LowestFirst).With(bytes);
+
+    public NpgsqlBatchCommand Bodies(SegmentClaim claim, long[] ids) => Of(bodies, claim).With(ids);
+
+    public NpgsqlBatchCommand Settle(SegmentClaim claim, long[] ids) => Of(settle, claim).With(ids);
+
+    public NpgsqlBatchCommand SettleOne(SegmentClaim claim, long id) => Of(settleOne, claim).With(id);
+
+    public NpgsqlBatchCommand TakeOut(SegmentClaim claim, long[] ids) => Of(takeOut, claim).With(ids);
+
+    public NpgsqlBatchCommand TakeOut(MessageId id) => Statement.Of(takeOutOne).With(id.Value);
+
+    public NpgsqlBatchCommand TakeOutOwn(MessageId id) => Statement.Of(takeOutOwn).With(id.Value);
+
+    /// <summary>Null: of every dead node.</summary>
+    public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => Statement.Of(takeOutNode).WithBigint(node?.Value).With(limit);
+
+    public NpgsqlBatchCommand Rotate(long bytes) => Statement.Of(rotate).With(bytes);
+
+    private static NpgsqlBatchCommand Of(string text, SegmentClaim claim) => Statement.Of(text).With(claim.Ring).With(claim.Node).With(claim.Number);
+}
+
+/// <summary>One claim of messages in a segment, as their <see cref="ClaimedMessage.Origin"/>.</summary>
+/// <param name="Ring">The child they are in.</param>
+/// <param name="Node">Who claimed them.</param>
+/// <param name="Number">Which of the node's claims it was.</param>
+internal sealed record SegmentClaim(short Ring, long Node, long Number);
