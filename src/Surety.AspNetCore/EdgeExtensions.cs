@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -35,6 +36,7 @@ public static class EdgeExtensions
         AddProblems(services);
         AddCommands(services);
         AddCallers(services);
+        AddLimits(services);
         services.TryAddSingleton<WaitingRoom>();
         services.AddHostedService<StopDelay>();
         return services;
@@ -80,6 +82,23 @@ public static class EdgeExtensions
         services.TryAddScoped<EndpointWork>();
         services.TryAddScoped<UnitOfWork>(s => s.GetRequiredService<EndpointWork>());
         services.TryAddScoped(s => new Jobs(s.GetRequiredService<IQueue>(), s.GetRequiredService<Hosting.IQueueCatalog>(), s.GetRequiredService<EndpointWork>(), s.GetRequiredService<TimeProvider>()));
+    }
+
+    private static void AddLimits(IServiceCollection services)
+    {
+        services.TryAddSingleton<Quotas>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, EndpointGate>());
+        // A host that uses the framework's own limiter as well: its refusals look like ours, not like a bare 503.
+        services.Configure<RateLimiterOptions>(limiter =>
+        {
+            limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+            limiter.OnRejected = static (context, _) =>
+            {
+                if (context.Lease.TryGetMetadata(System.Threading.RateLimiting.MetadataName.RetryAfter, out var after))
+                    context.HttpContext.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+                return ValueTask.CompletedTask;
+            };
+        });
     }
 
     private static void AddCallers(IServiceCollection services)

@@ -43,6 +43,12 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxWaiting { get; set; } = 1_000;
 
+    /// <summary>Quotas by name (lower-case letters, digits and <c>-</c>, at most 40): how many requests each caller may make. Default none.</summary>
+    public IDictionary<string, QuotaOptions> Quotas { get; } = new Dictionary<string, QuotaOptions>(StringComparer.Ordinal);
+
+    /// <summary>How many callers a quota counts apart on one node, 100 to 1,000,000. Default 20,000. Those beyond share 64 windows between them until others have been idle for a window and 10 s.</summary>
+    public int MaxQuotaCallers { get; set; } = 20_000;
+
     /// <summary>
     /// At shutdown, how long the host goes on serving after it said that it is not ready, zero to 5 min. Default zero. Behind a balancer, set it to a little more than the time the balancer needs
     /// to notice, and the host's shutdown timeout to more than that.
@@ -68,6 +74,16 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
         Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
+        Range(nameof(options.MaxQuotaCallers), options.MaxQuotaCallers, 100, 1_000_000);
+        foreach (var (quota, limit) in options.Quotas)
+        {
+            if (quota.Length is 0 or > 40 || !quota.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
+                faults.Add($"EdgeOptions.Quotas: \"{quota}\" is no name for a quota. Use 1 to 40 lower-case letters, digits and \"-\": it travels in headers.");
+            Range($"Quotas[\"{quota}\"].{nameof(limit.Permits)}", limit.Permits, 1, 1_000_000_000);
+            Range($"Quotas[\"{quota}\"].{nameof(limit.Window)}", limit.Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+            if (limit.Window.Ticks % TimeSpan.TicksPerSecond != 0) faults.Add($"EdgeOptions.Quotas[\"{quota}\"].Window ({limit.Window}) must be whole seconds: its header knows no smaller unit.");
+        }
+
         Range(nameof(options.StopDelay), options.StopDelay, TimeSpan.Zero, TimeSpan.FromMinutes(5));
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

@@ -26,6 +26,9 @@ internal static partial class Log
     [LoggerMessage(3007, LogLevel.Warning, "The development API key is active: whoever knows it is an operator here")]
     public static partial void DevelopmentKeyActive(this ILogger logger);
 
+    [LoggerMessage(3009, LogLevel.Warning, "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
+    public static partial void QuotaStoreAway(this ILogger logger, Exception exception, string quota, QuotaFallback fallback);
+
     [LoggerMessage(3008, LogLevel.Information, "Not ready any more; serving for another {Delay} so that balancers notice")]
     public static partial void StopDelayed(this ILogger logger, TimeSpan delay);
 }

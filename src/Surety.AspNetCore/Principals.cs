@@ -6,6 +6,7 @@ namespace Surety;
 public static class Principals
 {
     internal const string Scope = "scope";
+    internal const string ApiKey = "api_key";
     internal const string Operator = "operator";
 
     /// <summary>

@@ -35,7 +35,7 @@ internal static class HealthEndpoints
             }
 
             return answer(http, http.RequestServices);
-        })).AllowAnonymous().DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
+        })).AllowAnonymous().WithoutQuotas().DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services)
     {

@@ -31,7 +31,7 @@ internal sealed class ApiKeyHandler(
         var key = text[Bearer.Length..].Trim();
 
         if (edge.Value.DevelopmentKey is { } development && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(development)))
-            return Ticket("dev", [Principals.Operator]);
+            return Ticket("dev", [Principals.Operator], "dev");
         if (!key.StartsWith(ApiKeyText.Start, StringComparison.Ordinal)) return AuthenticateResult.NoResult();
 
         // Whoever may come without a credential is not turned away because the store cannot look his up: the health page, above all, has to answer then.
@@ -39,7 +39,7 @@ internal sealed class ApiKeyHandler(
         // One answer for all that can be wrong: which it was is no business of whoever is guessing.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = CryptographicOperations.FixedTimeEquals(ApiKeyText.DigestOf(key), record is null ? NoDigest : record.Digest.Span);
-        return matches && record is not null && IsValid(record) ? Ticket(record.Principal, record.Scopes) : AuthenticateResult.Fail("The API key is not valid.");
+        return matches && record is not null && IsValid(record) ? Ticket(record.Principal, record.Scopes, record.Prefix) : AuthenticateResult.Fail("The API key is not valid.");
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
@@ -56,11 +56,12 @@ internal sealed class ApiKeyHandler(
         return !(record.ExpiresAt <= now) && !(record.RevokedAt <= now);
     }
 
-    private static AuthenticateResult Ticket(string principal, IReadOnlyList<string> scopes)
+    private static AuthenticateResult Ticket(string principal, IReadOnlyList<string> scopes, string prefix)
     {
         var identity = new ClaimsIdentity(SchemeName);
         identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, principal));
         identity.AddClaim(new Claim(ClaimTypes.Name, principal));
+        identity.AddClaim(new Claim(Principals.ApiKey, prefix));
         foreach (var scope in scopes) identity.AddClaim(new Claim(Principals.Scope, scope));
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
     }

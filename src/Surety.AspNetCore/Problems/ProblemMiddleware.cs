@@ -45,7 +45,10 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
 
     private async Task AnswerAsync(HttpContext context, Exception exception)
     {
+        // What the request has spent of its quotas stays spent.
+        var (policies, quotas) = (context.Response.Headers["RateLimit-Policy"], context.Response.Headers["RateLimit"]);
         context.Response.Clear();
+        if (policies.Count > 0) (context.Response.Headers["RateLimit-Policy"], context.Response.Headers["RateLimit"]) = (policies, quotas);
         if (Failures.IsTransient(exception)) context.Response.Headers.RetryAfter = "1";
         await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint()));
     }

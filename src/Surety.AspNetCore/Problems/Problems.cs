@@ -13,6 +13,7 @@ internal static class Problems
     public const string KeyInvalid = "idempotency-key-invalid";
     public const string KeyReused = "idempotency-key-reused";
     public const string KeyInProgress = "idempotency-in-progress";
+    public const string QuotaExceeded = "quota-exceeded";
     public const string JobNotCancellable = "job-not-cancellable";
     public const string Timeout = "timeout";
     public const string DependencyUnavailable = "dependency-unavailable";
@@ -47,7 +48,7 @@ internal static class Problems
         [UnsupportedMediaType] = "The media type is not supported",
         ["unprocessable"] = "The request cannot be carried out",
         ["precondition-required"] = "A precondition is required",
-        ["quota-exceeded"] = "Too many requests",
+        [QuotaExceeded] = "Too many requests",
         [InternalError] = "The server failed",
         [DependencyUnavailable] = "Something the server depends on is not available",
         ["overloaded"] = "The server is overloaded",
@@ -87,7 +88,7 @@ internal static class Problems
         415 => UnsupportedMediaType,
         422 => "unprocessable",
         428 => "precondition-required",
-        429 => "quota-exceeded",
+        429 => QuotaExceeded,
         500 => InternalError,
         503 => "overloaded",
         _ => $"http-{status}",

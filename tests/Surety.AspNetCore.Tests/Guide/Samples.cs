@@ -90,6 +90,24 @@ public static class Samples
         // end
     }
 
+    /// <summary>Of docs/guide/limits.md.</summary>
+    public static void Limit(EdgeOptions edge)
+    {
+        // sample: quotas
+        edge.Quotas["default"] = new() { Permits = 600, Window = TimeSpan.FromMinutes(1) };                      // each principal, on this node
+        edge.Quotas["address"] = new() { Permits = 3_000, By = QuotaBy.Address };                                // before authentication
+        edge.Quotas["reports"] = new() { Permits = 20, Window = TimeSpan.FromHours(1), Shared = true, Everywhere = false }; // over all nodes
+        // end
+    }
+
+    public static void MapLimited(WebApplication app)
+    {
+        // sample: with-quota
+        app.MapGet("/stock/report", () => "").WithQuota("reports");
+        app.MapGet("/stock/about", () => "").WithoutQuotas();
+        // end
+    }
+
     private static void Commands(WebApplication app)
     {
         // sample: command
