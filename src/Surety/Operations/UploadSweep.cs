@@ -36,13 +36,25 @@ internal sealed class UploadSweep(
     private async Task RunAsync(Action turned, CancellationToken cancel)
     {
         long? lastOrphans = null;
+        var troubled = false;
         while (true)
         {
-            await SweepAsync(cancel);
-            if (lastOrphans is null || time.GetElapsedTime(lastOrphans.Value) >= OrphansEvery)
+            try
             {
-                lastOrphans = time.GetTimestamp();
-                await DeleteOrphansAsync(cancel);
+                await SweepAsync(cancel);
+                if (lastOrphans is null || time.GetElapsedTime(lastOrphans.Value) >= OrphansEvery)
+                {
+                    await DeleteOrphansAsync(cancel);
+                    lastOrphans = time.GetTimestamp();
+                }
+
+                troubled = false;
+            }
+            catch (StoreException e)
+            {
+                // Deleting can wait: a blob store that is away must not make the host unfit for everything else.
+                if (!troubled) Log.SweepFailed(log, e);
+                troubled = true;
             }
 
             turned();

@@ -84,6 +84,9 @@ internal static partial class Log
     [LoggerMessage(41, LogLevel.Warning, "Deleted a blob that no upload knows of ({Id}…)")]
     public static partial void OrphanDeleted(ILogger log, string id);
 
+    [LoggerMessage(43, LogLevel.Warning, "Uploads that are over could not be deleted; tried again, and silent until it works")]
+    public static partial void SweepFailed(ILogger log, Exception exception);
+
     [LoggerMessage(42, LogLevel.Information, "Uploads are kept in {Place}")]
     public static partial void BlobsOpened(ILogger log, string place);
 

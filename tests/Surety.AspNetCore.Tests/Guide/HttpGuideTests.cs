@@ -43,6 +43,30 @@ public class HttpGuideTests
     }
 
     [Fact]
+    public async Task The_guide_to_uploads_does_what_it_says()
+    {
+        var folder = Directory.CreateTempSubdirectory("surety-guide-").FullName;
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ContentRootPath = folder });
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using (var app = Samples.BuildUploads(builder, $"Data Source={Path.Combine(folder, "guide.db")}", Path.Combine(folder, "files")))
+        {
+            await app.StartAsync();
+            using var client = Client(app, (await app.Services.GetRequiredService<ApiKeys>().CreateAsync("alice", [])).Secret);
+            using var file = new StringContent("a\nb\nc\n", System.Text.Encoding.UTF8, "text/csv");
+            using var form = new MultipartFormDataContent { { file, "file", "three.csv" } };
+            var job = (await client.SendAsync(HttpMethod.Post, "/files", form, default)).ShouldBe(202)["Location"]!;
+            (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
+            (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"lines":3}""");
+            await app.StopAsync();
+        }
+
+        Directory.Delete(folder, recursive: true);
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/guide/uploads.md"));
+        typeof(UploadOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains($"`{name}`", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Every_code_of_a_problem_and_every_option_is_explained()
     {
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/guide/http.md"));

@@ -28,6 +28,23 @@ public sealed class CountStockHandler(Database database) : IHandler<CountStock>
 // end
 #pragma warning restore ASP0029
 
+// sample: upload-handler
+[Message("lines.count")]
+public sealed record CountLines(string UploadId);
+
+public sealed class CountLinesHandler(IUploads uploads) : IHandler<CountLines>
+{
+    public async Task<Outcome> HandleAsync(Delivery<CountLines> delivery, CancellationToken cancel)
+    {
+        await using var content = await uploads.OpenAsync(delivery.Message.UploadId, from: 0, cancel);
+        using var lines = new StreamReader(content);
+        var count = 0;
+        while (await lines.ReadLineAsync(cancel) is not null) count++;
+        return Outcome.DoneWith($$"""{"lines":{{count}}}""");
+    }
+}
+// end
+
 public static class Stock
 {
     public const string Table = "CREATE TABLE stock (item TEXT PRIMARY KEY, count INTEGER NOT NULL)";
@@ -157,5 +174,26 @@ public static class Samples
             await keys.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "no-such-key", "There is no such key, or it is revoked already."))
             .RequireAuthorization("operator");
         // end
+    }
+
+    public static WebApplication BuildUploads(WebApplicationBuilder builder, string connectionString, string folder)
+    {
+        // sample: upload-wiring
+        builder.AddSurety(surety => surety
+            .UseSqlite(connectionString)
+            .UseBlobFolder(folder)
+            .Handle<CountLines, CountLinesHandler>("files"));
+        // end
+        builder.Services.AddSuretyEdge();
+        var app = builder.Build();
+        // sample: map-uploads
+        app.MapUploads("/files", upload => new CountLines(upload.Id), o =>
+        {
+            o.MaxBytes = 200_000_000;
+            o.ContentTypes.Add("text/csv");
+        });
+        // end
+        app.MapSurety();
+        return app;
     }
 }
