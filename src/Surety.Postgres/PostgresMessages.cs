@@ -295,10 +295,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
             if (unknown.Length == 0) return ids;
             await reader.NextResultAsync(CancellationToken.None);
-            List<string> added = [];
-            while (await reader.ReadAsync(CancellationToken.None)) added.Add(reader.GetString(0));
-            // What a transaction of the application's has added may yet be rolled back.
-            foreach (var queue in transaction is null ? unknown : unknown.Except(added)) noted[queue] = true;
+            // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
+            while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
             return ids;
         }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
         return results;

@@ -37,7 +37,14 @@ internal sealed class MessageSql(string s)
 
     private readonly string uniqueHolder = $"SELECT message_id FROM {s}.unique_key WHERE kind = $1 AND key = $2 AND (until IS NULL OR until > {s}.now())";
 
-    private readonly string noteQueues = $"INSERT INTO {s}.queue (name) SELECT DISTINCT q FROM unnest($1) q WHERE NOT EXISTS (SELECT FROM {s}.queue WHERE name = q) ON CONFLICT DO NOTHING RETURNING name";
+    // Somebody else's open transaction may be noting the same name; without the lock, which is not waited for, all enqueues to a new queue would wait for that one's end.
+    private readonly string noteQueues =
+        $"""
+        WITH asked AS MATERIALIZED (SELECT DISTINCT q, EXISTS (SELECT FROM {s}.queue WHERE name = q) AS known FROM unnest($1) q),
+        added AS (
+            INSERT INTO {s}.queue (name) SELECT q FROM asked WHERE CASE WHEN known THEN false ELSE pg_try_advisory_xact_lock(hashtextextended('{s} queue ' || q, 7)) END ON CONFLICT DO NOTHING)
+        SELECT q FROM asked WHERE known
+        """;
 
     // What a claim has to know first: is the node alive, is anything due, has anything arrived whose place is unknown.
     private readonly string peek =
