@@ -13,6 +13,9 @@ internal sealed class Node(string program, string folder, IReadOnlyDictionary<st
     /// <summary>Its process.</summary>
     public int Id => (process ?? throw new InvalidOperationException("The backend does not run.")).Id;
 
+    /// <summary>What it wrote last, for people.</summary>
+    public string LastLines => process?.LastLines ?? "";
+
     /// <summary>Starts it and returns how long it took to its first answer.</summary>
     public async Task<TimeSpan> StartAsync(CancellationToken cancel)
     {

@@ -65,6 +65,35 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
+    /// <summary>What one statement answers, as text: a line a row.</summary>
+    public async Task<string> QueryAsync(string sql, CancellationToken cancel) =>
+        (await RunAsOwnerAsync("psql", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "-d", "postgres", "-X", "-A", "-t", "-q", "-c", sql], cancel)).Trim();
+
+    /// <summary>Ends every client's connection but the one that asks for it; how many there were.</summary>
+    public async Task<int> CutConnectionsAsync(CancellationToken cancel) => int.Parse(await QueryAsync(Sql.ServerSql.CutConnections, cancel), CultureInfo.InvariantCulture);
+
+    /// <summary>Has commits wait for a standby of that name, whether or not there is one; empty for none.</summary>
+    public async Task WantStandbyAsync(string name, CancellationToken cancel)
+    {
+        var names = name.Length == 0 ? "" : $"ANY 1 ({name})";
+        await QueryAsync($"ALTER SYSTEM SET synchronous_standby_names = '{names}'", cancel);
+        await QueryAsync("SELECT pg_reload_conf()", cancel);
+        // The reload reaches the processes one by one; whoever asks has it.
+        while (await QueryAsync("SHOW synchronous_standby_names", cancel) != names) await Task.Delay(10, cancel);
+    }
+
+    /// <summary>A copy of this server that follows it under that name, and can be read.</summary>
+    public async Task<PostgresServer> StartStandbyAsync(string name, string above, int port, CancellationToken cancel)
+    {
+        var standby = new PostgresServer(bin, above, port);
+        Directory.CreateDirectory(above);
+        if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess) await RunAsync("chown", ["postgres", above], cancel);
+        await RunAsOwnerAsync("pg_basebackup", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "-D", $"{above}/data", "-R", "-c", "fast"], cancel);
+        await File.AppendAllTextAsync($"{above}/data/postgresql.conf", string.Create(CultureInfo.InvariantCulture, $"\nport = {port}\nunix_socket_directories = '{above}'\ncluster_name = '{name}'\n"), cancel);
+        await standby.BeginAsync(cancel);
+        return standby;
+    }
+
     /// <summary>One of PostgreSQL's programs, run as the server's owner, since PostgreSQL refuses to run as root; its output.</summary>
     public Task<string> RunAsOwnerAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel) => Environment.IsPrivilegedProcess
         ? RunAsync("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{bin}/{program}", .. arguments], cancel)

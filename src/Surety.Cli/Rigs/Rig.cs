@@ -15,7 +15,6 @@ internal sealed class Rig : IAsyncDisposable
     private readonly Programs programs;
     private readonly RigOptions options;
     private ChildProcess? provider;
-    private PostgresServer? postgres;
 
     private Rig(Programs programs, RigOptions options)
     {
@@ -36,6 +35,9 @@ internal sealed class Rig : IAsyncDisposable
     public HttpClient Payments => Nodes[0].Http;
 
     public HttpClient Provider { get; }
+
+    /// <summary>The nodes' database, when it is PostgreSQL.</summary>
+    public PostgresServer? Postgres { get; private set; }
 
     /// <param name="programs">What to start.</param>
     /// <param name="options">On which database, and how many.</param>
@@ -62,13 +64,13 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(programs, options);
         try
         {
-            if (options.Store == RigOptions.Postgres) rig.postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel);
+            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
             });
             await rig.provider.UntilAnswersAsync(rig.Provider, "/troubles", programs.Provider, cancel);
-            rig.Nodes = [.. Enumerable.Range(0, options.Nodes).Select(_ => rig.NewNode())];
+            rig.Nodes = [.. Enumerable.Range(0, options.Nodes).Select(rig.NewNode)];
             return rig;
         }
         catch
@@ -84,12 +86,12 @@ internal sealed class Rig : IAsyncDisposable
     {
         foreach (var node in Nodes) await node.DisposeAsync();
         if (provider is not null) await provider.DisposeAsync();
-        if (postgres is not null) await postgres.DisposeAsync();
+        if (Postgres is not null) await Postgres.DisposeAsync();
         Provider.Dispose();
         if (!KeepFolder) Directory.Delete(Folder, recursive: true);
     }
 
-    private Node NewNode()
+    private Node NewNode(int number)
     {
         var http = Client(FreePort());
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "dev");
@@ -98,10 +100,11 @@ internal sealed class Rig : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url(http),
             ["Surety__Store"] = options.Store,
-            ["ConnectionStrings__main"] = postgres is { } server ? $"{server.ConnectionString};Maximum Pool Size={PoolSize}" : "Data Source=payments.db",
+            ["ConnectionStrings__main"] = Postgres is { } server ? $"{server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}" : "Data Source=payments.db",
             ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
         };
+        foreach (var (name, value) in options.Environment?.Invoke(number) ?? new Dictionary<string, string>()) environment[name] = value;
         return new Node(programs.Payments, Folder, environment, options.Before ?? [], http);
     }
 
@@ -112,7 +115,7 @@ internal sealed class Rig : IAsyncDisposable
         BaseAddress = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}")), Timeout = TimeSpan.FromSeconds(30),
     };
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -4,7 +4,10 @@ namespace Surety.Cli.Rigs;
 /// <param name="Store">Where the backend keeps its books: <c>sqlite</c> or <c>postgres</c>.</param>
 /// <param name="Nodes">How many backends work on the one database; more than one only on PostgreSQL.</param>
 /// <param name="Before">Words before the backend's command line, such as <c>strace -f</c>.</param>
-internal sealed record RigOptions(string Store = RigOptions.Sqlite, int Nodes = 1, IReadOnlyList<string>? Before = null)
+/// <param name="Connection">Words behind PostgreSQL's connection string, such as <c>Command Timeout=2</c>.</param>
+/// <param name="Environment">Variables for the node of that number, from 0; they win over the rig's own.</param>
+internal sealed record RigOptions(
+    string Store = RigOptions.Sqlite, int Nodes = 1, IReadOnlyList<string>? Before = null, string Connection = "", Func<int, IReadOnlyDictionary<string, string>>? Environment = null)
 {
     public const string Sqlite = "sqlite", Postgres = "postgres";
     public const int MostNodes = 8;
