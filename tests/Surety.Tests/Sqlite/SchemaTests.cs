@@ -36,6 +36,32 @@ public sealed class SchemaTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Every_migration_can_be_taken_back_and_brought_again()
+    {
+        await (await file.OpenAsync()).DisposeAsync();
+        var newest = Dump();
+        for (var version = Migrations.Newest - 1; version >= 0; version--)
+        {
+            Revert(version);
+            if (version == 0) Dump().ShouldBeEmpty();
+            await (await file.OpenAsync()).DisposeAsync();
+            Dump().ShouldBe(newest, $"from version {version}");
+        }
+    }
+
+    [Fact]
+    public async Task The_script_for_people_does_what_opening_does()
+    {
+        await (await file.OpenAsync()).DisposeAsync();
+        var newest = Dump();
+        file.Execute(Migrations.Script(Migrations.Newest, 0));
+        Dump().ShouldBeEmpty();
+        file.Execute(Migrations.Script(0, Migrations.Newest));
+        Dump().ShouldBe(newest);
+        (await file.OpenAsync()).StoreId.ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
     public async Task Many_that_open_a_new_file_at_once_agree()
     {
         var stores = Enumerable.Range(0, 6).Select(_ => SqliteStore.Create(file.Path, new ManualTime())).ToList();
@@ -59,6 +85,14 @@ public sealed class SchemaTests : IAsyncLifetime
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT (SELECT id FROM mine) + (SELECT user_version FROM pragma_user_version)";
         (await command.ExecuteScalarAsync()).ShouldBe(42L);
+    }
+
+    private void Revert(int version)
+    {
+        var (connection, db) = new SqliteFile($"Data Source={file.Path}").OpenWriter();
+        Migrations.Revert(connection, db, "test.db", version);
+        db.Dispose();
+        connection.CloseForGood();
     }
 
     private string Dump()
