@@ -167,6 +167,19 @@ public abstract class OrderingKeyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
+    public async Task A_requeued_dead_letter_goes_first_although_nobody_claimed_before_the_running_one_ended()
+    {
+        var node = await JoinAsync();
+        var dead = await DeadAsync(node, Keyed("a"));
+        await KeyedAsync("a");
+        await KeyedAsync("a");
+        var running = await ClaimOneAsync(node);
+        (await Store.DeadLetters.RequeueAsync(dead)).ShouldBeTrue();
+        (await SettleAsync(running.Done())).ShouldBeTrue();
+        (await ClaimedIdsAsync(node)).ShouldBe([dead]);
+    }
+
+    [Fact]
     public async Task A_requeued_dead_letter_that_is_alone_with_its_key_goes_at_once()
     {
         var node = await JoinAsync();

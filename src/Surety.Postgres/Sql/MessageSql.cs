@@ -122,13 +122,17 @@ internal sealed class MessageSql(string s)
     private readonly string freeKeys =
         $"DELETE FROM {s}.unique_key u WHERE message_id = ANY ($1) AND until IS NULL AND NOT EXISTS (SELECT FROM {s}.message WHERE id = u.message_id AND state NOT IN (5, 7))";
 
-    private readonly string lockKeys = "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(q || chr(1) || o, 7) AS k FROM unnest($1, $2) AS o (q, o) ORDER BY k) keys";
+    // Locks are the whole database's; a key is its schema's.
+    private readonly string lockKeys = $"SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended('{s}' || q || chr(1) || o, 7) AS k FROM unnest($1, $2) AS o (q, o) ORDER BY k) keys";
 
+    // The oldest, also when its place is not known yet: one that came back from the dead letters goes before those that were behind it.
     private readonly string unblock =
         $"""
         UPDATE {s}.message m SET state = CASE WHEN due_at <= {s}.now() THEN 1 ELSE 2 END, revision = revision + 1
-        WHERE state = 3 AND id = ANY (ARRAY(
-            SELECT (SELECT b.id FROM {s}.message b WHERE b.state = 3 AND b.queue = k.queue AND b.ordering_key = k.key ORDER BY b.id LIMIT 1)
+        WHERE state IN (0, 3) AND id = ANY (ARRAY(
+            SELECT least(
+                (SELECT b.id FROM {s}.message b WHERE b.state = 3 AND b.queue = k.queue AND b.ordering_key = k.key ORDER BY b.id LIMIT 1),
+                (SELECT a.id FROM {s}.message a WHERE a.state = 0 AND a.queue = k.queue AND a.ordering_key = k.key ORDER BY a.id LIMIT 1))
             FROM (SELECT DISTINCT queue, key FROM unnest($1, $2) AS k (queue, key)) k
             WHERE NOT EXISTS (SELECT FROM {s}.message h WHERE h.queue = k.queue AND h.ordering_key = k.key AND h.ordering_key IS NOT NULL AND h.state IN (1, 2, 4))))
         """;
@@ -137,7 +141,7 @@ internal sealed class MessageSql(string s)
     private readonly string lockArrived =
         $"""
         SELECT queue, ordering_key FROM (SELECT DISTINCT queue, ordering_key FROM (SELECT queue, ordering_key FROM {s}.message WHERE state = 0 LIMIT 1000) arrived) keys
-        WHERE pg_try_advisory_xact_lock(hashtextextended(queue || chr(1) || ordering_key, 7))
+        WHERE pg_try_advisory_xact_lock(hashtextextended('{s}' || queue || chr(1) || ordering_key, 7))
         """;
 
     private readonly string placeArrived =

@@ -3,6 +3,7 @@ using Npgsql;
 using Shouldly;
 using Surety.Postgres;
 using Surety.Storage;
+using Surety.StoreContract;
 using Surety.Tests.Conventions;
 
 namespace Surety.Tests.Postgres;
@@ -168,11 +169,21 @@ public sealed class MigrationTests : IAsyncLifetime
             (await EnqueueAndClaimAsync(second)).ShouldBe(1);
             (await first.Messages.ListAsync(new MessageFilter { Status = MessageStatus.Queued }, default)).Items.Count.ShouldBe(2);
 
-            // Nor do they wait for each other: the same key is taken in both while neither has ended.
-            await using var here = await first.Database.BeginAsync();
-            await using var there = await second.Database.BeginAsync();
-            foreach (var (store, work) in new[] { (first, here), (second, there) })
+            // Nor do they wait for each other: the same keys are taken in both while neither has ended.
+            PostgresStore[] both = [first, second];
+            var works = new List<OwnedUnitOfWork>();
+            foreach (var store in both)
+            {
+                var work = await store.Database.BeginAsync();
+                works.Add(work);
                 (await store.Idempotency.TakeAsync(new byte[32], new byte[32], TimeSpan.FromHours(1), work, default)).State.ShouldBe(KeyState.Taken);
+                var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(1), default)).ShouldNotBeNull();
+                await store.Messages.EnqueueAsync([Message() with { Queue = "keyed", OrderingKey = "key" }], null, default);
+                var head = (await store.Messages.ClaimAsync(node, [new QueueDemand("keyed", 1)], default)).ShouldNotBeNull().ShouldHaveSingleItem();
+                (await store.Messages.SettleAsync([head.Done()], work, default).AsTask().WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe([true]);
+            }
+
+            foreach (var work in works) await work.DisposeAsync();
         }
         finally
         {

@@ -16,7 +16,7 @@ internal static class SchemaDump
             text.Append(line.TrimEnd()).Append('\n');
         }
 
-        return text.ToString().Replace($"\"{schema}\".", "$schema$.", StringComparison.Ordinal).Replace($"{schema}.", "$schema$.", StringComparison.Ordinal)
+        return text.ToString().Replace($"\"{schema}\"", "$schema$", StringComparison.Ordinal).Replace($"{schema}.", "$schema$.", StringComparison.Ordinal)
             .Replace($"SCHEMA {schema};", "SCHEMA $schema$;", StringComparison.Ordinal).TrimEnd('\n') + "\n";
     }
 
