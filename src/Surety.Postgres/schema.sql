@@ -33,7 +33,7 @@ BEGIN
     LOOP
         IF NOT v_locked THEN
             -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
-            PERFORM pg_advisory_xact_lock(hashtextextended('"m1"' || p_queue, 11)), set_config('synchronous_commit', 'off', true);
+            PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || p_queue, 11)), set_config('synchronous_commit', 'off', true);
             v_locked := true;
         END IF;
 
@@ -112,7 +112,7 @@ DECLARE
     v_rows bigint;
     v_left bigint;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(hashtextextended('"m1"', 13)) THEN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('$schema$', 13)) THEN
         RETURN false;
     END IF;
 
@@ -225,7 +225,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('"m1"' || s.queue, 11) AS key FROM $schema$.segment s WHERE s.ring = p_ring ORDER BY 1) AS lanes;
+    PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('$schema$' || s.queue, 11) AS key FROM $schema$.segment s WHERE s.ring = p_ring ORDER BY 1) AS lanes;
     WITH ready AS (SELECT * FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 1 LIMIT p_limit),
     noted AS (INSERT INTO $schema$.withdrawn (ring, id) SELECT p_ring, r.id FROM ready r)
     INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
@@ -285,7 +285,7 @@ BEGIN
         RETURN $schema$.take_out(v_open.ring, v_open.node, v_open.number, ARRAY[p_id]);
     END IF;
 
-    PERFORM pg_advisory_xact_lock(hashtextextended('"m1"' || v_open.queue, 11));
+    PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || v_open.queue, 11));
     INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
     SELECT o.id, 1, o.priority, o.version, o.enqueued_at, o.enqueued_at, false, o.queue, o.kind, o.headers, o.body FROM $schema$.segment_open o WHERE o.id = p_id AND o.state = 1;
     IF NOT FOUND THEN

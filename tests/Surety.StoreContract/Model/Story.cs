@@ -39,7 +39,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
             case Happening.Claim: await ClaimAsync(await NodeAsync(step.A), step); break;
             case Happening.Settle when claims.Count > 0: await SettleAsync(Claimed(step.A), step); break;
             case Happening.Start when claims.Count > 0:
-                var started = Claimed(step.A).Claim;
+                // Only suspects are noted when they start.
+                if (Claimed(step.A) is not { Deaths: > 0, Claim: var started }) break;
                 (await store.Messages.StartAsync([started], default)).ShouldBe([model.Start(started)]);
                 break;
             case Happening.Report when claims.Count > 0:

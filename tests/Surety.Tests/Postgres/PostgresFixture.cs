@@ -51,6 +51,10 @@ public class PostgresFixture : StoreFixture
         await using var connection = new NpgsqlConnection(owner);
         await connection.OpenAsync();
         await Execute(connection, $"DROP SCHEMA {schema} CASCADE");
+        // Each fixture has pools of its own, and the server only so many connections.
+        NpgsqlConnection.ClearPool(connection);
+        await using var application = new NpgsqlConnection(connectionString);
+        NpgsqlConnection.ClearPool(application);
     }
 
     /// <summary>As whom the store and the application work.</summary>
