@@ -15,6 +15,7 @@ if (args is [{ } role, .. var rest])
         case "drain-child": return await Surety.Bench.Drain.RunAsync(rest);
         case "idle-child": return await Idle.RunAsync(rest);
         case "queue": return await JobQueueBenchmark.RunAsync(rest);
+        case "queue-docs": return Documentation.Run(check: rest is ["--check"]);
         case "queue-play": return await Player.RunAsync();
     }
 }

@@ -7,6 +7,7 @@ internal sealed class Crew : IAsyncDisposable
     private readonly List<Member> nodes = [];
     private readonly List<long> handled = [];
     private TaskCompletionSource more = NewSignal();
+    private bool disposed;
 
     private Crew(Member producer) => Producer = producer;
 
@@ -76,6 +77,9 @@ internal sealed class Crew : IAsyncDisposable
         }
     }
 
+    /// <summary>From here on only the waiting of later jobs counts.</summary>
+    public Task ForgetAsync() => Task.WhenAll(nodes.Select(node => node.DoAsync(new Order("forget"), "forgotten")));
+
     /// <summary>Ends the nodes' work and returns what they did.</summary>
     public async Task<Tally> RestAsync()
     {
@@ -84,8 +88,11 @@ internal sealed class Crew : IAsyncDisposable
         return tally;
     }
 
+    /// <summary>May be called again: one crew may play for several entrants.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (disposed) return;
+        disposed = true;
         foreach (var node in nodes) await node.DisposeAsync();
         await Producer.DisposeAsync();
     }

@@ -5,64 +5,51 @@ namespace Surety.Bench.JobQueues;
 /// <summary>A backlog worked off. No job is enqueued meanwhile, so what is written is claiming and settling.</summary>
 internal static class Drain
 {
-    public static async Task<Cell> MeasureAsync(Workbench bench, int nodes)
-    {
-        var entrants = new List<Entrant>();
-        foreach (var name in bench.Settings.Against) entrants.Add(name == Contender.Raw ? new Raw(bench) : new Queue(bench, name, await Crew.StartAsync(Contender.Called(name).Launch, nodes)));
-        return await bench.RunAsync("drain", nodes, entrants);
-    }
+    public static Task<Cell> MeasureAsync(Workbench bench, int nodes) =>
+        bench.RunAsync("drain", nodes, () => new Raw(bench, nodes), (name, crew) => [new Queue(bench, name, crew)]);
 
-    /// <summary>Through a queue's public interface. The clock runs from the order to start until the last job is settled.</summary>
-    private sealed class Queue(Workbench bench, string name, Crew crew) : Entrant(name)
+    /// <summary>The clock runs from the order to start until the last job is settled.</summary>
+    private sealed class Queue(Workbench bench, string name, Crew crew) : QueueEntrant(bench, name, crew)
     {
         private Tally handled = new();
 
         public override async Task PrepareAsync(string database)
         {
-            await crew.Producer.DoAsync(new Order("open") { Socket = bench.Server.Folder, Database = database }, "opened");
-            await crew.Producer.DoAsync(new Order("enqueue") { Count = bench.Settings.Backlog, PerCall = 500, InFlight = 2 }, "enqueued");
+            await OpenAsync(database);
+            await Crew.Producer.DoAsync(new Order("enqueue") { Count = Bench.Backlog, PerCall = 500, InFlight = 2 }, "enqueued");
+            await ReopenAsync(database);
         }
 
         public override async Task<Result> RunAsync(string database)
         {
             var began = Stopwatch.GetTimestamp();
-            await crew.WorkAsync(new Order("start") { Socket = bench.Server.Folder, Database = database });
-            await crew.UntilHandledAsync(bench.Settings.Backlog, TimeSpan.FromMinutes(5));
+            await Crew.WorkAsync(On(database, "start"));
+            await Crew.UntilHandledAsync(Bench.Backlog, Patience);
             TimeSpan took;
             do took = Stopwatch.GetElapsedTime(began);
-            while ((await crew.Producer.DoAsync(new Order("left"), "left")).Count > 0);
-            handled = await crew.RestAsync();
-            return new Result(bench.Settings.Backlog, bench.Settings.Backlog / took.TotalSeconds);
+            while (await LeftAsync() > 0);
+            handled = await Crew.RestAsync();
+            return new Result(Bench.Backlog, Bench.Backlog / took.TotalSeconds);
         }
 
-        public override async Task FinishAsync(string database)
-        {
-            await crew.Producer.DoAsync(new Order("close"), "closed");
-            handled.Check(0, bench.Settings.Backlog, Name);
-        }
-
-        public override TimeSpan ProcessorTime() => crew.ProcessorTime;
-
-        public override ValueTask DisposeAsync() => crew.DisposeAsync();
+        public override Task FinishAsync(string database) => CheckAsync(handled, Bench.Backlog);
     }
 
-    /// <summary>The statements alone: claim a hundred, settle them.</summary>
-    private sealed class Raw(Workbench bench) : Pgbench(bench, Contender.Raw)
+    /// <summary>The statements alone: claim a hundred, settle them, on four connections a node.</summary>
+    private sealed class Raw(Workbench bench, int nodes) : Pgbench(bench, Contender.Raw)
     {
-        private const int Clients = 4;
-
         public override async Task PrepareAsync(string database)
         {
             await ScriptAsync(database, "rows-schema.sql");
-            await RunAsync(database, ["-c", "1", "-t", $"{Bench.Settings.Backlog / 100}", "-f", Script("rows-insert.sql")]);
+            await RunAsync(database, ["-c", "1", "-t", $"{Bench.Backlog / 100}", "-f", Script("rows-insert.sql")]);
         }
 
         public override async Task<Result> RunAsync(string database)
         {
             var began = Stopwatch.GetTimestamp();
-            var clients = Math.Min(Clients, Bench.Settings.Backlog / 100);
-            await RunAsync(database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Settings.Backlog / 100 / clients + 1}", "-f", Script("rows-work.sql")]);
-            return new Result(Bench.Settings.Backlog, Bench.Settings.Backlog / Stopwatch.GetElapsedTime(began).TotalSeconds);
+            var clients = Math.Min(4 * nodes, Bench.Backlog / 100);
+            await RunAsync(database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Backlog / 100 / clients + 1}", "-f", Script("rows-work.sql")]);
+            return new Result(Bench.Backlog, Bench.Backlog / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
 
         public override async Task FinishAsync(string database)

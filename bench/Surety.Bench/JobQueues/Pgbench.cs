@@ -1,10 +1,11 @@
-using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Surety.Bench.Measuring;
 
 namespace Surety.Bench.JobQueues;
 
 /// <summary>What the database can do at most: the statements, without a queue around them.</summary>
-internal abstract class Pgbench(Workbench bench, string name) : Entrant(name)
+internal abstract partial class Pgbench(Workbench bench, string name) : Entrant(name)
 {
     private TimeSpan processorTime;
 
@@ -18,6 +19,9 @@ internal abstract class Pgbench(Workbench bench, string name) : Entrant(name)
 
     protected static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
 
+    /// <summary>How many times it says a script ran.</summary>
+    protected static long Transactions(string output) => long.Parse(Processed().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+
     protected async Task ScriptAsync(string database, string name) => await bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Script(name)));
 
     protected async Task<string> RunAsync(string database, params string[] arguments)
@@ -26,4 +30,7 @@ internal abstract class Pgbench(Workbench bench, string name) : Entrant(name)
         processorTime += took;
         return output;
     }
+
+    [GeneratedRegex(@"number of transactions actually processed: (\d+)")]
+    private static partial Regex Processed();
 }

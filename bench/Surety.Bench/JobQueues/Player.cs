@@ -9,15 +9,13 @@ namespace Surety.Bench.JobQueues;
 /// <summary>Surety's child process: whole hosts, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.</summary>
 internal sealed class Player
 {
-    private const string Queue = "posted";
-    private static readonly EnqueueOptions There = new() { Queue = Queue };
-
     private readonly Lock output = new();
     private IHost? producer;
     private IHost? worker;
     private Tally tally = new();
     private ITimer? ticking;
     private IQueue queue = null!;
+    private EnqueueOptions there = new();
     private long allowed;
     private volatile bool halted;
     private TaskCompletionSource moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,7 +38,7 @@ internal sealed class Player
             }
         }
 
-        await current;
+        // Nobody is there any more to hear the end of what is under way.
         return 0;
     }
 
@@ -50,6 +48,7 @@ internal sealed class Player
         "close" => CloseAsync(),
         "start" => StartAsync(order),
         "stop" => StopAsync(),
+        "forget" => ForgetAsync(),
         "left" => LeftAsync(),
         "enqueue" => EnqueueAsync(order),
         "sustain" => SustainAsync(order),
@@ -61,6 +60,7 @@ internal sealed class Player
     {
         producer = await HostAsync(order, surety => surety.Configure(o => o.Work = false));
         queue = producer.Services.GetRequiredService<IQueue>();
+        there = new EnqueueOptions { Queue = order.Queue };
         Say(new Said("opened"));
     }
 
@@ -77,14 +77,14 @@ internal sealed class Player
         {
             surety.Services.AddSingleton(tally);
             // The default lets 16 handlers run at once; an engineer who wants throughput of short ones raises it.
-            surety.Queue(Queue, q =>
+            surety.Queue(order.Queue, q =>
             {
-                q.Concurrency = 64;
+                q.Concurrency = order.Concurrency > 0 ? order.Concurrency : 64;
                 q.Retry = Retry.Fixed(5, TimeSpan.FromSeconds(1));
             });
-            if (order.Handler == "row") surety.HandleInTransaction<Job, WriteRow>(Queue);
-            else if (order.Handler == "fail") surety.Handle<Job, FailTenth>(Queue);
-            else surety.Handle<Job, CountJob>(Queue);
+            if (order.Handler == "row") surety.HandleInTransaction<Job, WriteRow>(order.Queue);
+            else if (order.Handler == "fail") surety.Handle<Job, FailTenth>(order.Queue);
+            else surety.Handle<Job, CountJob>(order.Queue);
         });
         var told = 0L;
         ticking = TimeProvider.System.CreateTimer(
@@ -104,10 +104,17 @@ internal sealed class Player
         Say(tally.Say("stopped"));
     }
 
+    private Task ForgetAsync()
+    {
+        tally.Forget();
+        Say(new Said("forgotten"));
+        return Task.CompletedTask;
+    }
+
     private async Task LeftAsync()
     {
         var queues = await producer!.Services.GetRequiredService<IQueues>().ListAsync();
-        Say(new Said("left") { Count = queues.Where(q => q.Queue == Queue).Sum(q => q.Ready + q.Running + q.Scheduled + q.Dead) });
+        Say(new Said("left") { Count = queues.Where(q => q.Queue == there.Queue).Sum(q => q.Ready + q.Running + q.Scheduled + q.Dead) });
     }
 
     private async Task EnqueueAsync(Order order)
@@ -183,12 +190,12 @@ internal sealed class Player
     {
         if (count == 1)
         {
-            await queue.EnqueueAsync(Job.Nr(first, at), There);
+            await queue.EnqueueAsync(Job.Nr(first, at), there);
             return;
         }
 
         var batch = new Envelope[count];
-        for (var i = 0; i < count; i++) batch[i] = new Envelope(Job.Nr(first + i, at), There);
+        for (var i = 0; i < count; i++) batch[i] = new Envelope(Job.Nr(first + i, at), there);
         await queue.EnqueueAsync(batch);
     }
 

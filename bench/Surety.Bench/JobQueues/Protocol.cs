@@ -9,6 +9,11 @@ internal sealed record Order(string Do)
     public string Socket { get; init; } = "";
     public string Database { get; init; } = "";
 
+    public string Queue { get; init; } = "posted";
+
+    /// <summary>How many handlers a node runs at once; zero for what is best for throughput.</summary>
+    public int Concurrency { get; init; }
+
     /// <summary><c>none</c>, <c>row</c> (writes one, in the transaction that settles) or <c>fail</c> (every tenth job, the first time).</summary>
     public string Handler { get; init; } = "none";
 

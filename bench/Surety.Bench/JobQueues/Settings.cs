@@ -5,7 +5,7 @@ namespace Surety.Bench.JobQueues;
 /// <summary>What the command line asks for.</summary>
 internal sealed record Settings
 {
-    public const string Usage = "Surety.Bench queue [--quick] [--only=CELL,…] [--against=CONTENDER,…] [--nodes=1,2,4] [--rounds=3] [--seconds=6]";
+    public const string Usage = "Surety.Bench queue [--quick] [--only=CELL,…] [--against=CONTENDER,…] [--nodes=1,2,4] [--rounds=3] [--seconds=6] [--keep]";
 
     public bool Quick { get; private init; }
 
@@ -17,10 +17,11 @@ internal sealed record Settings
     public int Rounds { get; private init; } = 3;
     public int Seconds { get; private init; } = 6;
 
+    /// <summary>Whether the cells of a partial run go into the day's results, in place of those of the same name.</summary>
+    public bool Keep { get; private init; }
+
     /// <summary>Whether this is the whole benchmark, and so worth keeping.</summary>
     public bool IsWhole { get; private init; } = true;
-
-    public int Backlog => Quick ? 500 : 100_000;
 
     /// <summary>Throws an <see cref="FormatException"/> when it makes no sense.</summary>
     public static Settings Parse(IEnumerable<string> arguments)
@@ -32,6 +33,7 @@ internal sealed record Settings
             settings = (parts[0], parts.Length == 2 ? parts[1] : null) switch
             {
                 ("--quick", null) => settings with { Quick = true, Rounds = 1, Seconds = 1, Nodes = [1], IsWhole = false },
+                ("--keep", null) => settings with { Keep = true },
                 ("--only", { } value) => settings with { Only = value.Split(','), IsWhole = false },
                 ("--against", { } value) => settings with { Against = value.Split(',').Select(n => Contender.All.Contains(n) ? n : throw new FormatException($"No contender is called \"{n}\". There are: {string.Join(", ", Contender.All)}.")).ToList(), IsWhole = false },
                 ("--nodes", { } value) => settings with { Nodes = [.. value.Split(',').Select(Number)], IsWhole = false },

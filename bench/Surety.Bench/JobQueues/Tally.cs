@@ -30,6 +30,12 @@ internal sealed class Tally
         }
     }
 
+    /// <summary>Forgets how long those before had waited.</summary>
+    public void Forget()
+    {
+        lock (gate) waited.Clear();
+    }
+
     public void Add(Said said)
     {
         Count += said.Count;
@@ -46,7 +52,7 @@ internal sealed class Tally
     /// <summary>How long this share of the jobs waited at most, in milliseconds; within 2 %.</summary>
     public double WaitedMilliseconds(double share)
     {
-        var rest = (long)Math.Ceiling(Count * share);
+        var rest = (long)Math.Ceiling(waited.Values.Sum() * share);
         foreach (var (bucket, count) in waited)
         {
             if ((rest -= count) <= 0) return Math.Exp((bucket + 0.5) * Growth) / 1000;

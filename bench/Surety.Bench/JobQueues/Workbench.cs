@@ -8,41 +8,77 @@ namespace Surety.Bench.JobQueues;
 internal sealed class Workbench(PrivateServer server, Settings settings)
 {
     private int databases;
+    private bool warming;
 
     public PrivateServer Server => server;
 
     public Settings Settings => settings;
 
+    /// <summary>How long a load is kept up.</summary>
+    public int Seconds => warming ? Math.Min(2, settings.Seconds) : settings.Seconds;
+
+    /// <summary>How many jobs there are to work off.</summary>
+    public int Backlog => settings.Quick ? 500 : warming ? 20_000 : 100_000;
+
+    public int HugeBacklog => settings.Quick ? 2_000 : warming ? 20_000 : 1_000_000;
+
     /// <param name="name">Of the cell.</param>
     /// <param name="nodes">Worker processes.</param>
-    /// <param name="entrants">Who takes part.</param>
-    public async Task<Cell> RunAsync(string name, int nodes, IReadOnlyList<Entrant> entrants)
+    /// <param name="raw">The statements alone; null for the queues.</param>
+    /// <param name="queues">What a queue's processes do: none, one or several things in turns.</param>
+    /// <param name="nodesOf">Worker processes where that differs.</param>
+    public async Task<Cell> RunAsync(string name, int nodes, Func<Entrant>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null)
     {
+        var entrants = new List<Entrant>();
         try
         {
-            var rounds = entrants.Select(_ => new List<Measured>()).ToList();
-            var statements = new double[entrants.Count];
-
-            // One round warms up, and only in it statements are counted, since that is not free.
-            await CountStatementsAsync(true);
-            for (var i = 0; i < entrants.Count; i++) statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
-            await CountStatementsAsync(false);
-            for (var round = 0; round < settings.Rounds; round++)
+            foreach (var contender in settings.Against)
             {
-                for (var turn = 0; turn < entrants.Count; turn++)
+                if (contender == Contender.Raw)
                 {
-                    // Who goes first changes, so that nobody always finds what the same other one left behind.
-                    var i = (turn + round) % entrants.Count;
-                    rounds[i].Add(await OnceAsync(entrants[i], counts: false) with { Statements = statements[i] });
+                    if (raw is not null) entrants.Add(raw());
+                    continue;
                 }
+
+                var crew = await Crew.StartAsync(Contender.Called(contender).Launch, nodesOf?.Invoke(contender) ?? nodes);
+                if (queues(contender, crew) is { Count: > 0 } parts) entrants.AddRange(parts);
+                else await crew.DisposeAsync();
             }
 
-            return new Cell(name, nodes, [.. entrants.Select((e, i) => new Row(e.Name, rounds[i]))]);
+            return await RunAsync(name, nodes, entrants);
         }
         finally
         {
             foreach (var entrant in entrants) await entrant.DisposeAsync();
         }
+    }
+
+    private async Task<Cell> RunAsync(string name, int nodes, IReadOnlyList<Entrant> entrants)
+    {
+        var rounds = entrants.Select(_ => new List<Measured>()).ToList();
+        var statements = Enumerable.Repeat(double.NaN, entrants.Count).ToArray();
+
+        // One round warms up, and only in it statements are counted, since that is not free.
+        if (!settings.Quick)
+        {
+            warming = true;
+            await CountStatementsAsync(true);
+            for (var i = 0; i < entrants.Count; i++) statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
+            await CountStatementsAsync(false);
+            warming = false;
+        }
+
+        for (var round = 0; round < settings.Rounds; round++)
+        {
+            for (var turn = 0; turn < entrants.Count; turn++)
+            {
+                // Who goes first changes, so that nobody always finds what the same other one left behind.
+                var i = (turn + round) % entrants.Count;
+                rounds[i].Add(await OnceAsync(entrants[i], counts: false) with { Statements = statements[i] });
+            }
+        }
+
+        return new Cell(name, nodes, Measuring.Machine.Load(), [.. entrants.Select((e, i) => new Row(e.Name, rounds[i]))]);
     }
 
     private async Task<Measured> OnceAsync(Entrant entrant, bool counts)
@@ -71,11 +107,19 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
         }
         finally
         {
-            NpgsqlConnection.ClearAllPools();
+            await UntilAloneAsync(database);
             await server.ExecuteAsync("postgres", $"DROP DATABASE {database} WITH (FORCE)");
             // What this one wrote is not to be written out during the next one's turn.
             await server.ExecuteAsync("postgres", "CHECKPOINT");
         }
+    }
+
+    /// <summary>Those that close their connections may do so behind our back, and complain when they are cut off.</summary>
+    private async Task UntilAloneAsync(string database)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(5) && await server.ScalarAsync<long>("postgres", $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND backend_type = 'client backend'") > 0)
+            await Task.Delay(20);
     }
 
     private async Task<Reading> ReadAsync(Entrant entrant, string database)

@@ -7,12 +7,18 @@ namespace Surety.Bench.Measuring;
 /// <summary>What the figures were measured on. Linux only, like the measurements of memory.</summary>
 internal static partial class Machine
 {
-    public static string Describe()
+    public static string Describe() => Describe($"SQLite {SqliteVersion()}");
+
+    /// <param name="database">Its name and version.</param>
+    public static string Describe(string database)
     {
         var processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
-        return $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, SQLite {SqliteVersion()}, "
-            + $"one overwritten 4 KiB page: fdatasync {SyncMicroseconds(500, static f => DataSync(f) == 0):0} µs, fsync (what this build of SQLite calls) {SyncMicroseconds(500, static f => Sync(f) == 0):0} µs";
+        return $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, {database}, "
+            + $"one overwritten 4 KiB page: fdatasync {SyncMicroseconds(500, static f => DataSync(f) == 0):0} µs, fsync {SyncMicroseconds(500, static f => Sync(f) == 0):0} µs";
     }
+
+    /// <summary>The load averages of the last 1, 5 and 15 minutes.</summary>
+    public static string Load() => string.Join(", ", File.ReadAllText("/proc/loadavg").Split(' ')[..3]);
 
     /// <summary>The median of many: what one durable commit costs at least.</summary>
     private static double SyncMicroseconds(int times, Func<SafeFileHandle, bool> sync)

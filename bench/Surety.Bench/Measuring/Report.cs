@@ -34,14 +34,14 @@ internal sealed class Report(string machine, bool quick)
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var name = Path.Combine(folder, what == "all" ? $"{date}-sqlite" : $"{date}-sqlite-{what}");
         File.WriteAllText(name + ".md", Text(date));
-        File.WriteAllText(name + ".json", JsonSerializer.Serialize(new { date, machine, load = Load(), comparisons, figures }, Json) + "\n");
+        File.WriteAllText(name + ".json", JsonSerializer.Serialize(new { date, machine, load = Measuring.Machine.Load(), comparisons, figures }, Json) + "\n");
         return Path.GetRelativePath(Environment.CurrentDirectory, name + ".md");
     }
 
     private string Text(string date)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# SQLite, {date}\n\n{machine}. Load average at the end: {Load()}.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"# SQLite, {date}\n\n{machine}. Load average at the end: {Measuring.Machine.Load()}.\n\n");
         if (IsBusy()) text.Append("**The machine was busy.** That favours Surety's several threads over the single one of the hand-written queue: go by the best rounds and the processor time, or repeat this elsewhere.\n\n");
         if (comparisons.Count > 0)
         {
@@ -70,8 +70,6 @@ internal sealed class Report(string machine, bool quick)
         $"{c.Name}: hand-written {Of(c.Hand)}, Surety {Of(c.Surety)} {c.Unit}/s, ratio {c.Ratio:0.00} ({c.Ratios.Min():0.00}–{c.Ratios.Max():0.00}), of the best rounds {c.BestRatio:0.00}; µs {Pair(c.Hand.CpuMicroseconds, c.Surety.CpuMicroseconds, "0.0")}; bytes {Pair(c.Hand.AllocatedBytes, c.Surety.AllocatedBytes, "0")}");
 
     private static string Line(Figure f) => string.Create(CultureInfo.InvariantCulture, $"{f.Name}: {f.Value:0.##} {f.Unit}{(f.Target is { } target ? $" (target: {target})" : "")}{(f.Note.Length > 0 ? $"; {f.Note}" : "")}");
-
-    private static string Load() => string.Join(", ", File.ReadAllText("/proc/loadavg").Split(' ')[..3]);
 
     /// <summary>Where runnable threads wait for a core, a contender with one thread waits with all of its work, one with several only with a part.</summary>
     private static bool IsBusy() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) > 2 * Environment.ProcessorCount;

@@ -89,6 +89,10 @@ export function play(queue) {
       await queue.start(o, (j) => tally.add(j));
       say({ said: "started" });
     },
+    forget: async () => {
+      tally.waited.clear();
+      say({ said: "forgotten" });
+    },
     stop: async () => {
       await queue.stop();
       clearInterval(ticking);

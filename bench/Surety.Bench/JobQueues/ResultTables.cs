@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>The same figures, as tables for people.</summary>
+internal static class ResultTables
+{
+    public const string Legend =
+        "Rates are medians of interleaved rounds with the least and the most; a ratio is Surety's rate by the other's, the median of the rounds' own ratios. Bytes of write-ahead log, commits, statements and microseconds of processor time are a job's share; "
+        + "statements were counted in a warm-up round. `pgbench` is the least statements that do the work, with no queue around them. Every job was checked to have been handled exactly once and settled.";
+
+    public static string Title(Cell cell) => cell.Nodes == 0 ? cell.Name : string.Create(CultureInfo.InvariantCulture, $"{cell.Name}, {cell.Nodes} {(cell.Nodes == 1 ? "node" : "nodes")}");
+
+    /// <summary>Everything of one cell.</summary>
+    public static string Full(Cell cell)
+    {
+        var text = new StringBuilder("| | jobs/s | Surety's ratio to it | p50 ms | p99 ms | WAL B | commits (writing) | statements | µs client | µs server |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        foreach (var row in cell.Rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Contender} | {Rate(row)} | {cell.Ratio(Contender.Surety, row.Contender):0.00} | {Number(row.Median(m => m.P50), "0.0")} | {Number(row.Median(m => m.P99), "0.0")} | {row.Median(m => m.Wal):N0} ");
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Median(m => m.Commits):0.000} ({row.Median(m => m.Writes):0.000}) | {Number(row.Median(m => m.Statements), "0.000")} | {row.Median(m => m.ClientMicroseconds):0.0} | {row.Median(m => m.ServerMicroseconds):0.0} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>One line a cell: Surety, and its ratio to each of the others.</summary>
+    public static string Summary(IReadOnlyList<Cell> cells)
+    {
+        var text = new StringBuilder("| | Surety, jobs/s | to pgbench | to graphile-worker | to pg-boss | to itself at ease | p50 / p99 ms | WAL B a job | commits a job |\n|---|---|---|---|---|---|---|---|---|\n");
+        foreach (var cell in cells)
+        {
+            if (cell.Rows.FirstOrDefault(r => r.Contender == Contender.Surety) is not { } row) continue;
+            string To(string other) => cell.Ratio(Contender.Surety, other) is { } ratio ? ratio.ToString("0.00", CultureInfo.InvariantCulture) : "";
+            var waits = double.IsNaN(row.Median(m => m.P50)) ? "" : string.Create(CultureInfo.InvariantCulture, $"{row.Median(m => m.P50):0.0} / {row.Median(m => m.P99):0.0}");
+            text.Append(CultureInfo.InvariantCulture, $"| {Title(cell)} | {Rate(row)} | {To(Contender.Raw)} | {(IsPaced(cell) ? "" : To("graphile"))} | {(IsPaced(cell) ? "" : To("pgboss"))} | {To("surety at ease")} | {waits} | {row.Median(m => m.Wal):N0} | {row.Median(m => m.Commits):0.000} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>What was aimed at, and what came out; lines whose cells were not run are left out.</summary>
+    public static string Targets(IReadOnlyList<Cell> cells)
+    {
+        var text = new StringBuilder("| aim | wanted | measured | |\n|---|---|---|---|\n");
+        Cell? Find(string name, int nodes) => cells.FirstOrDefault(c => c.Name == name && c.Nodes == nodes);
+        void AtLeast(string aim, double wanted, double? measured) => Line(aim, $"≥ {wanted.ToString("0.##", CultureInfo.InvariantCulture)}", measured, measured >= wanted);
+        void AtMost(string aim, double wanted, double? measured) => Line(aim, $"≤ {wanted.ToString("0.##", CultureInfo.InvariantCulture)}", measured, measured <= wanted);
+        void Line(string aim, string wanted, double? measured, bool met)
+        {
+            if (measured is { } value) text.Append(CultureInfo.InvariantCulture, $"| {aim} | {wanted} | {value:0.00#} | {(met ? "met" : "**missed**")} |\n");
+        }
+
+        foreach (var cell in cells.Where(c => c.Name.StartsWith("enqueue, 16", StringComparison.Ordinal))) AtLeast($"{cell.Name}: of bare inserts", 0.85, cell.Ratio(Contender.Surety, Contender.Raw));
+        AtLeast("sustained, two nodes: graphile-worker", 3, Find("sustained", 2)?.Ratio(Contender.Surety, "graphile"));
+        AtLeast("sustained, two nodes: pg-boss", 3.5, Find("sustained", 2)?.Ratio(Contender.Surety, "pgboss"));
+        AtLeast("sustained, two nodes: the statements alone", 0.4, Find("sustained", 2)?.Ratio(Contender.Surety, Contender.Raw));
+        var drains = cells.Where(c => c.Name == "drain").ToList();
+        double? Best(string contender) => drains.SelectMany(c => c.Rows).Where(r => r.Contender == contender).Select(r => (double?)r.Median(m => m.Rate)).Max();
+        AtLeast("drain: its best number of nodes by graphile-worker's best", 1.25, Best(Contender.Surety) / Best("graphile"));
+        foreach (var cell in drains)
+        {
+            if (cell.Rows.FirstOrDefault(r => r.Contender == Contender.Surety) is not { } row) continue;
+            AtMost($"{Title(cell)}: WAL of claim and settle, bytes a job", 500, row.Median(m => m.Wal));
+            AtMost($"{Title(cell)}: commits a job", 0.1, row.Median(m => m.Commits));
+        }
+
+        foreach (var cell in cells.Where(c => c.Name == "transactional")) AtLeast($"{Title(cell)}: of effect and receipt alone", 0.8, cell.Ratio(Contender.Surety, Contender.Raw));
+        foreach (var cell in cells.Where(c => c.Name == "latency at 2,000/s"))
+        {
+            if (cell.Rows.FirstOrDefault(r => r.Contender == Contender.Surety) is not { } row) continue;
+            AtMost($"{Title(cell)}: p50, ms", 5, row.Median(m => m.P50));
+            AtMost($"{Title(cell)}: p99, ms", 25, row.Median(m => m.P99));
+        }
+
+        foreach (var pressure in Pressure.All.Where(p => p.Handler == "none"))
+            foreach (var cell in cells.Where(c => c.Name == pressure.Name)) AtLeast($"{Title(cell)}: of the same at ease", 0.9, cell.Ratio(Contender.Surety, "surety at ease"));
+        return text.ToString();
+    }
+
+    // Everybody is sent the same, or his own share: the rate says nothing.
+    private static bool IsPaced(Cell cell) => cell.Name.StartsWith("latency", StringComparison.Ordinal);
+
+    private static string Rate(Row row) => string.Create(CultureInfo.InvariantCulture, $"{row.Median(m => m.Rate):N0} ({row.Rounds.Min(m => m.Rate):N0}–{row.Rounds.Max(m => m.Rate):N0})");
+
+    private static string Number(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Surety.Bench.Measuring;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>What was measured on a day, kept as JSON for programs and as text for people.</summary>
+internal sealed class Results
+{
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private readonly string? path;
+    private Stored stored;
+
+    private Results(string? path, Stored stored) => (this.path, this.stored) = (path, stored);
+
+    public bool IsKept => path is not null;
+
+    public string Name => Path.GetRelativePath(Environment.CurrentDirectory, path + ".md");
+
+    public IReadOnlyList<Cell> Cells => stored.Cells;
+
+    public string Date => stored.Date;
+
+    public string Machine => stored.Machine;
+
+    private static string Folder => Path.Combine(Checkout.Folder, "bench", "results");
+
+    /// <summary>Of a run that begins. A whole one replaces the day's results, a part goes among them when that was asked for.</summary>
+    public static Results Of(string machine, Settings settings)
+    {
+        var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        var path = Path.Combine(Folder, $"{date}-queue");
+        var kept = !settings.Quick && (settings.IsWhole || settings.Keep) ? path : null;
+        var cells = kept is not null && !settings.IsWhole && File.Exists(path + ".json") ? Read(path).Cells : [];
+        return new Results(kept, new Stored(date, machine, cells));
+    }
+
+    /// <summary>The newest on record, or null.</summary>
+    public static Results? Newest() => Directory.GetFiles(Folder, "*-queue.json").Order(StringComparer.Ordinal).LastOrDefault() is { } file ? new Results(null, Read(file[..^5])) : null;
+
+    public void Add(Cell cell)
+    {
+        stored = stored with { Cells = [.. stored.Cells.Where(c => c.Name != cell.Name || c.Nodes != cell.Nodes), cell] };
+        if (path is null) return;
+        File.WriteAllText(path + ".json", JsonSerializer.Serialize(stored, Json) + "\n");
+        File.WriteAllText(path + ".md", Text());
+    }
+
+    private string Text()
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"# Job queues on PostgreSQL, {Date}\n\n{Machine}. Stock durable settings, unix socket, the server and all processes on this machine.\n\n{ResultTables.Legend}\n\n{ResultTables.Targets(Cells)}\n");
+        foreach (var cell in Cells) text.Append(CultureInfo.InvariantCulture, $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}");
+        return text.ToString();
+    }
+
+    private static Stored Read(string path) => JsonSerializer.Deserialize<Stored>(File.ReadAllText(path + ".json"), Json)!;
+
+    private sealed record Stored(string Date, string Machine, IReadOnlyList<Cell> Cells);
+}

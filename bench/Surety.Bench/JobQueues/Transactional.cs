@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Surety.Bench.JobQueues;
+
+/// <summary>A backlog whose handlers write a row each, at most four at a time on a node. Surety's commits with the settling; what the peers do is said in bench/queue/peers.</summary>
+internal static class Transactional
+{
+    private const int Handlers = 4;
+
+    public static Task<Cell> MeasureAsync(Workbench bench, int nodes) =>
+        bench.RunAsync("transactional", nodes, () => new Raw(bench, nodes), (name, crew) => [new Queue(bench, name, crew)]);
+
+    private sealed class Queue(Workbench bench, string name, Crew crew) : QueueEntrant(bench, name, crew)
+    {
+        private readonly int count = bench.Settings.Quick ? 200 : 20_000;
+        private Tally handled = new();
+
+        public override async Task PrepareAsync(string database)
+        {
+            await Bench.Server.ExecuteAsync(database, "CREATE TABLE effect (number bigint PRIMARY KEY, amount text NOT NULL)");
+            await OpenAsync(database);
+            await Crew.Producer.DoAsync(new Order("enqueue") { Count = count, PerCall = 500, InFlight = 2 }, "enqueued");
+            await ReopenAsync(database);
+        }
+
+        public override async Task<Result> RunAsync(string database)
+        {
+            var began = Stopwatch.GetTimestamp();
+            await Crew.WorkAsync(On(database, "start") with { Handler = "row", Concurrency = Handlers });
+            await Crew.UntilHandledAsync(count, Patience);
+            TimeSpan took;
+            do took = Stopwatch.GetElapsedTime(began);
+            while (await LeftAsync() > 0);
+            handled = await Crew.RestAsync();
+            return new Result(count, count / took.TotalSeconds);
+        }
+
+        public override async Task FinishAsync(string database)
+        {
+            await CheckAsync(handled, count);
+            var rows = await Bench.Server.ScalarAsync<long>(database, "SELECT count(*) FROM effect");
+            if (rows != count) throw new InvalidOperationException($"{Name}: {rows} effects of {count} jobs.");
+        }
+    }
+
+    /// <summary>The effect, and a row whose key lets nobody do it again, in one transaction.</summary>
+    private sealed class Raw(Workbench bench, int nodes) : Pgbench(bench, Contender.Raw)
+    {
+        public override Task PrepareAsync(string database) => ScriptAsync(database, "bare-schema.sql");
+
+        public override async Task<Result> RunAsync(string database)
+        {
+            var began = Stopwatch.GetTimestamp();
+            var output = await RunAsync(
+                database, ["-c", $"{Handlers * nodes}", "-j", "2", "-T", Bench.Seconds.ToString(CultureInfo.InvariantCulture), "-f", Script("bare-effect.sql")]);
+            return new Result(Transactions(output), Transactions(output) / Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+    }
+}

@@ -1,1 +1,0 @@
-INSERT INTO raw_job (body) VALUES ('{"number":1,"sentAt":1795273200000000,"transfer":"00000001-0001-0002-0304-05060708090a","from":"account-000000000001","to":"account-000000000002","amount":"1250","currency":"EUR","reference":"Invoice 2026-0001, thank you for your order, please do not answer"}');
