@@ -37,6 +37,21 @@ public class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Two_nodes_whose_connections_to_PostgreSQL_are_all_cut_twice_a_second_lose_nothing_double_nothing_and_go_on_between_the_cuts()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(10));
+        var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        report.Cutter!.Connections.ShouldBeGreaterThan(50, report.Line);
+        report.Cutter.Recoveries.Count.ShouldBeGreaterThan(3, report.Line);
+        // Half of them; a machine that is busy otherwise may be late now and then.
+        report.Cutter.Recoveries.Order().ElementAt(report.Cutter.Recoveries.Count / 2).ShouldBeLessThan(TimeSpan.FromSeconds(2), report.Line);
+    }
+
+    [Fact]
     public async Task A_storm_of_one_key_over_three_nodes_on_PostgreSQL_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));

@@ -13,10 +13,11 @@ namespace Surety.Cli.Chaos;
 /// <param name="Rig">On which database, and how many nodes.</param>
 /// <param name="Keep">Keep the databases.</param>
 /// <param name="Failpoints">Where it kills itself, one after the other; empty for kills at random.</param>
-internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, RigOptions Rig, bool Keep, IReadOnlyList<string> Failpoints)
+/// <param name="CutFor">Instead of killing anything, cut the connections to the database for so long; zero for kills.</param>
+internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, RigOptions Rig, bool Keep, IReadOnlyList<string> Failpoints, TimeSpan CutFor = default)
 {
     /// <summary>How many kills the run has.</summary>
-    public int Total => Failpoints.Count == 0 ? Kills : Failpoints.Count;
+    public int Total => CutFor > TimeSpan.Zero ? 0 : Failpoints.Count == 0 ? Kills : Failpoints.Count;
 }
 
 /// <summary>From the start of the processes to the accounts: work under kills, then quiet, then the audit.</summary>
@@ -51,12 +52,13 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         var accounts = await OpenAccountsAsync(cancel);
         await rig.TroubleAsync(new { failPercent = 5, losePercent = 5, delayMs = 5 }, cancel);
         var killer = new Killer(rig, random);
-        var client = new HonestClient(rig.Nodes) { Started = killer.RequestBegan, Answered = killer.RequestAnswered };
+        var cutter = options.CutFor > TimeSpan.Zero ? new Cutter(rig) : null;
+        var client = new HonestClient(rig.Nodes) { Started = killer.RequestBegan, Answered = killer.RequestAnswered, Accepted = sent => cutter?.Accepted(sent) };
 
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel))
         {
             var clients = Enumerable.Range(0, options.Clients).Select(i => WorkAsync(client, new Workload(options.Seed, i, accounts), stop.Token, cancel)).ToList();
-            var kills = options.Failpoints.Count == 0 ? killer.RunAsync(options.Kills, tick, cancel) : killer.RunAsync(options.Failpoints, tick, cancel);
+            var kills = cutter is not null ? cutter.RunAsync(options.CutFor, tick, cancel) : options.Failpoints.Count == 0 ? killer.RunAsync(options.Kills, tick, cancel) : killer.RunAsync(options.Failpoints, tick, cancel);
             // A client that gives up is a broken promise: it ends the run at once.
             var firstEnd = await Task.WhenAny([kills, .. clients]);
             await stop.CancelAsync();
@@ -75,7 +77,7 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         await UntilQuietAsync(cancel);
         var after = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
         return new ChaosReport(
-            books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts,
+            books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, cutter,
             [.. killer.Violations, .. books.Violations, .. unequal, .. after.Violations.Except(books.Violations).Select(v => $"After every command was repeated: {v}")]);
     }
 
@@ -124,13 +126,20 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
 }
 
 /// <summary>What a run found.</summary>
-internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int Retried, int Audits, IReadOnlyList<TimeSpan> Restarts, IReadOnlyList<string> Violations)
+internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int Retried, int Audits, IReadOnlyList<TimeSpan> Restarts, Cutter? Cutter, IReadOnlyList<string> Violations)
 {
     public string Line => FormattableString.Invariant(
         $"accepted={Accounts.Accepted} effects={Accounts.Effects} lost={Accounts.Lost} duplicated={Accounts.Duplicated} redelivered={Accounts.Redelivered} kills={Kills} refused={Accounts.Refused} ") + FormattableString.Invariant(
-        $"retried={Retried} paid={Accounts.Paid} released={Accounts.Released} audits={Audits} restart_median_ms={MedianMs:0} restart_max_ms={MaxMs:0} broken={Violations.Count} seed={Seed}");
+        $"retried={Retried} paid={Accounts.Paid} released={Accounts.Released} audits={Audits} restart_median_ms={MedianMs:0} restart_max_ms={MaxMs:0}{Cut} broken={Violations.Count} seed={Seed}");
 
-    public double MaxMs => Restarts.Count == 0 ? 0 : Restarts.Max().TotalMilliseconds;
+    public double MaxMs => Longest(Restarts);
 
-    public double MedianMs => Restarts.Count == 0 ? 0 : Restarts.Order().ElementAt(Restarts.Count / 2).TotalMilliseconds;
+    public double MedianMs => Middle(Restarts);
+
+    private string Cut => Cutter is null ? "" : FormattableString.Invariant(
+        $" cuts={Cutter.Cuts} connections_cut={Cutter.Connections} recovery_median_ms={Middle(Cutter.Recoveries):0} recovery_max_ms={Longest(Cutter.Recoveries):0} without_payment_max_ms={Cutter.LongestWithoutPayment.TotalMilliseconds:0}");
+
+    private static double Longest(IReadOnlyList<TimeSpan> times) => times.Count == 0 ? 0 : times.Max().TotalMilliseconds;
+
+    private static double Middle(IReadOnlyList<TimeSpan> times) => times.Count == 0 ? 0 : times.Order().ElementAt(times.Count / 2).TotalMilliseconds;
 }

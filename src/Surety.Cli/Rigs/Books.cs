@@ -52,9 +52,13 @@ internal sealed record ProviderPayment(long Id, string State, string Amount, str
     public static async Task<IReadOnlyList<ProviderPayment>> AllAsync(Rig rig, CancellationToken cancel)
     {
         var all = new List<ProviderPayment>();
-        while (await rig.Provider.GetFromJsonAsync<List<ProviderPayment>>($"/payments?after={all.LastOrDefault()?.Id ?? 0}", cancel) is { Count: > 0 } page) all.AddRange(page);
+        while (await AfterAsync(rig, all.LastOrDefault()?.Id ?? 0, cancel) is { Count: > 0 } page) all.AddRange(page);
         return all;
     }
+
+    /// <summary>A page of those with higher ids.</summary>
+    public static async Task<List<ProviderPayment>> AfterAsync(Rig rig, long id, CancellationToken cancel) =>
+        await rig.Provider.GetFromJsonAsync<List<ProviderPayment>>($"/payments?after={id}", cancel) ?? [];
 }
 
 /// <summary>The backend's own proof of its books.</summary>

@@ -22,6 +22,9 @@ internal sealed class HonestClient(IReadOnlyList<Node> nodes)
     /// <summary>Called with the time an answered request took.</summary>
     public Action<TimeSpan>? Answered { get; init; }
 
+    /// <summary>Called when a command was accepted, with the timestamp at which that request had left.</summary>
+    public Action<long>? Accepted { get; init; }
+
     public async Task<Answer> SendAsync(Command command, CancellationToken cancel)
     {
         var began = Stopwatch.GetTimestamp();
@@ -47,7 +50,9 @@ internal sealed class HonestClient(IReadOnlyList<Node> nodes)
             var body = await response.Content.ReadAsStringAsync(cancel);
             Answered?.Invoke(Stopwatch.GetElapsedTime(began));
             if (response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests || (int)response.StatusCode >= 500) return null;
-            return new Answer(command, (int)response.StatusCode, body, 1, response.Headers.Contains("Idempotent-Replayed"));
+            var answer = new Answer(command, (int)response.StatusCode, body, 1, response.Headers.Contains("Idempotent-Replayed"));
+            if (answer.Accepted) Accepted?.Invoke(began);
+            return answer;
         }
         catch (HttpRequestException)
         {
