@@ -113,7 +113,8 @@ BEGIN
     FOR v_lane IN
         SELECT p.priority, r.ring FROM unnest(CASE WHEN p_lowest_first THEN '{0,1,2}' ELSE '{2,1,0}' END::smallint[]) WITH ORDINALITY AS p (priority, place)
             CROSS JOIN LATERAL (SELECT ((v_newest + age) % 4)::smallint AS ring, age FROM generate_series(1, 4) AS age) r
-        WHERE EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = r.ring AND s.queue = p_queue AND s.priority = p.priority)
+            -- One probe each; an EXISTS would become a join that reads them all.
+            CROSS JOIN LATERAL (SELECT FROM $schema$.segment s WHERE s.ring = r.ring AND s.queue = p_queue AND s.priority = p.priority LIMIT 1) AS any_row
         ORDER BY p.place, r.age
     LOOP
         IF NOT v_locked THEN
