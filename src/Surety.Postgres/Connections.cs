@@ -11,6 +11,7 @@ internal sealed class Connections : IAsyncDisposable
     private readonly NpgsqlConnectionStringBuilder settings;
     private readonly string place;
     private readonly bool preparesAsTold;
+    private NpgsqlDataSource own;
 
     public Connections(string connectionString)
     {
@@ -24,9 +25,10 @@ internal sealed class Connections : IAsyncDisposable
         settings.CancellationTimeout = -1;
         settings.Enlist = false;
         place = Place(settings.Host, settings.Port, settings.Database ?? settings.Username);
-        Source = NpgsqlDataSource.Create(settings);
+        (Source, own) = Create();
     }
 
+    /// <summary>What the application borrows: cleaned of what it left in a session when it comes back.</summary>
     public NpgsqlDataSource Source { get; private set; }
 
     /// <summary>
@@ -54,16 +56,23 @@ internal sealed class Connections : IAsyncDisposable
 
         if (!ArePooled || preparesAsTold) return;
         settings.MaxAutoPrepare = 0;
-        var preparing = Source;
-        Source = NpgsqlDataSource.Create(settings);
-        await preparing.DisposeAsync();
+        var preparing = (Source, own);
+        (Source, own) = Create();
+        await preparing.Source.DisposeAsync();
+        await preparing.own.DisposeAsync();
     }
 
-    public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancel)
+    /// <summary>A connection to lend.</summary>
+    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancel) => OpenAsync(Source, cancel);
+
+    /// <summary>A connection for statements of ours.</summary>
+    public ValueTask<NpgsqlConnection> OpenOwnAsync(CancellationToken cancel) => OpenAsync(own, cancel);
+
+    private static async ValueTask<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancel)
     {
         try
         {
-            return await Source.OpenConnectionAsync(cancel);
+            return await source.OpenConnectionAsync(cancel);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancel.IsCancellationRequested)
         {
@@ -76,7 +85,7 @@ internal sealed class Connections : IAsyncDisposable
         await using var batch = Batch(commands, null);
         for (var tries = 1; ; tries++)
         {
-            await using var connection = await OpenAsync(cancel);
+            await using var connection = await OpenOwnAsync(cancel);
             batch.Connection = connection;
             try
             {
@@ -103,7 +112,7 @@ internal sealed class Connections : IAsyncDisposable
     {
         for (var tries = 1; ; tries++)
         {
-            await using var connection = await OpenAsync(cancel);
+            await using var connection = await OpenOwnAsync(cancel);
             try
             {
                 await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancel);
@@ -143,14 +152,22 @@ internal sealed class Connections : IAsyncDisposable
         return own;
     }
 
-    public ValueTask DisposeAsync() => Source.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Source.DisposeAsync();
+        await own.DisposeAsync();
+    }
+
+    // Our own statements leave nothing behind in a session, and cleaning it costs the server as much as a small statement.
+    private (NpgsqlDataSource Lent, NpgsqlDataSource Own) Create() =>
+        (NpgsqlDataSource.Create(settings), NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { NoResetOnClose = true }));
 
     private async ValueTask<T> WriteAloneAsync<T>(Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
     {
         await using var batch = Batch(commands, null);
         for (var tries = 1; ; tries++)
         {
-            await using var connection = await OpenAsync(cancel);
+            await using var connection = await OpenOwnAsync(cancel);
             batch.Connection = connection;
             try
             {

@@ -105,7 +105,7 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
             {
                 await due.WaitAsync(cancel);
                 await Task.Delay(Coalesce, time, cancel);
-                await using var connection = await connections.OpenAsync(cancel);
+                await using var connection = await connections.OpenOwnAsync(cancel);
                 await using var notify = new NpgsqlBatch(connection) { BatchCommands = { new NpgsqlBatchCommand(Sql.HintSql.Notify) { Parameters = { new() { Value = channel }, new() { Value = self } } } } };
                 await notify.ExecuteNonQueryAsync(cancel);
             }
@@ -128,7 +128,7 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
         {
             try
             {
-                await using var connection = await connections.OpenAsync(cancel);
+                await using var connection = await connections.OpenOwnAsync(cancel);
                 connection.Notification += (_, hint) =>
                 {
                     if (hint.Payload != self) work.Pulse();

@@ -114,6 +114,8 @@ internal sealed record Server(IReadOnlyDictionary<string, string> Settings)
             if (Settings[name] != "on") return $"The server runs with {name}={Settings[name]}, so an acknowledged commit could be lost with the power. Turn it on.";
         }
 
+        if (Settings["default_transaction_isolation"] != "read committed")
+            return $"default_transaction_isolation={Settings["default_transaction_isolation"]} would let a claim work on what it saw before it had the queue's lock. Set it to 'read committed', at least for this user.";
         if (Settings["synchronous_commit"] is "off" or "local" && (durability == PostgresDurability.Quorum || Settings["synchronous_commit"] == "off"))
             return $"synchronous_commit={Settings["synchronous_commit"]} acknowledges commits too early for the profile {durability}. Set it to on.";
         if (durability == PostgresDurability.Quorum && !Settings["synchronous_standby_names"].TrimStart().StartsWith("ANY", StringComparison.OrdinalIgnoreCase))

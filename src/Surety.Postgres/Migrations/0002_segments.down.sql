@@ -4,7 +4,7 @@ INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at,
 SELECT id, 1, priority, version, enqueued_at, enqueued_at, false, queue, kind, headers, body FROM $schema$.segment_open WHERE state = 1;
 DROP FUNCTION $schema$.rotate_segments(bigint), $schema$.take_out_leftovers(smallint, int), $schema$.segment_done(smallint), $schema$.take_out_node(bigint, int), $schema$.take_out_one(bigint),
     $schema$.take_out(smallint, bigint, bigint, bigint[]), $schema$.settle_segment_one(smallint, bigint, bigint, bigint), $schema$.settle_segment(smallint, bigint, bigint, bigint[]),
-    $schema$.unsettled(smallint, bigint, bigint, bigint[]), $schema$.claim_segment(bigint, bigint, text, int, boolean, int);
+    $schema$.unsettled(smallint, bigint, bigint, bigint[]), $schema$.claim_segment(bigint, bigint, text, int, boolean, int), $schema$.segment_counts();
 DROP VIEW $schema$.segment_open;
 ALTER TABLE $schema$.node DROP COLUMN emptied;
 DROP TABLE $schema$.withdrawn, $schema$.receipt, $schema$.claim, $schema$.segment;

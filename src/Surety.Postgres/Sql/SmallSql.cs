@@ -51,7 +51,7 @@ internal sealed class QueueSql(string s)
             UNION ALL SELECT queue, count(*) FILTER (WHERE due_at <= {s}.now()), count(*) FILTER (WHERE due_at > {s}.now()), 0, 0, min(due_at) FROM {s}.message WHERE state = 3 GROUP BY queue
             UNION ALL SELECT queue, 0, 0, count(*), 0, NULL FROM {s}.message WHERE state = 4 GROUP BY queue
             UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM {s}.message WHERE state = 6 GROUP BY queue
-            UNION ALL SELECT queue, count(*) FILTER (WHERE state = 1), 0, count(*) FILTER (WHERE state = 4), 0, min(enqueued_at) FILTER (WHERE state = 1) FROM {s}.segment_open GROUP BY queue),
+            UNION ALL SELECT queue, ready, 0, running, 0, oldest FROM {s}.segment_counts()),
         summed AS (SELECT queue, sum(ready)::bigint AS ready, sum(scheduled)::bigint AS scheduled, sum(running)::bigint AS running, sum(dead)::bigint AS dead, min(oldest) AS oldest FROM counted GROUP BY queue)
         SELECT coalesce(q.name, c.queue), coalesce(ready, 0), coalesce(scheduled, 0), coalesce(running, 0), coalesce(dead, 0),
             greatest(coalesce({s}.now() - oldest, interval '0'), interval '0'), paused_reason, paused_at

@@ -124,6 +124,7 @@ public sealed class CommitGateTests : IAsyncLifetime
     [InlineData("fsync = off", "fsync=off")]
     [InlineData("full_page_writes = off", "full_page_writes=off")]
     [InlineData("synchronous_commit = off", "synchronous_commit=off")]
+    [InlineData("default_transaction_isolation = 'repeatable read'", "default_transaction_isolation=repeatable read")]
     public async Task A_server_that_could_lose_a_commit_is_refused(string setting, string says)
     {
         var weak = await PostgresServer.StartAsync(setting);

@@ -1,0 +1,145 @@
+using Npgsql;
+using Shouldly;
+using Surety.Postgres;
+using Surety.Storage;
+using Surety.StoreContract;
+
+namespace Surety.Tests.Postgres;
+
+/// <summary>What the contract of all stores does not say of the segments: what a claim reads, what it leaves for later, and how their room comes back.</summary>
+public sealed class SegmentTests : IAsyncLifetime
+{
+    private static int made;
+    private readonly string schema = $"segments{Interlocked.Increment(ref made)}";
+    private string connectionString = "";
+    private PostgresStore store = null!;
+    private NodeId node;
+
+    public async Task InitializeAsync()
+    {
+        connectionString = (await PostgresServer.SharedAsync()).ConnectionString;
+        store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = schema });
+        await store.OpenAsync(default);
+        node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
+    }
+
+    public async Task DisposeAsync()
+    {
+        await store.DisposeAsync();
+        await RunAsync($"DROP SCHEMA {schema} CASCADE");
+    }
+
+    [Fact]
+    public async Task A_claim_reads_no_more_of_a_backlog_than_it_hands_out()
+    {
+        await EnqueueAsync(5000);
+        await ClaimAsync(50);
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var claim = new NpgsqlCommand($"SELECT count(*) FROM {schema}.claim_segment({node.Value}, 1000000, 'work', 50, false, 65536)", connection)) (await claim.ExecuteScalarAsync()).ShouldBe(50L);
+        await using var read = new NpgsqlCommand($"SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' AND relname LIKE 'segment%'", connection);
+        ((long)(await read.ExecuteScalarAsync())!).ShouldBeLessThan(100);
+    }
+
+    [Fact]
+    public async Task A_slow_transaction_holds_up_nobody_and_its_messages_come_when_it_has_committed()
+    {
+        await using var slow = await store.Database.BeginAsync();
+        var late = await EnqueueAsync(3, slow.Transaction);
+        var quick = await EnqueueAsync(3);
+        (await ClaimAsync(10)).ShouldBe(quick);
+        var after = await EnqueueAsync(2);
+        await slow.CommitAsync();
+        (await ClaimAsync(10)).ShouldBe([.. late, .. after]);
+        (await ClaimAsync(10)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_late_transaction_larger_than_a_claim_is_handed_out_bit_by_bit()
+    {
+        await using var slow = await store.Database.BeginAsync();
+        var late = await EnqueueAsync(25, slow.Transaction);
+        var quick = await EnqueueAsync(1);
+        (await ClaimAsync(10)).ShouldBe(quick);
+        await slow.CommitAsync();
+        var got = new List<long>();
+        while (await ClaimAsync(10) is { Length: > 0 } more) got.AddRange(more);
+        got.ShouldBe(late);
+    }
+
+    [Fact]
+    public async Task What_a_transaction_enqueued_and_cancelled_itself_never_runs()
+    {
+        await using (var work = await store.Database.BeginAsync())
+        {
+            var ids = await EnqueueAsync(2, work.Transaction);
+            (await store.Messages.CancelAsync(new MessageId(ids[0]), "a mistake", work.Transaction, default)).ShouldBe(CancelAnswer.Cancelled);
+            await work.CommitAsync();
+            (await ClaimAsync(10)).ShouldBe([ids[1]]);
+        }
+    }
+
+    [Fact]
+    public async Task Large_bodies_arrive_whole_and_a_claim_of_many_is_cut_where_a_frozen_reader_would_block_the_queue()
+    {
+        var bodies = Enumerable.Range(0, 6).Select(i => Enumerable.Repeat((byte)i, 200_000).ToArray()).ToArray();
+        await store.Messages.EnqueueAsync([.. bodies.Select(b => new NewMessage { Kind = "large", Version = 1, Queue = "work", Body = b })], null, default);
+        var first = (await store.Messages.ClaimAsync(node, [new QueueDemand("work", 100)], default))!;
+        first.Count.ShouldBeInRange(1, 4);
+        var rest = new List<ClaimedMessage>(first);
+        while ((await store.Messages.ClaimAsync(node, [new QueueDemand("work", 100)], default))! is { Count: > 0 } more) rest.AddRange(more);
+        rest.Select(m => m.Body.ToArray()).ShouldBe(bodies);
+    }
+
+    [Fact]
+    public async Task Segments_whose_messages_have_left_are_used_again_and_a_paused_queue_does_not_hold_them_up()
+    {
+        store.Segments.ChildBytes = 64 * 1024;
+        await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "paused", Body = "{}"u8.ToArray() }], null, default);
+        var rings = new HashSet<long>();
+        // The claims of the first round are long past by the clock that says what stands still.
+        for (var round = 0; round < 12; round++)
+        {
+            await EnqueueAsync(400);
+            await store.Messages.SettleAsync([.. (await ClaimedAsync(400)).Select(m => m.Done())], null, default);
+            await RunAsync($"UPDATE {schema}.claim SET claimed_at = claimed_at - interval '1 hour'");
+            for (var turn = 0; turn < 3; turn++) await store.Segments.RotateAsync(default);
+            rings.Add((long)(await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest"))!);
+        }
+
+        rings.Count.ShouldBe(4);
+        ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!).ShouldBeLessThan(2_000_000);
+        (await store.Messages.ClaimAsync(node, [new QueueDemand("paused", 10)], default))!.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task A_backlog_beyond_what_is_counted_is_guessed_well()
+    {
+        await RunAsync($"INSERT INTO {schema}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
+        var queue = (await store.Queues.ListAsync()).Single(q => q.Queue == "work");
+        queue.Ready.ShouldBeInRange(149_000, 151_000);
+    }
+
+    private async Task<long[]> EnqueueAsync(int count, System.Data.Common.DbTransaction? transaction = null) =>
+        [.. (await store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = new byte[250] })], transaction, default)).Select(e => e.Id.Value)];
+
+    private async Task<long[]> ClaimAsync(int limit) => [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
+
+    private async Task<List<ClaimedMessage>> ClaimedAsync(int limit)
+    {
+        var claimed = new List<ClaimedMessage>();
+        while (claimed.Count < limit) claimed.AddRange((await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit - claimed.Count)], default))!);
+        return claimed;
+    }
+
+    private async Task RunAsync(string sql) => await ScalarAsync(sql);
+
+    private async Task<object?> ScalarAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}
