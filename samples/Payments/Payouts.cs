@@ -27,7 +27,7 @@ internal static class PayoutEndpoints
 /// A payout's money goes from the account to the currency's holding account, and from there either out (paid) or back (released). Each step happens once, whoever asks and how often: it is guarded
 /// by the payout's state, in the transaction that moves the money.
 /// </summary>
-public sealed class PayoutBook(Ledger ledger, Database database, TimeProvider time)
+public sealed class PayoutBook(Ledger ledger, Database database, PaymentProviders providers, TimeProvider time)
 {
     public async Task<(long Id, Refusal? Refusal)> HoldAsync(Account account, long amount, string destination, UnitOfWork work, CancellationToken cancel)
     {
@@ -36,10 +36,10 @@ public sealed class PayoutBook(Ledger ledger, Database database, TimeProvider ti
         if (posting.Refusal is { } refusal) return (0, refusal);
         var id = await work.Connection.ExecuteScalarAsync<long>(
             """
-            INSERT INTO payout (state, account, amount, currency, destination, provider_key)
-            VALUES ('held', @Id, @amount, @Currency, @destination, @key) RETURNING id
+            INSERT INTO payout (state, account, amount, currency, destination, provider, provider_key)
+            VALUES ('held', @Id, @amount, @Currency, @destination, @provider, @key) RETURNING id
             """,
-            new { account.Id, amount, account.Currency, destination, key = Guid.CreateVersion7(time.GetUtcNow()).ToString("N") },
+            new { account.Id, amount, account.Currency, destination, provider = providers.HasFallback ? null : PaymentProviders.Primary, key = Guid.CreateVersion7(time.GetUtcNow()).ToString("N") },
             work.Transaction);
         return (id, null);
     }
@@ -48,7 +48,23 @@ public sealed class PayoutBook(Ledger ledger, Database database, TimeProvider ti
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await connection.QuerySingleAsync<Payout>(
-            "SELECT id, state, account, amount, currency, destination, provider_key AS ProviderKey FROM payout WHERE id = @id", new { id });
+            "SELECT id, state, account, amount, currency, destination, provider, provider_key AS ProviderKey FROM payout WHERE id = @id", new { id });
+    }
+
+    /// <summary>
+    /// Notes which provider is asked, before it is. From then on nobody else is, until that one has promised never to pay under the key: an attempt that was believed dead may still be about to ask it.
+    /// </summary>
+    /// <returns>The payout as it is now; another attempt may have been first.</returns>
+    public async Task<Payout> AssignAsync(Payout payout, string provider, CancellationToken cancel)
+    {
+        await using (var work = await database.BeginAsync(cancel))
+        {
+            await work.Connection.ExecuteAsync(
+                "UPDATE payout SET provider = @provider WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @from", new { payout.Id, provider, from = payout.Provider ?? "" }, work.Transaction);
+            await work.CommitAsync();
+        }
+
+        return await FindAsync(payout.Id, cancel);
     }
 
     public Task PaidAsync(Payout payout, string providerReference, CancellationToken cancel) =>
@@ -60,7 +76,8 @@ public sealed class PayoutBook(Ledger ledger, Database database, TimeProvider ti
     {
         await using var work = await database.BeginAsync(cancel);
         var changed = await work.Connection.ExecuteAsync(
-            "UPDATE payout SET state = @state, provider_reference = @providerReference WHERE id = @Id AND state = 'held'", new { payout.Id, state, providerReference }, work.Transaction);
+            "UPDATE payout SET state = @state, provider_reference = @providerReference WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @provider",
+            new { payout.Id, state, providerReference, provider = payout.Provider ?? "" }, work.Transaction);
         if (changed == 0) return;
         var held = await Ledger.HouseAccountAsync("held", payout.Currency, work);
         var movement = new Movement(state == "paid" ? "paid" : "release", held, await receiver(work), payout.Amount, payout.Destination);
@@ -71,32 +88,70 @@ public sealed class PayoutBook(Ledger ledger, Database database, TimeProvider ti
 }
 
 /// <summary>A payout's row.</summary>
-public sealed record Payout(long Id, string State, long Account, long Amount, string Currency, string Destination, string ProviderKey);
+public sealed record Payout(long Id, string State, long Account, long Amount, string Currency, string Destination, string? Provider, string ProviderKey);
 
-/// <summary>Runs at least once. The provider acts once, because the key is the same each time; the booking happens once, because the payout's state guards it.</summary>
-public sealed class PayoutHandler(PaymentProvider provider, PayoutBook payouts) : IHandler<PayoutRequested>
+/// <summary>
+/// Runs at least once. A provider acts once, because the key is the same each time; the booking happens once, because the payout's state guards it. Two providers know nothing of each other, so the
+/// second one is asked only for a payout that the first was never asked about, or has voided.
+/// </summary>
+public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts) : IHandler<PayoutRequested>
 {
+    private const int AttemptsBeforeMoving = 3;
+
     public async Task<Outcome> HandleAsync(Delivery<PayoutRequested> delivery, CancellationToken cancel)
     {
         var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancel);
-        var answer = await provider.PayAsync(payout, cancel);
-        if (answer.Refused is { } reason) return Outcome.Reject(reason);
-        await payouts.PaidAsync(payout, answer.Reference!, cancel);
-        return Outcome.DoneWith($$"""{"payoutId":"{{payout.Id}}","providerReference":"{{answer.Reference}}"}""");
+        if (payout.Provider is null) payout = await payouts.AssignAsync(payout, providers.First, cancel);
+        // Released, and no provider was asked.
+        if (payout.Provider is null) return Outcome.Cancel("The payout has ended.");
+        try
+        {
+            return await PayAsync(payout, cancel);
+        }
+        catch (Exception e) when (e is HttpRequestException or RetryException && IsToMove(payout, e, delivery.Attempt))
+        {
+            // An error says nothing about what was done. Only the promise never to pay does; while that cannot be had, the payout waits for its provider.
+            if (await providers.Of(PaymentProviders.Primary).VoidAsync(payout, cancel) is { } reference) return await PaidAsync(payout, reference, cancel);
+            return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
+        }
+        catch (CallNotSentException e)
+        {
+            return Outcome.Snooze(e.RetryAfter ?? TimeSpan.FromSeconds(1), e.Message); // no attempt was made, so none is spent
+        }
+    }
+
+    private bool IsToMove(Payout payout, Exception failure, int attempt) =>
+        payout.Provider == PaymentProviders.Primary && providers.HasFallback && (attempt >= AttemptsBeforeMoving || failure is CallNotSentException);
+
+    private async Task<Outcome> PayAsync(Payout payout, CancellationToken cancel)
+    {
+        var answer = await providers.Of(payout.Provider!).PayAsync(payout, cancel);
+        if (answer.Reference is { } reference) return await PaidAsync(payout, reference, cancel);
+        // Voided here, and this process ended before it was noted.
+        if (answer.IsVoided && payout.Provider == PaymentProviders.Primary && providers.HasFallback) return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
+        return Outcome.Reject(answer.Refused!);
+    }
+
+    private async Task<Outcome> PaidAsync(Payout payout, string reference, CancellationToken cancel)
+    {
+        await payouts.PaidAsync(payout, reference, cancel);
+        return Outcome.DoneWith($$"""{"payoutId":"{{payout.Id}}","provider":"{{payout.Provider}}","providerReference":"{{reference}}"}""");
     }
 }
 
 /// <summary>
-/// Giving up on a payout says nothing about what the provider did: an answer may have been lost. So the provider is asked to void the key. It then either never pays under it, and the money goes
-/// back, or says that it has paid, and that is booked.
+/// Giving up on a payout says nothing about what the provider did: an answer may have been lost. So the provider that was asked is asked to void the key. It then either never pays under it, and the
+/// money goes back, or says that it has paid, and that is booked.
 /// </summary>
-public sealed class PayoutGivenUpHandler(PaymentProvider provider, PayoutBook payouts) : IHandler<PayoutGivenUp>
+public sealed class PayoutGivenUpHandler(PaymentProviders providers, PayoutBook payouts) : IHandler<PayoutGivenUp>
 {
     public async Task<Outcome> HandleAsync(Delivery<PayoutGivenUp> delivery, CancellationToken cancel)
     {
         var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancel);
-        if (await provider.VoidAsync(payout, cancel) is { } reference) await payouts.PaidAsync(payout, reference, cancel);
+        if (payout.Provider is { } provider && await providers.Of(provider).VoidAsync(payout, cancel) is { } reference) await payouts.PaidAsync(payout, reference, cancel);
         else await payouts.ReleaseAsync(payout, cancel);
+        // An attempt that was believed dead may have assigned it in between; then that provider has to be asked as well.
+        if ((await payouts.FindAsync(payout.Id, cancel)).State == "held") throw new RetryException("The payout was assigned to a provider while it was given up.");
         return Outcome.Done;
     }
 }

@@ -37,11 +37,7 @@ builder.Services.AddValidation();
 builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
 builder.Services.AddSingleton<StatementBook>();
-builder.Services.AddHttpClient<PaymentProvider>(http =>
-{
-    http.BaseAddress = new Uri(builder.Configuration["Payouts:PrimaryUrl"] ?? "http://localhost:5090");
-    http.Timeout = builder.Configuration.GetValue("Payouts:Timeout", TimeSpan.FromSeconds(5));
-});
+PaymentProviders.Add(builder.Services, builder.Configuration);
 
 var app = builder.Build();
 if (args is ["keys", "create", var principal]) return await KeyEndpoints.CreateFirstAsync(app.Services, principal);

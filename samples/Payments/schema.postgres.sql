@@ -51,6 +51,7 @@ CREATE TABLE payout (
     amount BIGINT NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
     destination TEXT NOT NULL,
+    provider TEXT, -- who was asked to pay it, or is about to be; null: nobody yet
     provider_key TEXT NOT NULL UNIQUE, -- what the provider knows it by
     provider_reference TEXT
 );

@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS payout (
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
     destination TEXT NOT NULL,
+    provider TEXT, -- who was asked to pay it, or is about to be; null: nobody yet
     provider_key TEXT NOT NULL UNIQUE, -- what the provider knows it by
     provider_reference TEXT
 );

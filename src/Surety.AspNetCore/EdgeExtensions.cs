@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -87,6 +88,11 @@ public static class EdgeExtensions
     private static void AddLimits(IServiceCollection services)
     {
         services.TryAddSingleton<Quotas>();
+        services.TryAddSingleton<Admission>();
+        services.TryAddSingleton<OperatorsKey>();
+        services.AddHostedService<ThreadDelay>();
+        services.AddRequestTimeouts();
+        services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<EdgeOptions>>((timeouts, edge) => timeouts.DefaultPolicy = new RequestTimeoutPolicy { Timeout = edge.Value.RequestTimeout });
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, EndpointGate>());
         // A host that uses the framework's own limiter as well: its refusals look like ours, not like a bare 503.
         services.Configure<RateLimiterOptions>(limiter =>

@@ -50,6 +50,27 @@ public sealed class EdgeOptions
     public int MaxQuotaCallers { get; set; } = 20_000;
 
     /// <summary>
+    /// How many requests may be at work at once at the most, 1 to 100,000. Default 1,000. The number that holds lies between <see cref="MinConcurrency"/> and this and follows
+    /// <see cref="MaxQueueDelay"/>; requests beyond it are answered with 503 <c>overloaded</c> before anything is done.
+    /// </summary>
+    public int MaxConcurrency { get; set; } = 1_000;
+
+    /// <summary>How many requests may be at work at once even when they wait too long, 1 to <see cref="MaxConcurrency"/>. Default 16.</summary>
+    public int MinConcurrency { get; set; } = 16;
+
+    /// <summary>
+    /// How long the luckiest request of a tenth of a second may wait, for a thread or for its transaction to begin, before less is let in; 1 ms to 10 s. Default 20 ms. More is a queue that stands
+    /// and does nobody any good.
+    /// </summary>
+    public TimeSpan MaxQueueDelay { get; set; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>
+    /// How long an endpoint that takes no idempotency keys may work, 100 ms to 10 min. Default 1 min. Then its cancellation token fires, and the answer is 504 <c>timeout</c>. The framework's
+    /// <c>WithRequestTimeout</c> and <c>DisableRequestTimeout</c> say otherwise for one endpoint.
+    /// </summary>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
     /// At shutdown, how long the host goes on serving after it said that it is not ready, zero to 5 min. Default zero. Behind a balancer, set it to a little more than the time the balancer needs
     /// to notice, and the host's shutdown timeout to more than that.
     /// </summary>
@@ -74,6 +95,10 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
         Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
+        Range(nameof(options.MaxConcurrency), options.MaxConcurrency, 1, 100_000);
+        Range(nameof(options.MinConcurrency), options.MinConcurrency, 1, Math.Max(1, options.MaxConcurrency));
+        Range(nameof(options.MaxQueueDelay), options.MaxQueueDelay, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
+        Range(nameof(options.RequestTimeout), options.RequestTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxQuotaCallers), options.MaxQuotaCallers, 100, 1_000_000);
         foreach (var (quota, limit) in options.Quotas)
         {

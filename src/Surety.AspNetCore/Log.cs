@@ -29,6 +29,12 @@ internal static partial class Log
     [LoggerMessage(3009, LogLevel.Warning, "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
     public static partial void QuotaStoreAway(this ILogger logger, Exception exception, string quota, QuotaFallback fallback);
 
+    [LoggerMessage(3030, LogLevel.Warning, "Calls of {Client} mostly fail; none are sent for {Pause}")]
+    public static partial void CircuitOpened(this ILogger logger, string client, TimeSpan pause);
+
+    [LoggerMessage(3031, LogLevel.Information, "Calls of {Client} succeed again")]
+    public static partial void CircuitClosed(this ILogger logger, string client);
+
     [LoggerMessage(3008, LogLevel.Information, "Not ready any more; serving for another {Delay} so that balancers notice")]
     public static partial void StopDelayed(this ILogger logger, TimeSpan delay);
 }

@@ -48,7 +48,12 @@ internal sealed class EdgeApp : IAsyncDisposable
             s.UseSqlite($"Data Source={Path.Combine(folder, "edge.db")}");
             surety?.Invoke(s);
         });
-        builder.Services.AddSuretyEdge(edge);
+        builder.Services.AddSuretyEdge(options =>
+        {
+            // A slow machine must not look like an overloaded host to tests of other things.
+            options.MinConcurrency = options.MaxConcurrency;
+            edge?.Invoke(options);
+        });
         Guide.Samples.Validate(builder);
         configure?.Invoke(builder);
         var host = builder.Build();

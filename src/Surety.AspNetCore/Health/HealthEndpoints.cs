@@ -35,7 +35,7 @@ internal static class HealthEndpoints
             }
 
             return answer(http, http.RequestServices);
-        })).AllowAnonymous().WithoutQuotas().DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
+        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services)
     {
@@ -48,11 +48,12 @@ internal static class HealthEndpoints
         else if (!IsStarted(services)) problems.Add("The host has not finished starting.");
         if (!store.Ready) problems.Add($"Store: {store.Detail}");
         problems.AddRange(health.Problems);
-        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, Details(store, health)));
+        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, Details(store, health, services.GetRequiredService<Admission>(), services.GetService<OutgoingCalls>())));
     }
 
-    private static string[] Details(StoreStatus store, SuretyHealth health) =>
-        [$"Store: {store.Detail}", .. health.IsStandby ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."] : Array.Empty<string>(), .. health.Degraded];
+    private static string[] Details(StoreStatus store, SuretyHealth health, Admission admission, OutgoingCalls? calls) =>
+        [$"Store: {store.Detail}", .. health.IsStandby ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."] : Array.Empty<string>(), .. health.Degraded, .. calls?.Degraded ?? [],
+            .. admission.IsShedding ? [$"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}."] : Array.Empty<string>()];
 
     private static Report Started(IServiceProvider services) => IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
 

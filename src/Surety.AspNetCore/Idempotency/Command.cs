@@ -136,7 +136,9 @@ internal sealed class Command
         {
             try
             {
+                var asked = time.GetTimestamp();
                 work = await database.BeginAsync(limit.Token);
+                http.RequestServices.GetRequiredService<Admission>().WaitedForStore(time.GetElapsedTime(asked));
                 if (key is not null) held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
                 return;
             }

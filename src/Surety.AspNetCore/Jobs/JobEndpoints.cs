@@ -19,7 +19,7 @@ internal static class JobEndpoints
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var jobs = endpoints.MapGroup("/jobs").RequireAuthorization().WithTags("Jobs");
-        jobs.MapGet("/{id}", GetAsync);
+        jobs.MapGet("/{id}", GetAsync).DisableRequestTimeout();
         jobs.MapGet("/{id}/result", GetResultAsync);
         jobs.MapDelete("/{id}", CancelAsync);
     }
@@ -28,6 +28,8 @@ internal static class JobEndpoints
     {
         if (!TryReadWait(wait, out var patience)) return new ProblemResult(Validation.Problem("invalid", $"Seconds to wait, 0 to {LongestWait.TotalSeconds}.", "wait"));
         if (patience == TimeSpan.Zero || !room.TryEnter()) return await AnswerAsync(id, TimeSpan.Zero, http, messages, queues, time, host);
+        // It looks now and then; the rest of the time it is not at work.
+        http.Features.Get<RequestSlot>()?.GiveUp();
         try
         {
             return await AnswerAsync(id, patience, http, messages, queues, time, host);

@@ -36,6 +36,9 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
         return entry.Key;
     }
 
+    /// <summary>What was known last, however old, without asking.</summary>
+    public ApiKeyRecord? Known(string prefix) => entries.TryGetValue(prefix, out var entry) && entry.Key is { RevokedAt: null } key && !(key.ExpiresAt <= time.GetUtcNow()) ? key : null;
+
     /// <summary>The key was changed here: the next request asks the store.</summary>
     public void Forget(string prefix) => entries.TryRemove(prefix, out _);
 }

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
@@ -12,7 +14,7 @@ namespace Surety.AspNetCore;
 /// Stands where routing has found the endpoint and nothing else has happened: no authentication, no byte of the body read. A refused request gets an endpoint that says so at once; every other one
 /// gets its own, behind the limits that need to know the caller. As a part of routing it needs no middleware that a host could forget or put in the wrong place.
 /// </summary>
-internal sealed class EndpointGate(Quotas quotas) : MatcherPolicy, IEndpointSelectorPolicy
+internal sealed class EndpointGate(Quotas quotas, Admission admission, OperatorsKey operators, IServiceProvider services) : MatcherPolicy, IEndpointSelectorPolicy
 {
     private readonly ConditionalWeakTable<Endpoint, Gated> gated = [];
 
@@ -27,8 +29,8 @@ internal sealed class EndpointGate(Quotas quotas) : MatcherPolicy, IEndpointSele
         while (chosen < candidates.Count && !candidates.IsValidCandidate(chosen)) chosen++;
         if (chosen == candidates.Count || candidates[chosen].Endpoint is not RouteEndpoint { RequestDelegate: not null } endpoint) return;
 
-        var gate = gated.GetValue(endpoint, _ => new Gated(endpoint, quotas));
-        if (await gate.EnterAsync(httpContext) is not { } refusal)
+        var gate = gated.GetValue(endpoint, _ => new Gated(endpoint, quotas, services));
+        if ((gate.IsProbe ? null : await EnterAsync(httpContext, gate)) is not { } refusal)
         {
             candidates.ReplaceEndpoint(chosen, gate.Endpoint, candidates[chosen].Values);
             return;
@@ -36,6 +38,33 @@ internal sealed class EndpointGate(Quotas quotas) : MatcherPolicy, IEndpointSele
 
         candidates.ReplaceEndpoint(chosen, Refusal(refusal), candidates[chosen].Values);
         for (var other = chosen + 1; other < candidates.Count; other++) candidates.SetValidity(other, false);
+    }
+
+    private async ValueTask<ProblemDetails?> EnterAsync(HttpContext http, Gated gate)
+    {
+        if (gate.OfAddresses.Length > 0 && await Quotas.TakeAsync(gate.OfAddresses, http) is { } overQuota) return overQuota;
+        if (gate.Route is { } route && !route.TryEnter())
+            return Overloaded(http, "route", string.Create(CultureInfo.InvariantCulture, $"This address takes {route.Most} requests at a time. Try again in a moment."));
+        if (!admission.TryEnter(gate.Priority) && !(gate.Priority < RequestPriority.High && operators.IsIn(http.Request) && admission.TryEnter(RequestPriority.High)))
+        {
+            gate.Route?.Leave();
+            return Overloaded(http, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
+        }
+
+        var slot = new RequestSlot(admission, gate.Route);
+        http.Response.RegisterForDispose(slot);
+        http.Features.Set(slot);
+        if (gate.IsLongRunning) slot.GiveUp();
+        else if (http.Request.ContentLength != 0 && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) slot.Watch(http.Request);
+        return null;
+    }
+
+    private static ProblemDetails Overloaded(HttpContext http, string why, string detail)
+    {
+        // Not all of them in the same second.
+        http.Response.Headers.RetryAfter = Random.Shared.Next(1, 4).ToString(CultureInfo.InvariantCulture);
+        EdgeMetrics.Shed(why);
+        return Quotas.Refusal(503, Problems.Overloaded, detail);
     }
 
     /// <summary>Runs within routing: authentication does not look up who is refused.</summary>
@@ -49,26 +78,49 @@ internal sealed class EndpointGate(Quotas quotas) : MatcherPolicy, IEndpointSele
     /// <summary>One endpoint, and what stands before it.</summary>
     private sealed class Gated
     {
-        private readonly Quota[] ofAddresses;
-
-        public Gated(RouteEndpoint endpoint, Quotas quotas)
+        public Gated(RouteEndpoint endpoint, Quotas quotas, IServiceProvider services)
         {
-            var here = quotas.Of(endpoint.Metadata).ToList();
-            ofAddresses = [.. here.Where(q => q.Options.By == QuotaBy.Address)];
-            var ofCallers = here.Except(ofAddresses).ToArray();
-            var handle = endpoint.RequestDelegate!;
-            Endpoint = ofCallers.Length == 0 ? endpoint : new RouteEndpoint(Count, endpoint.RoutePattern, endpoint.Order, endpoint.Metadata, endpoint.DisplayName);
-
-            async Task Count(HttpContext http)
-            {
-                if (await Quotas.TakeAsync(ofCallers, http) is { } refusal) await new ProblemResult(refusal).ExecuteAsync(http);
-                else await handle(http);
-            }
+            var metadata = endpoint.Metadata;
+            IsProbe = metadata.GetMetadata<ProbeMetadata>() is not null;
+            IsLongRunning = metadata.GetMetadata<LongRunningMetadata>() is not null;
+            Priority = metadata.GetMetadata<PriorityMetadata>()?.Priority ?? RequestPriority.Normal;
+            Route = metadata.GetMetadata<ConcurrencyMetadata>();
+            var here = quotas.Of(metadata).ToList();
+            OfAddresses = [.. here.Where(q => q.Options.By == QuotaBy.Address)];
+            var handle = Timed(endpoint, services);
+            if (here.Except(OfAddresses).ToArray() is { Length: > 0 } ofCallers) handle = Counted(handle, ofCallers);
+            Endpoint = new RouteEndpoint(handle, endpoint.RoutePattern, endpoint.Order, metadata, endpoint.DisplayName);
         }
 
         public Endpoint Endpoint { get; }
 
-        public ValueTask<ProblemDetails?> EnterAsync(HttpContext http) => ofAddresses.Length == 0 ? default : Quotas.TakeAsync(ofAddresses, http);
+        public Quota[] OfAddresses { get; }
+
+        public bool IsProbe { get; }
+
+        public bool IsLongRunning { get; }
+
+        public RequestPriority Priority { get; }
+
+        public ConcurrencyMetadata? Route { get; }
+
+        private static RequestDelegate Counted(RequestDelegate handle, Quota[] quotas) => async http =>
+        {
+            if (await Quotas.TakeAsync(quotas, http) is { } refusal) await new ProblemResult(refusal).ExecuteAsync(http);
+            else await handle(http);
+        };
+
+        /// <summary>By the framework's own time limits, and so by its own marks, too. A command has its limit, and knows what became of its transaction.</summary>
+        private RequestDelegate Timed(RouteEndpoint endpoint, IServiceProvider services)
+        {
+            var handle = endpoint.RequestDelegate!;
+            var marked = endpoint.Metadata.GetMetadata<RequestTimeoutAttribute>() is not null || endpoint.Metadata.GetMetadata<RequestTimeoutPolicy>() is not null;
+            if (!marked && (IsProbe || IsLongRunning || endpoint.Metadata.GetMetadata<CommandMetadata>() is not null)) return handle;
+            var limited = new ApplicationBuilder(services);
+            limited.UseRequestTimeouts();
+            limited.Run(handle);
+            return limited.Build();
+        }
     }
 
     private sealed class Conventions(EndpointBuilder endpoint) : IEndpointConventionBuilder
@@ -76,3 +128,6 @@ internal sealed class EndpointGate(Quotas quotas) : MatcherPolicy, IEndpointSele
         public void Add(Action<EndpointBuilder> convention) => convention(endpoint);
     }
 }
+
+/// <summary>A health probe: never counted, never refused.</summary>
+internal sealed record ProbeMetadata;

@@ -20,7 +20,7 @@ internal sealed class Quotas : IDisposable
     /// <summary>Those that hold for an endpoint.</summary>
     public IEnumerable<Quota> Of(EndpointMetadataCollection metadata)
     {
-        if (metadata.GetMetadata<NoQuotaMetadata>() is not null) return [];
+        if (metadata.GetMetadata<NoQuotaMetadata>() is not null || metadata.GetMetadata<ProbeMetadata>() is not null) return [];
         var named = metadata.GetOrderedMetadata<QuotaMetadata>().Select(q => q.Name).ToHashSet(StringComparer.Ordinal);
         return all.Values.Where(q => q.Options.Everywhere || named.Contains(q.Name));
     }
@@ -61,7 +61,8 @@ internal sealed class Quotas : IDisposable
         return string.Create(CultureInfo.InvariantCulture, $"The quota \"{quota.Name}\" is {quota.Options.Permits} requests in {quota.Options.Window.TotalSeconds} s for {whom}. Wait {Seconds(lease.Reset)} s.");
     }
 
-    private static ProblemDetails Refusal(int status, string code, string detail)
+    /// <summary>A problem that certainly did nothing.</summary>
+    public static ProblemDetails Refusal(int status, string code, string detail)
     {
         var problem = Problems.Create(status, code, detail);
         problem.Extensions["outcome"] = "none";

@@ -13,6 +13,7 @@ internal static class Problems
     public const string KeyInvalid = "idempotency-key-invalid";
     public const string KeyReused = "idempotency-key-reused";
     public const string KeyInProgress = "idempotency-in-progress";
+    public const string Overloaded = "overloaded";
     public const string QuotaExceeded = "quota-exceeded";
     public const string JobNotCancellable = "job-not-cancellable";
     public const string Timeout = "timeout";
@@ -51,7 +52,7 @@ internal static class Problems
         [QuotaExceeded] = "Too many requests",
         [InternalError] = "The server failed",
         [DependencyUnavailable] = "Something the server depends on is not available",
-        ["overloaded"] = "The server is overloaded",
+        [Overloaded] = "The server is overloaded",
         [KeyMissing] = "An idempotency key is required",
         [KeyInvalid] = "The idempotency key is not valid",
         [KeyReused] = "The idempotency key was used for another request",
@@ -90,7 +91,7 @@ internal static class Problems
         428 => "precondition-required",
         429 => QuotaExceeded,
         500 => InternalError,
-        503 => "overloaded",
+        503 => Overloaded,
         _ => $"http-{status}",
     };
 

@@ -36,7 +36,7 @@ public static class UploadExtensions
             throw new InvalidOperationException($"MapUploads(\"{pattern}\") is misconfigured:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
 
         var route = new UploadRoute(pattern, options, typeof(TMessage), upload => message(upload));
-        var group = endpoints.MapGroup(pattern).RequireAuthorization().WithTags("Uploads");
+        var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags("Uploads");
         group.MapPost("", (RequestDelegate)(http => new UploadRequest(http, route).PostAsync()));
         // What the protocol can do is no secret, and browsers ask without credentials.
         group.MapMethods("", [HttpMethods.Options], (RequestDelegate)(http => new UploadRequest(http, route).OptionsAsync())).AllowAnonymous();

@@ -103,6 +103,8 @@ internal sealed class Rig : IAsyncDisposable
             ["ConnectionStrings__main"] = Postgres is { } server ? $"{server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}" : "Data Source=payments.db",
             ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
+            // A storm on a slow machine is what these nodes are for, not an overload.
+            ["Surety__Edge__MinConcurrency"] = "1000",
         };
         foreach (var (name, value) in options.Environment?.Invoke(number) ?? new Dictionary<string, string>()) environment[name] = value;
         return new Node(programs.Payments, Folder, environment, options.Before ?? [], http);

@@ -89,6 +89,8 @@ public static class Samples
         });
         // end
         Validate(builder);
+        builder.Services.Configure<EdgeOptions>(Limit);
+        CallOthers(builder);
         var app = builder.Build();
         // sample: map-surety
         app.MapSurety(); // /jobs/{id}, /livez, /readyz, /startupz
@@ -96,6 +98,8 @@ public static class Samples
         Commands(app);
         Jobs(app);
         Operators(app);
+        MapLimited(app);
+        MapBounded(app);
         return app;
     }
 
@@ -122,6 +126,22 @@ public static class Samples
         // sample: with-quota
         app.MapGet("/stock/report", () => "").WithQuota("reports");
         app.MapGet("/stock/about", () => "").WithoutQuotas();
+        // end
+    }
+
+    public static void MapBounded(WebApplication app)
+    {
+        // sample: overload
+        app.MapGet("/stock/export", () => "").WithPriority(RequestPriority.Low).LimitConcurrency(2);
+        app.MapGet("/stock/news", () => "").LongRunning(); // waits or streams
+        // end
+    }
+
+    public static void CallOthers(WebApplicationBuilder builder)
+    {
+        // sample: outgoing
+        builder.Services.AddHttpClient("supplier", http => http.BaseAddress = new Uri("https://supplier.example"))
+            .AddResilience(calls => calls.HedgeAfter = TimeSpan.FromMilliseconds(300));
         // end
     }
 
