@@ -6,7 +6,10 @@ namespace Surety.Bench.JobQueues;
 internal sealed record Contender(string Name, Launch Launch)
 {
     public const string Surety = "surety";
+
+    /// <summary>The statements alone: rows that are claimed and deleted, or only appended to.</summary>
     public const string Raw = "pgbench";
+    public const string RawLog = "pgbench-log";
 
     /// <summary>Those the command knows; the peers' programs have to be installed.</summary>
     public static Contender Called(string name) => name switch
@@ -17,7 +20,7 @@ internal sealed record Contender(string Name, Launch Launch)
         _ => throw new FormatException($"No contender is called \"{name}\". There are: {string.Join(", ", All)}."),
     };
 
-    public static IReadOnlyList<string> All { get; } = [Raw, Surety, "graphile", "pgboss"];
+    public static IReadOnlyList<string> All { get; } = [Raw, RawLog, Surety, "graphile", "pgboss"];
 
     private static Launch Own(string role)
     {

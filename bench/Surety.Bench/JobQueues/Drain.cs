@@ -6,7 +6,7 @@ namespace Surety.Bench.JobQueues;
 internal static class Drain
 {
     public static Task<Cell> MeasureAsync(Workbench bench, int nodes) =>
-        bench.RunAsync("drain", nodes, () => new Raw(bench, nodes), (name, crew) => [new Queue(bench, name, crew)]);
+        bench.RunAsync("drain", nodes, name => new Raw(bench, name, nodes), (name, crew) => [new Queue(bench, name, crew)]);
 
     /// <summary>The clock runs from the order to start until the last job is settled.</summary>
     private sealed class Queue(Workbench bench, string name, Crew crew) : QueueEntrant(bench, name, crew)
@@ -36,19 +36,19 @@ internal static class Drain
     }
 
     /// <summary>The statements alone: claim a hundred, settle them, on four connections a node.</summary>
-    private sealed class Raw(Workbench bench, int nodes) : Pgbench(bench, Contender.Raw)
+    private sealed class Raw(Workbench bench, string name, int nodes) : Pgbench(bench, name)
     {
         public override async Task PrepareAsync(string database)
         {
-            await ScriptAsync(database, "rows-schema.sql");
-            await RunAsync(database, ["-c", "1", "-t", $"{Bench.Backlog / 100}", "-f", Script("rows-insert.sql")]);
+            await ScriptAsync(database, Variant("schema"));
+            await RunAsync(database, ["-c", "1", "-t", $"{Bench.Backlog / 100}", "-f", Script(Variant("insert"))]);
         }
 
         public override async Task<Result> RunAsync(string database)
         {
             var began = Stopwatch.GetTimestamp();
             var clients = Math.Min(4 * nodes, Bench.Backlog / 100);
-            await RunAsync(database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Backlog / 100 / clients + 1}", "-f", Script("rows-work.sql")]);
+            await RunAsync(database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Backlog / 100 / clients + 1}", "-f", Script(Variant("work"))]);
             return new Result(Bench.Backlog, Bench.Backlog / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
 

@@ -11,7 +11,7 @@ internal static class Enqueue
     /// <param name="perCall">Jobs a call and so a commit: one or a hundred.</param>
     /// <param name="connections">Calls under way at once.</param>
     public static Task<Cell> MeasureAsync(Workbench bench, string name, int perCall, int connections) => bench.RunAsync(
-        name, 0, () => new Raw(bench, perCall, connections), (contender, crew) => [new Queue(bench, contender, crew, perCall, connections)],
+        name, 0, contender => contender == Contender.Raw ? new Raw(bench, perCall, connections) : null, (contender, crew) => [new Queue(bench, contender, crew, perCall, connections)],
         // Their wake-ups cost the same whether anybody sleeps or not.
         nodesOf: contender => contender == Contender.Surety ? 1 : 0);
 

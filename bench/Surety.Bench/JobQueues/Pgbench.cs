@@ -17,6 +17,9 @@ internal abstract partial class Pgbench(Workbench bench, string name) : Entrant(
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    /// <summary>The script of its kind: of rows, or of a log.</summary>
+    protected string Variant(string script) => $"{(Name == Contender.RawLog ? "log" : "rows")}-{script}.sql";
+
     protected static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
 
     /// <summary>How many times it says a script ran.</summary>

@@ -90,7 +90,7 @@ internal sealed class Player
         ticking = TimeProvider.System.CreateTimer(
             _ =>
             {
-                var now = tally.Say("handled") with { Waited = null };
+                var now = new Said("handled") { Count = tally.Count, At = tally.At };
                 if (Interlocked.Exchange(ref told, now.Count) != now.Count) Say(now);
             },
             null, TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(10));

@@ -10,7 +10,7 @@ internal static class Sustained
     private const int Window = 10_000;
 
     public static Task<Cell> MeasureAsync(Workbench bench, int nodes) =>
-        bench.RunAsync("sustained", nodes, () => new Raw(bench, nodes), (name, crew) => [new Queue(bench, name, crew)]);
+        bench.RunAsync("sustained", nodes, name => new Raw(bench, name, nodes), (name, crew) => [new Queue(bench, name, crew)]);
 
     /// <summary>Under pressure and without, in turns.</summary>
     public static Task<Cell> MeasureAsync(Workbench bench, int nodes, Pressure pressure) =>
@@ -87,14 +87,14 @@ internal static class Sustained
     }
 
     /// <summary>The statements alone: an insert of a hundred, a claim and a settling of a hundred, in turns on each of four connections a node.</summary>
-    private sealed class Raw(Workbench bench, int nodes) : Pgbench(bench, Contender.Raw)
+    private sealed class Raw(Workbench bench, string name, int nodes) : Pgbench(bench, name)
     {
-        public override Task PrepareAsync(string database) => ScriptAsync(database, "rows-schema.sql");
+        public override Task PrepareAsync(string database) => ScriptAsync(database, Variant("schema"));
 
         public override async Task<Result> RunAsync(string database)
         {
             var seconds = Bench.Seconds + 1;
-            var output = await RunAsync(database, ["-c", $"{4 * nodes}", "-j", "2", "-T", $"{seconds}", "-f", Script("rows-cycle.sql")]);
+            var output = await RunAsync(database, ["-c", $"{4 * nodes}", "-j", "2", "-T", $"{seconds}", "-f", Script(Variant("cycle"))]);
             var done = Transactions(output) * 100 - await Bench.Server.ScalarAsync<long>(database, "SELECT count(*) FROM raw_job");
             return new Result(done, done / (double)seconds);
         }

@@ -24,19 +24,19 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
 
     /// <param name="name">Of the cell.</param>
     /// <param name="nodes">Worker processes.</param>
-    /// <param name="raw">The statements alone; null for the queues.</param>
+    /// <param name="raw">The statements alone; null where there are none.</param>
     /// <param name="queues">What a queue's processes do: none, one or several things in turns.</param>
     /// <param name="nodesOf">Worker processes where that differs.</param>
-    public async Task<Cell> RunAsync(string name, int nodes, Func<Entrant>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null)
+    public async Task<Cell> RunAsync(string name, int nodes, Func<string, Entrant?>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null)
     {
         var entrants = new List<Entrant>();
         try
         {
             foreach (var contender in settings.Against)
             {
-                if (contender == Contender.Raw)
+                if (contender is Contender.Raw or Contender.RawLog)
                 {
-                    if (raw is not null) entrants.Add(raw());
+                    if (raw?.Invoke(contender) is { } statements) entrants.Add(statements);
                     continue;
                 }
 

@@ -29,7 +29,7 @@ public class BenchmarkTests
         var (code, output, errors) = await RunAsync("queue", "--quick", "--only=100 a call,drain,sustained,transactional");
 
         code.ShouldBe(0, errors);
-        foreach (var contender in (string[])["pgbench", "surety", "graphile", "pgboss"]) output.ShouldContain(contender);
+        foreach (var contender in (string[])["pgbench", "pgbench-log", "surety", "graphile", "pgboss"]) output.ShouldContain(contender);
         output.ShouldContain("everything works");
     }
 
@@ -47,7 +47,7 @@ public class BenchmarkTests
         var (code, _, errors) = await RunAsync("queue", "--against=hopeful");
 
         code.ShouldBe(2);
-        errors.ShouldContain("pgbench, surety, graphile, pgboss");
+        errors.ShouldContain("pgbench, pgbench-log, surety, graphile, pgboss");
     }
 
     [Fact]

@@ -1,0 +1,15 @@
+INSERT INTO raw_segment (xid, id, body)
+SELECT (SELECT pg_current_xact_id()::text::bigint), nextval('raw_id'), '{"number":' || n || ',"sentAt":1795273200000000,"transfer":"00000001-0001-0002-0304-05060708090a","from":"account-000000000001","to":"account-000000000002","amount":"1250","currency":"EUR","reference":"Invoice 2026-0001, thank you for your order, please do not answer"}'
+FROM generate_series(1, 100) n;
+-- Claims a hundred, hands them to the client, settles them: two commits, of which the claim's may be lost. One at a time, and nothing that a running transaction may still come before.
+BEGIN;
+SELECT pg_advisory_xact_lock(1), set_config('synchronous_commit', 'off', true);
+SELECT turn + 1 AS turn, xid AS after_xid, id AS after_id FROM raw_claim ORDER BY turn DESC LIMIT 1 \gset
+WITH taken AS MATERIALIZED (
+    SELECT xid, id, body FROM raw_segment WHERE (xid, id) > (:after_xid::bigint, :after_id::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY xid, id LIMIT 100),
+noted AS (
+    INSERT INTO raw_claim (turn, xid, id, ids)
+    SELECT :turn::bigint, max(xid), (array_agg(id ORDER BY xid DESC, id DESC))[1], array_agg(id) FROM taken HAVING count(*) > 0)
+SELECT array_agg(id) AS ids, array_agg(body) AS bodies FROM taken \gset
+COMMIT;
+INSERT INTO raw_receipt (turn) SELECT :turn::bigint WHERE EXISTS (SELECT FROM raw_claim WHERE turn = :turn::bigint);
