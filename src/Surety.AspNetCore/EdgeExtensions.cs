@@ -66,13 +66,23 @@ public static class EdgeExtensions
         services.TryAddSingleton<ProblemWriter>();
         services.TryAddSingleton<ProblemMiddleware>();
         services.AddSingleton<IDeveloperPageExceptionFilter>(s => s.GetRequiredService<ProblemMiddleware>());
+        // Before the problems' layer, so that their answers carry its headers, too.
+        services.AddTransient<IStartupFilter, SafeDefaults>();
         services.AddTransient<IStartupFilter, ProblemStartupFilter>();
         // First in the list: the framework asks its writers in order, and its own declines clients that do not ask for JSON.
         services.Insert(0, ServiceDescriptor.Singleton<IProblemDetailsWriter>(s => s.GetRequiredService<ProblemWriter>()));
         services.AddProblemDetails();
 
         services.AddOptions<JsonOptions>().Configure<IOptions<EdgeOptions>>((json, edge) => EdgeJson.MakeStrict(json.SerializerOptions, edge.Value.MaxJsonDepth));
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>>((kestrel, edge) => kestrel.Limits.MaxRequestBodySize = edge.Value.MaxBodyBytes);
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>>((kestrel, edge) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = edge.Value.MaxBodyBytes;
+            kestrel.Limits.MaxConcurrentConnections = kestrel.Limits.MaxConcurrentUpgradedConnections = edge.Value.MaxConnections;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        });
         // The reason of a refusal reaches ProblemMiddleware only inside the exception; without it, clients would get a bare status.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
     }

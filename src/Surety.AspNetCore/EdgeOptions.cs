@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore;
 
 namespace Surety;
 
@@ -70,6 +71,23 @@ public sealed class EdgeOptions
     /// </summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How many connections may be open at once, idle ones too, 1 to 1,000,000. Default 20,000. The next one is closed.</summary>
+    public int MaxConnections { get; set; } = 20_000;
+
+    /// <summary>
+    /// The proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed: addresses, or networks such as <c>10.0.0.0/8</c>. Default none: nobody is believed.
+    /// </summary>
+    public IList<string> TrustedProxies { get; } = [];
+
+    /// <summary>
+    /// Does nothing in plain HTTP: GET and HEAD are redirected, everything else is refused with 403 <c>https-required</c>; answers over HTTPS carry <c>Strict-Transport-Security</c> for a year. Health
+    /// probes excepted. Default false: somebody in front may do it.
+    /// </summary>
+    public bool RequireHttps { get; set; }
+
+    /// <summary>The port to redirect to. Default 443.</summary>
+    public int HttpsPort { get; set; } = 443;
+
     /// <summary>
     /// At shutdown, how long the host goes on serving after it said that it is not ready, zero to 5 min. Default zero. Behind a balancer, set it to a little more than the time the balancer needs
     /// to notice, and the host's shutdown timeout to more than that.
@@ -95,6 +113,10 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
         Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
+        Range(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
+        Range(nameof(options.HttpsPort), options.HttpsPort, 1, 65_535);
+        foreach (var proxy in options.TrustedProxies.Where(p => !SafeDefaults.TryParse(p, out _)))
+            faults.Add($"EdgeOptions.TrustedProxies: \"{proxy}\" is neither an address nor a network such as 10.0.0.0/8. Names are not looked up.");
         Range(nameof(options.MaxConcurrency), options.MaxConcurrency, 1, 100_000);
         Range(nameof(options.MinConcurrency), options.MinConcurrency, 1, Math.Max(1, options.MaxConcurrency));
         Range(nameof(options.MaxQueueDelay), options.MaxQueueDelay, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));

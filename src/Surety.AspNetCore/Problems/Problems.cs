@@ -13,6 +13,7 @@ internal static class Problems
     public const string KeyInvalid = "idempotency-key-invalid";
     public const string KeyReused = "idempotency-key-reused";
     public const string KeyInProgress = "idempotency-in-progress";
+    public const string HttpsRequired = "https-required";
     public const string Overloaded = "overloaded";
     public const string QuotaExceeded = "quota-exceeded";
     public const string JobNotCancellable = "job-not-cancellable";
@@ -52,6 +53,7 @@ internal static class Problems
         [QuotaExceeded] = "Too many requests",
         [InternalError] = "The server failed",
         [DependencyUnavailable] = "Something the server depends on is not available",
+        [HttpsRequired] = "HTTPS is required",
         [Overloaded] = "The server is overloaded",
         [KeyMissing] = "An idempotency key is required",
         [KeyInvalid] = "The idempotency key is not valid",
