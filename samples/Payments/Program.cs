@@ -20,7 +20,7 @@ builder.AddSurety(surety => store.Use(surety)
     .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
     .Configure(o => o.MaxDeaths = 10) // this backend is killed for sport; what is there each time need not be the cause
     .Handle<AccountReport, AccountReportHandler>("reports")
-    .UseBlobFolder(builder.Configuration["Blobs:Folder"] ?? "uploads")
+    .KeepBlobs(builder.Configuration)
     .Handle<ImportStatement, ImportStatementHandler>("statements")
     .Queue("statements", q => (q.Concurrency, q.HandlerTimeout) = (2, TimeSpan.FromHours(12)))
     .Queue("payouts", q =>

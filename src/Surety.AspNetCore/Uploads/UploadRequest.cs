@@ -204,6 +204,8 @@ internal sealed class UploadRequest
         ReadChecksum(out var algorithm, out var expected);
         var room = (upload.Length ?? Options.MaxBytes) - upload.Offset;
         if (Request.ContentLength > room) return TooLarge(upload.Length is null ? MaxText : $"The body has {Request.ContentLength} bytes, and {room} are missing.");
+        // All of it is there, and only its completion is missing.
+        if (room == 0) return null;
         SetLimits();
         using var checksum = expected.Length == 0 ? null : new Checksum(algorithm, expected);
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, held.Interrupted);

@@ -128,8 +128,7 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
         await blobs.CompleteAsync(new BlobName(upload.Id, upload.Blob), upload.Offset, cancel);
         Failpoint.Pass(Failpoint.UploadStored);
         // Of what is stored, read back: not of what passed by.
-        byte[] digest;
-        await using (var content = await blobs.ReadAsync(upload.Id, 0, cancel)) digest = await SHA256.HashDataAsync(content, cancel);
+        var digest = await DigestAsync(upload.Id, cancel);
         if (sha256 is not null && !string.Equals(sha256, Convert.ToHexStringLower(digest), StringComparison.OrdinalIgnoreCase))
         {
             await DeleteAsync(upload, cancel);
@@ -166,6 +165,19 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
         if (!await store.EndAsync(upload.Id, UploadState.Open, UploadState.Deleted, RememberEnded, cancel)) return false;
         await blobs.DeleteAsync(new BlobName(upload.Id, upload.Blob), cancel);
         return true;
+    }
+
+    private async Task<byte[]> DigestAsync(string id, CancellationToken cancel)
+    {
+        await using var content = await blobs.ReadAsync(id, 0, cancel);
+        try
+        {
+            return await SHA256.HashDataAsync(content, cancel);
+        }
+        catch (IOException e)
+        {
+            throw new StoreException($"{blobs.Place} broke off while a finished upload was read back. Ask with HEAD to try again.", isTransient: true, innerException: e);
+        }
     }
 
     private async Task<bool> NoteAsync(string id, long from, long to)

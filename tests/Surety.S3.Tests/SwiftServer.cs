@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Amazon.Runtime;
+using Amazon.S3;
+using Surety.Tests.Conventions;
+
+namespace Surety.S3.Tests;
+
+/// <summary>OpenStack Swift with its S3 API: a server of another maker that checks signatures, keeps parts and lists them.</summary>
+public sealed class SwiftServer : IAsyncLifetime
+{
+    public const string AccessKey = "test:tester", SecretKey = "testing", Bucket = "uploads";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("surety-swift-").FullName;
+    private Process? process;
+
+    public Uri Address { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        var port = FreePort();
+        Address = new Uri($"http://127.0.0.1:{port}");
+        var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root, "tests/Surety.S3.Tests/swift.sh"), folder, $"{port}"])
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        process = Process.Start(start)!;
+        var said = process.StandardError.ReadToEndAsync();
+        _ = process.StandardOutput.ReadToEndAsync();
+        using var client = Client();
+        using var limit = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            try
+            {
+                await client.PutBucketAsync(Bucket, limit.Token);
+                return;
+            }
+            catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
+            {
+                if (process.HasExited) throw new InvalidOperationException($"Swift did not start. ./test installs it (swift-proxy, swift-account, swift-container, swift-object). It said: {await said}", e);
+                if (limit.IsCancellationRequested) throw new TimeoutException($"Swift does not answer after {Patience.TotalSeconds} s: {e.Message}", e);
+                await Task.Delay(100);
+            }
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (process is not null)
+        {
+            // The script ends its servers when its input ends.
+            process.StandardInput.Close();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    public AmazonS3Client Client() =>
+        new(new BasicAWSCredentials(AccessKey, SecretKey), new AmazonS3Config { ServiceURL = Address.AbsoluteUri, AuthenticationRegion = "us-east-1", ForcePathStyle = true, MaxErrorRetry = 0 });
+
+    /// <summary>Four in a row.</summary>
+    private static int FreePort()
+    {
+        for (var tries = 0; ; tries++)
+        {
+            using var first = Listen(0);
+            var port = ((IPEndPoint)first.LocalEndpoint).Port;
+            try
+            {
+                for (var next = 1; next <= 3; next++) Listen(port + next).Dispose();
+                return port;
+            }
+            catch (SocketException) when (tries < 20)
+            {
+                // Somebody has one of them.
+            }
+        }
+
+        static TcpListener Listen(int port)
+        {
+            var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return listener;
+        }
+    }
+}
+
+/// <summary>One server for all that need it: it takes seconds to start.</summary>
+[CollectionDefinition("swift")]
+public sealed class SwiftCollection : ICollectionFixture<SwiftServer>;
