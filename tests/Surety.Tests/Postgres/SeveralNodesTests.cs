@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Shouldly;
+using Surety.Tests.Processing;
+
+namespace Surety.Tests.Postgres;
+
+/// <summary>Several hosts on one database, one of which is cut off, or all of which disagree about the time.</summary>
+public sealed class SeveralNodesTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
+    private static int made;
+    private readonly string schema = $"n{Interlocked.Increment(ref made)}";
+    private PostgresServer server = null!;
+
+    public async Task InitializeAsync()
+    {
+        server = await PostgresServer.SharedAsync();
+        await server.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE TABLE {schema}.effect (number INTEGER, by TEXT)");
+    }
+
+    public async Task DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
+
+    [Fact]
+    public async Task A_node_that_is_cut_off_hands_its_messages_over_in_time_and_changes_nothing_when_it_is_back()
+    {
+        await using var wire = new Wire(server.Port);
+        var (begun, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var ended = new TaskCompletionSource();
+        await using var cutOff = await HostAsync("cut off", wire.Port, async (d, work) =>
+        {
+            await EffectAsync(work, d.Message.Number, "cut off");
+            begun.TrySetResult();
+            await goOn.Task;
+            ended.TrySetResult();
+        });
+        var id = (await cutOff.Queue.EnqueueAsync(new Ping(7), new EnqueueOptions { Tracked = true })).Id;
+        await begun.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        wire.Cut();
+
+        var since = Stopwatch.GetTimestamp();
+        await using var heir = await HostAsync("heir", server.Port, (d, work) => EffectAsync(work, d.Message.Number, "heir"));
+        var info = await heir.UntilAsync(id, MessageStatus.Succeeded);
+        // The lease, the pause between two looks for dead nodes, and what a busy machine adds.
+        Stopwatch.GetElapsedTime(since).ShouldBeLessThan(Lease + (Lease / 3) + TimeSpan.FromSeconds(10));
+        info.Attempts.Select(a => a.Outcome).ShouldBe(["lost", "done"]);
+
+        wire.Mend();
+        goOn.SetResult();
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        // It works again, and is the node for it.
+        await heir.Host.StopAsync();
+        await cutOff.UntilAsync((await cutOff.Queue.EnqueueAsync(new Ping(8), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+        (await server.ScalarAsync<string>($"SELECT string_agg(number || ' by ' || by, ', ' ORDER BY number) FROM {schema}.effect")).ShouldBe("7 by heir, 8 by cut off");
+        (await cutOff.Messages.FindAsync(id))!.Attempts.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Nodes_whose_clocks_are_hours_apart_share_the_work_handle_each_message_once_and_none_too_early()
+    {
+        var handled = new ConcurrentBag<(int Number, string By, long At)>();
+        var hosts = new List<WorkingHost>();
+        foreach (var hours in new[] { -7, 0, 5 })
+        {
+            var by = $"{hours} h";
+            hosts.Add(await HostAsync(by, server.Port, async (d, work) =>
+            {
+                await EffectAsync(work, d.Message.Number, by);
+                handled.Add((d.Message.Number, by, Stopwatch.GetTimestamp()));
+            }, new Skewed(TimeSpan.FromHours(hours))));
+        }
+
+        try
+        {
+            var sent = Stopwatch.GetTimestamp();
+            for (var i = 0; i < 60; i++) await hosts[i % 3].Queue.EnqueueAsync(new Ping(i), new EnqueueOptions { Delay = TimeSpan.FromSeconds(i % 2 == 0 ? 0 : 1) });
+            await WorkingHost.UntilAsync(async () => await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect") == 60, () => $"{handled.Count} of 60 were handled");
+            (await server.ScalarAsync<long>($"SELECT count(DISTINCT number) FROM {schema}.effect")).ShouldBe(60);
+            handled.Where(h => h.Number % 2 == 1).ShouldAllBe(h => Stopwatch.GetElapsedTime(sent, h.At) >= TimeSpan.FromSeconds(1));
+            // For longer than a lease, nobody takes anybody for dead.
+            var nodes = await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node");
+            var beats = await server.ScalarAsync<DateTime>($"SELECT min(lease_until) FROM {schema}.node");
+            await WorkingHost.UntilAsync(async () => await server.ScalarAsync<DateTime>($"SELECT min(lease_until) FROM {schema}.node") > beats + Lease);
+            (nodes, await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL")).ShouldBe((3, 3));
+        }
+        finally
+        {
+            foreach (var host in hosts) await host.DisposeAsync();
+        }
+    }
+
+    private Task<WorkingHost> HostAsync(string name, int port, Func<Delivery<Ping>, UnitOfWork, Task> act, TimeProvider? time = null)
+    {
+        var pings = new Script<Ping>
+        {
+            Act = async (d, work, _) =>
+            {
+                await act(d, work!);
+                return Outcome.Done;
+            },
+        };
+        var connectionString = $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Command Timeout=2;Timeout=2";
+        return WorkingHost.StartAsync(
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Configure(o => (o.NodeName, o.NodeLease) = (name, Lease)),
+            new FrozenNode.Schema(connectionString, schema),
+            services =>
+            {
+                services.AddSingleton(pings);
+                if (time is not null) services.AddSingleton(time);
+            });
+    }
+
+    private static Task EffectAsync(UnitOfWork work, int number, string by) => WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({number}, '{by}')");
+
+    private sealed class Skewed(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
+    }
+}
