@@ -53,8 +53,10 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var server = await Server.ReadAsync(Connections, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
             var migrations = new Migrations(options.Schema);
-            storeId = await Connections.TransactAsync(
+            var id = await Connections.TransactAsync(
                 transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);
+            await Segments.ThrowIfRestoredAsync(cancel);
+            storeId = id;
             Hints.Start();
         }
         finally

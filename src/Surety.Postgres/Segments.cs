@@ -53,6 +53,14 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         return claimed;
     }
 
+    /// <summary>Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the cursor, and nobody would ever claim them.</summary>
+    public async ValueTask ThrowIfRestoredAsync(CancellationToken cancel)
+    {
+        if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
+        throw new StoreException("The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. Nothing was touched. "
+            + "Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
+    }
+
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
 
     /// <summary>Settles those that went well; takes the others out, so that they can be settled in the table of messages.</summary>

@@ -42,7 +42,13 @@ internal sealed class SegmentSql(string s)
         """;
 
     private readonly string takeOutNode = $"SELECT {s}.take_out_node($1, $2)";
+    // A cursor is a transaction's number, and those begin anew in a server that was restored from a dump.
+    private readonly string isAhead =
+        $"SELECT coalesce(greatest((SELECT max(xid) FROM {s}.segment), (SELECT max(xid) FROM {s}.claim)) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint, false)";
+
     private readonly string rotate = $"SELECT {s}.rotate_segments($1)";
+
+    public NpgsqlBatchCommand IsAhead() => Statement.Of(isAhead);
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages)
     {
