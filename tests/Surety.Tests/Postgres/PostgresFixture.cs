@@ -33,8 +33,8 @@ public class PostgresFixture : StoreFixture
         }
 
         var store = new PostgresStore(connectionString, time, new PostgresOptions { Schema = schema, Migration = PostgresMigration.Validate });
-        await store.OpenAsync(default);
         stores.Add(store);
+        await store.OpenAsync(default);
         return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
 
