@@ -2,7 +2,11 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-public class PayoutTests(Backend backend) : IClassFixture<Backend>
+public sealed class PayoutsOnSqliteTests(Backend backend) : PayoutTests(backend), IClassFixture<Backend>;
+
+public sealed class PayoutsOnPostgresTests(PostgresBackend backend) : PayoutTests(backend), IClassFixture<PostgresBackend>;
+
+public abstract class PayoutTests(Backend backend)
 {
     [Fact]
     public async Task A_payout_is_held_at_once_and_paid_once()
