@@ -15,12 +15,19 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     // How often a waiter looks for himself.
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
 
+    // How soon a waiter who has just had work looks again: at first, and at most. A hint from another process takes longer than its first looks.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
+
     // How many claims of a busy node share one look at what has arrived and become due.
     private const int LookEvery = 8;
 
     // The signal's version before the last look at the queues: whatever came later has not been seen.
     private long seen;
     private int claims;
+    private long found;
+    private TimeSpan nextLook = FirstLook;
     private bool plainFound;
     private bool otherFound;
     private (long At, TimeSpan In)? nextDue;
@@ -195,7 +202,9 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var pulse = store.Work.Next;
         if (store.Work.Version != Interlocked.Read(ref seen)) return;
         // Hints get lost; the tables do not, and the next claim looks at them.
-        var pause = atMost < Look ? atMost : Look;
+        var pause = Look;
+        if (Stopwatch.GetElapsedTime(found) < Recent) (pause, nextLook) = (nextLook, nextLook * 2 < LastLook ? nextLook * 2 : LastLook);
+        if (atMost < pause) pause = atMost;
         if (nextDue is { } next)
         {
             var left = next.In - Stopwatch.GetElapsedTime(next.At);
@@ -394,9 +403,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private static IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
     {
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
+        if (claimed.Count > 0) (found, nextLook) = (Stopwatch.GetTimestamp(), FirstLook);
         claimed.Sort((a, b) =>
         {
             var (left, right) = (order[a.Message.Queue], order[b.Message.Queue]);
