@@ -13,7 +13,12 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
     // One claim's answer stays within what a connection's buffers hold.
     private const int AnswerBytes = 64 * 1024;
     private const int LeastBytes = 8 * 1024;
+    private const int RowBytes = 100;
+    private const int LeastRows = 8;
+    private const int MostRows = AnswerBytes / RowBytes;
 
+    // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
+    private int fitting = 256;
     private long numbers;
 
     /// <summary>How large a child grows before the next one takes new messages.</summary>
@@ -48,7 +53,8 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
             }
 
             return true;
-        }, cancel, [.. ordered.Select((d, i) => sql.Claim(node, number + i * SegmentSql.NumbersPerClaim, d, bytes))]);
+        }, cancel, [.. ordered.Select((d, i) => sql.Claim(node, number + i * SegmentSql.NumbersPerClaim, d with { Limit = Math.Min(d.Limit, fitting) }, bytes))]);
+        if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
         return claimed;
     }
