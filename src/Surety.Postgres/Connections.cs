@@ -82,11 +82,11 @@ internal sealed class Connections : IAsyncDisposable
 
     public async ValueTask<T> ReadAsync<T>(Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands)
     {
-        await using var batch = Batch(commands, null);
         for (var tries = 1; ; tries++)
         {
+            if (tries > 1) commands = Again(commands);
             await using var connection = await OpenOwnAsync(cancel);
-            batch.Connection = connection;
+            await using var batch = Batch(commands, connection);
             try
             {
                 await using var reader = await batch.ExecuteReaderAsync(cancel);
@@ -164,11 +164,11 @@ internal sealed class Connections : IAsyncDisposable
 
     private async ValueTask<T> WriteAloneAsync<T>(Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
     {
-        await using var batch = Batch(commands, null);
         for (var tries = 1; ; tries++)
         {
+            if (tries > 1) commands = Again(commands);
             await using var connection = await OpenOwnAsync(cancel);
-            batch.Connection = connection;
+            await using var batch = Batch(commands, connection);
             try
             {
                 return await CommitGate.RunAsync(connection, static async state =>
@@ -206,6 +206,14 @@ internal sealed class Connections : IAsyncDisposable
     }
 
     private static Task BackOffAsync(int tries, CancellationToken cancel) => Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 << tries)), cancel);
+
+    // A command remembers how it was prepared on the connection it ran on, and another one knows nothing of that.
+    private static NpgsqlBatchCommand[] Again(NpgsqlBatchCommand[] commands) => Array.ConvertAll(commands, command =>
+    {
+        var again = new NpgsqlBatchCommand(command.CommandText);
+        foreach (var parameter in command.Parameters) again.Parameters.Add(((NpgsqlParameter)parameter).Clone());
+        return again;
+    });
 
     private static NpgsqlBatch Batch(NpgsqlBatchCommand[] commands, NpgsqlConnection? connection)
     {

@@ -62,16 +62,16 @@ BEGIN
             WHERE s.ring = v_lane.ring AND s.queue = p_queue AND s.priority = v_lane.priority AND (s.xid, s.id) > (v_cursor.xid, v_cursor.id)
                 AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring AND w.id = s.id))
             ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-        -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies are asked for later.
+        -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones)
+        -- and are not sorted again, which would cost as much as finding them.
         measured AS (
-            SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER (ORDER BY f.is_late DESC, f.xid, f.id) AS up_to,
-                row_number() OVER (ORDER BY f.is_late DESC, f.xid, f.id) AS place
-            FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f),
+            SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+            FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
         taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-        reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.xid DESC, t.id DESC LIMIT 1),
+        reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
         served AS (
             SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-            FROM taken t WHERE t.is_late ORDER BY t.xid DESC, t.id DESC LIMIT 1),
+            FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
         awaited AS (
             SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
             FROM unnest(v_cursor.late, v_cursor.late_after) AS l (xid, after)
@@ -82,10 +82,10 @@ BEGIN
             INSERT INTO $schema$.claim (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
             SELECT v_lane.ring, p_node, v_number, p_queue, v_lane.priority, v_cursor.turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_cursor.xid), coalesce((SELECT p.id FROM reached p), v_cursor.id),
                 coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                min(t.xid), max(t.xid), array_agg(t.id ORDER BY t.place)
+                min(t.xid), max(t.xid), array_agg(t.id)
             FROM taken t HAVING count(*) > 0)
         SELECT v_lane.ring, v_number, t.id, v_lane.priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-        FROM taken t ORDER BY t.place;
+        FROM taken t;
 
         GET DIAGNOSTICS v_count = ROW_COUNT;
         CONTINUE WHEN v_count = 0;
