@@ -61,11 +61,20 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var claimed = look.Any ? await ClaimOthersAsync(node, demands, look.Due, cancel) : [];
         otherFound = claimed.Count > 0;
         List<QueueDemand> left = [.. demands.Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
+        // Where the others left no room, nobody looked: the next turns try, or a backlog of them would starve the plain ones.
+        plainFound = left.Count == 0;
         if (left.Count > 0)
         {
-            var plain = await store.Segments.ClaimAsync(node, left, cancel);
-            plainFound = plain.Count > 0;
-            claimed.AddRange(plain);
+            try
+            {
+                var plain = await store.Segments.ClaimAsync(node, left, cancel);
+                plainFound = plain.Count > 0;
+                claimed.AddRange(plain);
+            }
+            catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
+            {
+                // Those claimed before are this node's, and nobody else would run them. The next claim meets the same trouble, and says so.
+            }
         }
 
         return InOrder(claimed, demands);

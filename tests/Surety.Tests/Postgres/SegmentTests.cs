@@ -69,6 +69,29 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_backlog_of_messages_that_are_kept_starves_no_plain_one()
+    {
+        NewMessage[] kept = [.. Enumerable.Range(0, 10).Select(_ => new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true })];
+        await store.Messages.EnqueueAsync(kept, null, default);
+        var plain = (await EnqueueAsync(1))[0];
+        for (var claims = 0; ; claims++)
+        {
+            claims.ShouldBeLessThan(10);
+            await store.Messages.EnqueueAsync(kept, null, default);
+            if ((await ClaimAsync(5)).Contains(plain)) return;
+        }
+    }
+
+    [Fact]
+    public async Task What_was_claimed_is_handed_out_even_when_the_rest_of_the_claim_fails()
+    {
+        var kept = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true }], null, default))[0].Id.Value;
+        await RunAsync($"ALTER FUNCTION {schema}.claim_segment RENAME TO away");
+        (await ClaimAsync(10)).ShouldBe([kept]);
+        await Should.ThrowAsync<StoreException>(() => ClaimAsync(10));
+    }
+
+    [Fact]
     public async Task What_a_transaction_enqueued_and_cancelled_itself_never_runs()
     {
         await using (var work = await store.Database.BeginAsync())
