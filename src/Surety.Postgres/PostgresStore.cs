@@ -10,6 +10,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     private readonly PostgresOptions options;
     private readonly SemaphoreSlim opening = new(1, 1);
     private string? storeId;
+    private byte[]? signingKey;
     private bool disposed;
 
     public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options)
@@ -42,6 +43,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresUploads Uploads { get; }
     public PostgresDatabase Database { get; }
     public string StoreId => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+    public ReadOnlyMemory<byte> SigningKey => signingKey ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
 
     public async Task OpenAsync(CancellationToken cancel)
     {
@@ -56,6 +58,9 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var id = await Connections.TransactAsync(
                 transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);
             await Segments.ThrowIfRestoredAsync(cancel);
+            signingKey = await Connections.ReadAsync(
+                async reader => await reader.ReadAsync(cancel) ? Convert.FromHexString(reader.GetString(0)) : throw new StoreException($"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
+                cancel, Statement.Of(new SchemaSql(Migrations.Quoted(options.Schema)).SigningKey));
             storeId = id;
             Hints.Start();
         }

@@ -15,6 +15,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     private readonly SemaphoreSlim opening = new(1, 1);
     private SqliteWriter? writer;
     private string? storeId;
+    private byte[]? signingKey;
 
     public SqliteStore(string connectionString, TimeProvider time, SqliteOptions options)
     {
@@ -51,6 +52,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public SqliteDatabase Database { get; }
     public SqliteWriter Writer => writer ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
     public string StoreId => storeId ?? throw new StoreException("The store is not open.");
+    public ReadOnlyMemory<byte> SigningKey => signingKey ?? throw new StoreException("The store is not open.");
     public DateTimeOffset Now => Instants.Now(Time);
 
     public async Task OpenAsync(CancellationToken cancel)
@@ -63,6 +65,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             try
             {
                 storeId = Migrations.Apply(connection, db, file.Name, Now);
+                signingKey = Convert.FromHexString(db.Prepare(SchemaSql.SigningKey).Text() ?? throw new StoreException($"The database {file.Name} has no signing key: its surety_meta table was changed by hand. Restore a backup."));
             }
             catch (Exception e)
             {

@@ -209,6 +209,8 @@ public class HealthTests
     {
         public string StoreId => real.StoreId;
 
+        public ReadOnlyMemory<byte> SigningKey => real.SigningKey;
+
         public Task OpenAsync(CancellationToken cancel) => real.OpenAsync(cancel);
 
         public async ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)

@@ -29,6 +29,16 @@ public abstract class OpenContract<TFixture> : StoreContract<TFixture> where TFi
     }
 
     [Fact]
+    public async Task The_key_that_signs_is_the_same_to_everybody_and_each_datas_own()
+    {
+        var key = Store.Store.SigningKey.ToArray();
+        key.Length.ShouldBe(32);
+        (await Fixture.OpenAsync(Clock)).Store.SigningKey.ToArray().ShouldBe(key);
+        await using var fixture = new TFixture();
+        (await fixture.OpenAsync(Clock)).Store.SigningKey.ToArray().ShouldNotBe(key);
+    }
+
+    [Fact]
     public async Task Opening_twice_does_nothing()
     {
         var id = await EnqueueAsync();

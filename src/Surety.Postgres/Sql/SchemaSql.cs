@@ -48,6 +48,8 @@ internal sealed class SchemaSql(string s)
             (SELECT coalesce(max(version), 0) FROM {s}.migration), (SELECT coalesce(max(oldest), 0) FROM {s}.migration)
         """;
 
+    public string SigningKey { get; } = $"SELECT value FROM {s}.meta WHERE name = 'signing_key'";
+
     /// <summary>One migrating node at a time; the lock ends with the transaction.</summary>
     /// <param name="schema">A checked name, unquoted.</param>
     public static string LockOf(string schema) => $"SELECT pg_advisory_xact_lock(hashtextextended('surety migration {schema}', 7))";

@@ -6,6 +6,9 @@ public interface IStore
     /// <summary>Names this store's data for ever: made when the schema is, 32 hexadecimal digits. Valid once open.</summary>
     string StoreId { get; }
 
+    /// <summary>The same for every process of this store, and no other's: 32 random bytes that sign what callers are handed and have to bring back unchanged. Valid once open.</summary>
+    ReadOnlyMemory<byte> SigningKey { get; }
+
     /// <summary>Opens the store, brings its schema up to date and checks that it is as durable as its profile says.</summary>
     /// <exception cref="StoreException">It cannot be used: locked, read-only, full, foreign, newer than this program, or less durable than asked. Says which and what to do.</exception>
     Task OpenAsync(CancellationToken cancel);

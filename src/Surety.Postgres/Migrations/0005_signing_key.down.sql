@@ -1,0 +1,1 @@
+DELETE FROM $schema$.meta WHERE name = 'signing_key';

@@ -1,0 +1,1 @@
+DELETE FROM surety_meta WHERE name = 'signing_key';
