@@ -31,7 +31,9 @@ internal static class CommitGate
         connection.Notice += Notice;
         try
         {
-            var result = await run(state);
+            var running = run(state);
+            Failpoint.Pass(Failpoint.PostgresCommitSent);
+            var result = await running;
             if (gaveUp is not null) throw new StoreException($"{doing}: it is on this server, but the server stopped waiting for its standbys ({gaveUp}).", isTransient: true, inDoubt: true);
             return result;
         }

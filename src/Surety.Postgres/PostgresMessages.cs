@@ -176,6 +176,18 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return claims;
     }, cancel, sql.CancelRequests(node));
 
+    public async ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel)
+    {
+        long[] ids = [.. known.Select(c => c.Id.Value)];
+        var count = await store.Connections.WriteAsync(null, async reader =>
+        {
+            await reader.NextResultAsync(CancellationToken.None);
+            return await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0;
+        }, cancel, store.Segments.TakeOut(node, ids), sql.HandBack(node, ids, LostAttempt.AnswerLost));
+        if (count > 0) store.Hints.Committed();
+        return count;
+    }
+
     public async ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
         await store.Segments.RotateAsync(cancel);

@@ -22,7 +22,7 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
         await store.Connections.TransactAsync(async transaction =>
         {
             if (!await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.IsAlive(node))) return false;
-            return await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, store.Segments.TakeOut(node, int.MaxValue), messages.HandBack(node), sql.Leave(node));
+            return await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, store.Segments.TakeOut(node, int.MaxValue), messages.HandBack(node, [], LostAttempt.ProcessEnded), sql.Leave(node));
         }, cancel);
         store.Hints.Committed();
     }

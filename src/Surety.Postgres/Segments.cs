@@ -102,6 +102,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => sql.TakeOut(node, limit);
 
+    /// <summary>Whatever the node holds but these. A claim's answer arrives whole or not at all, so that one known message speaks for its claim.</summary>
+    public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => sql.TakeOut(node, known);
+
     /// <summary>Frees the room of segments that are done with.</summary>
     public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
         store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));

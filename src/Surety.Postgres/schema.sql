@@ -96,6 +96,10 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION $schema$.keep_node() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$BEGIN RETURN NULL; END$$;
+
 CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
@@ -1021,3 +1025,5 @@ ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_1_pkey;
 ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_2_pkey;
 
 ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_3_pkey;
+
+CREATE TRIGGER keep_node BEFORE DELETE ON $schema$.node FOR EACH ROW WHEN ((NOT old.emptied)) EXECUTE FUNCTION $schema$.keep_node();

@@ -86,6 +86,12 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => new(store.Readers.Read(db => MessageSql.CancelRequests(db, node)));
 
+    public ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel)
+    {
+        var except = known.ToHashSet();
+        return store.WriteAsync(null, db => MessageSql.HandBack(db, node, except, LostAttempt.AnswerLost, store.Now), cancel);
+    }
+
     public ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
         // Whoever's lease runs out while this waits for the write lock may be waiting for it, too, with a heartbeat.

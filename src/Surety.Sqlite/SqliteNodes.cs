@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
@@ -34,7 +35,7 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
             {
                 if (NodeSql.IsAlive(db, node))
                 {
-                    MessageSql.HandBackAll(db, node, store.Now);
+                    MessageSql.HandBack(db, node, ImmutableHashSet<Claim>.Empty, LostAttempt.ProcessEnded, store.Now);
                     NodeSql.Leave(db, node);
                 }
 

@@ -15,6 +15,7 @@ internal static class Failpoint
     public const string KeyTaken = "command.key-taken";
     public const string CommandHandled = "command.handled";
     public const string CommitSent = "sqlite.commit-sent";
+    public const string PostgresCommitSent = "postgres.commit-sent";
     public const string CommandCommitted = "command.committed";
     public const string Joined = "worker.joined";
     public const string Claimed = "worker.claimed";
@@ -33,10 +34,16 @@ internal static class Failpoint
     /// <summary>Those on an upload's way.</summary>
     public static IReadOnlyList<string> Uploads { get; } = [UploadWritten, UploadSynced, UploadNoted, UploadStored, UploadCommitted];
 
+    /// <summary>Those of a backend on SQLite alone.</summary>
+    public static IReadOnlyList<string> Sqlite { get; } = [Migrating, CommitSent];
+
+    /// <summary>Those of a backend on PostgreSQL alone.</summary>
+    public static IReadOnlyList<string> Postgres { get; } = [PostgresCommitSent];
+
     /// <summary>Every point there is.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, CommandCommitted, Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction,
+        Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, PostgresCommitSent, CommandCommitted, Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction,
         Settling, Settled, .. Uploads,
     ];
 

@@ -54,6 +54,27 @@ public abstract class NodeContract<TFixture> : StoreContract<TFixture> where TFi
     }
 
     [Fact]
+    public async Task A_node_hands_back_what_it_does_not_know_of_and_keeps_the_rest()
+    {
+        var ids = await EnqueueAsync(2);
+        var tracked = await EnqueueAsync(Message() with { Tracked = true });
+        var node = await JoinAsync();
+        var known = await ClaimAsync(node);
+        var unknown = await EnqueueAsync(2);
+        var unknownTracked = await EnqueueAsync(Message() with { Tracked = true });
+        await ClaimAsync(node);
+
+        (await Store.Messages.HandBackAsync(node, [.. known.Select(m => m.Claim)], default)).ShouldBe(3);
+
+        var again = await ClaimAsync(await JoinAsync());
+        again.Select(m => m.Claim.Id).ShouldBe([.. unknown, unknownTracked], ignoreOrder: true);
+        again.ShouldAllBe(m => m.Attempt == 1 && m.Deaths == 0);
+        known.Select(m => m.Claim.Id).ShouldBe([.. ids, tracked], ignoreOrder: true);
+        foreach (var message in known) (await SettleAsync(message.Done())).ShouldBeTrue();
+        (await Store.Messages.HandBackAsync(node, [], default)).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_node_that_leaves_hands_its_messages_back_without_a_death()
     {
         var ids = await EnqueueAsync(2);

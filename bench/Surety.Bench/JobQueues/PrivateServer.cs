@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Npgsql;
 
 namespace Surety.Bench.JobQueues;
@@ -10,7 +11,15 @@ internal sealed class PrivateServer : IAsyncDisposable
     private const string Debian = "/usr/lib/postgresql";
     private readonly string programs;
 
-    private PrivateServer(string programs, string folder) => (this.programs, Folder) = (programs, folder);
+    // Whoever ends the benchmark ends its server.
+    private readonly PosixSignalRegistration[] signals;
+    private int ended;
+
+    private PrivateServer(string programs, string folder)
+    {
+        (this.programs, Folder) = (programs, folder);
+        signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, _ => StopAsync().GetAwaiter().GetResult()))];
+    }
 
     /// <summary>Where its socket is.</summary>
     public string Folder { get; }
@@ -82,6 +91,13 @@ internal sealed class PrivateServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var signal in signals) signal.Dispose();
+        await StopAsync();
+    }
+
+    private async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref ended, 1) != 0) return;
         await RunOwnedAsync("pg_ctl", ["stop", "-D", $"{Folder}/data", "-w", "-m", "immediate"], mayFail: true);
         Directory.Delete(Folder, recursive: true);
     }

@@ -6,6 +6,8 @@ DROP FUNCTION $schema$.rotate_segments(bigint), $schema$.take_out_leftovers(smal
     $schema$.take_out(smallint, bigint, bigint, bigint[]), $schema$.settle_segment_one(smallint, bigint, bigint, bigint), $schema$.settle_segment(smallint, bigint, bigint, bigint[]),
     $schema$.unsettled(smallint, bigint, bigint, bigint[]), $schema$.claim_segment(bigint, bigint, text, int, boolean, int), $schema$.segment_counts();
 DROP VIEW $schema$.segment_open;
+DROP TRIGGER keep_node ON $schema$.node;
+DROP FUNCTION $schema$.keep_node();
 ALTER TABLE $schema$.node DROP COLUMN emptied;
 DROP TABLE $schema$.withdrawn, $schema$.receipt, $schema$.claim, $schema$.segment;
 DROP SEQUENCE $schema$.segment_newest;

@@ -3,6 +3,9 @@
 -- retry, a cancellation, a rescue, a progress report) is first copied to the table message, under the same id, and goes on there.
 --
 -- There are four children of each table, used in turns. A row the cursor of its queue has not passed is ready; one in a claim is running; one in a receipt has left.
+--
+-- What is in the segments waits for a program of this version; older ones use the table message as before.
+-- Programs that know version 1 can work with it.
 
 -- Its value is the child that takes new messages. Nobody waits for it, and it is no row that old snapshots could keep.
 CREATE SEQUENCE $schema$.segment_newest AS integer MINVALUE 0 MAXVALUE 3 START 0;
@@ -75,6 +78,10 @@ END
 $do$;
 
 ALTER TABLE $schema$.node ADD COLUMN emptied boolean NOT NULL DEFAULT false; -- dead, and nothing is left to hand back
+
+-- Programs of version 1 forget a dead node of which the table message holds nothing; they do not see what it holds in segments.
+CREATE FUNCTION $schema$.keep_node() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep_node BEFORE DELETE ON $schema$.node FOR EACH ROW WHEN (NOT OLD.emptied) EXECUTE FUNCTION $schema$.keep_node();
 
 -- Every message in a segment that has not left it: ready (1) or running (4), in the columns of the table message.
 CREATE VIEW $schema$.segment_open AS

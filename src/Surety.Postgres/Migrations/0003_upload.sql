@@ -1,3 +1,4 @@
+-- Programs that know version 1 can work with it.
 CREATE TABLE $schema$.upload (
     id text PRIMARY KEY,
     route text NOT NULL,

@@ -1,3 +1,4 @@
+-- Programs that know version 1 can work with it.
 CREATE TABLE $schema$.quota (
     key bytea PRIMARY KEY,
     window_start timestamptz NOT NULL,

@@ -173,18 +173,18 @@ internal sealed class MessageSql(string s)
             FROM abandoned WHERE m.id = abandoned.id RETURNING m.id, m.claim, m.claimed_at, abandoned.name),
         noted AS (
             INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
-            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', 'The process that held it ended.', name, claimed_at, {s}.now() FROM handed)
+            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', '{LostAttempt.ProcessEnded}', name, claimed_at, {s}.now() FROM handed)
         SELECT count(*) FROM handed
         """;
 
-    // Leaving is not dying: no death is counted.
+    // Neither leaving nor a lost answer is dying: no death is counted.
     private readonly string handBack =
         $"""
         WITH handed AS (
-            UPDATE {s}.message m SET state = 1, revision = revision + 1 WHERE state = 4 AND node = $1 RETURNING id, claim, claimed_at, node),
+            UPDATE {s}.message m SET state = 1, revision = revision + 1 WHERE state = 4 AND node = $1 AND id <> ALL ($2) RETURNING id, claim, claimed_at, node),
         noted AS (
             INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
-            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', 'The process that held it ended.',
+            SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = handed.id), claim, 'lost', $3,
                 coalesce((SELECT name FROM {s}.node WHERE node.id = handed.node), ''), claimed_at, {s}.now() FROM handed)
         SELECT count(*) FROM handed
         """;
@@ -278,7 +278,10 @@ internal sealed class MessageSql(string s)
 
     public NpgsqlBatchCommand Rescue(int limit) => Statement.Of(rescue).With((long)limit);
 
-    public NpgsqlBatchCommand HandBack(NodeId node) => Statement.Of(handBack).With(node.Value);
+    /// <param name="node">Whose.</param>
+    /// <param name="known">What it keeps.</param>
+    /// <param name="why">For the history.</param>
+    public NpgsqlBatchCommand HandBack(NodeId node, long[] known, string why) => Statement.Of(handBack).With(node.Value).With(known).With(why);
 
     public NpgsqlBatchCommand PruneKeys(int limit) => Statement.Of(pruneKeys).With((long)limit);
 

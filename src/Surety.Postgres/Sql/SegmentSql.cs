@@ -42,6 +42,18 @@ internal sealed class SegmentSql(string s)
         """;
 
     private readonly string takeOutNode = $"SELECT {s}.take_out_node($1, $2)";
+
+    // The open ones first: they are few, and comparing lists of messages is not cheap.
+    private readonly string takeOutUnknown =
+        $"""
+        SELECT count({s}.take_out(o.ring, o.node, o.number, NULL))
+        FROM (SELECT c.ring, c.node, c.number, c.ids FROM generate_series(0, 3) AS child (ring) JOIN {s}.claim c ON c.ring = child.ring AND c.node = $1
+            WHERE cardinality(c.ids) > (
+                SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM {s}.receipt r WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
+            OFFSET 0) o
+        WHERE NOT o.ids && $2
+        """;
+
     // A cursor is a transaction's number, and those begin anew in a server that was restored from a dump.
     private readonly string isAhead =
         $"SELECT coalesce(greatest((SELECT max(xid) FROM {s}.segment), (SELECT max(xid) FROM {s}.claim)) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint, false)";
@@ -83,6 +95,8 @@ internal sealed class SegmentSql(string s)
 
     /// <summary>Null: of every dead node.</summary>
     public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => Statement.Of(takeOutNode).WithBigint(node?.Value).With(limit);
+
+    public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => Statement.Of(takeOutUnknown).With(node.Value).With(known);
 
     public NpgsqlBatchCommand Rotate(long bytes) => Statement.Of(rotate).With(bytes);
 

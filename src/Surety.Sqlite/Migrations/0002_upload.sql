@@ -1,3 +1,4 @@
+-- Programs that know version 1 can work with it.
 CREATE TABLE surety_upload (
     id TEXT NOT NULL PRIMARY KEY,
     route TEXT NOT NULL,

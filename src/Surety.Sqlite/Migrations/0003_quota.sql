@@ -1,3 +1,4 @@
+-- Programs that know version 1 can work with it.
 CREATE TABLE surety_quota (
     key BLOB NOT NULL PRIMARY KEY,
     window_start INTEGER NOT NULL,

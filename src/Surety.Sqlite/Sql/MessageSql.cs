@@ -205,16 +205,18 @@ internal static class MessageSql
         {
             // A suspect that was claimed but had not started cannot have killed the process.
             var counts = held.Deaths == 0 || held.StartedClaim == held.Claim;
-            HandBack(db, held, counts ? held.Deaths + 1 : held.Deaths, now);
+            HandBack(db, held, counts ? held.Deaths + 1 : held.Deaths, LostAttempt.ProcessEnded, now);
         }
 
         return abandoned.Count;
     }
 
-    /// <summary>Hands back what a leaving node holds; no death is counted.</summary>
-    public static void HandBackAll(Statements db, NodeId node, DateTimeOffset now)
+    /// <summary>Hands back what a node holds besides these; no death is counted. Returns how many.</summary>
+    public static int HandBack(Statements db, NodeId node, IReadOnlySet<Claim> known, string why, DateTimeOffset now)
     {
-        foreach (var held in ReadHeld(db.Prepare(HeldText).With(node.Value))) HandBack(db, held, held.Deaths, now);
+        var unknown = ReadHeld(db.Prepare(HeldText).With(node.Value)).FindAll(h => !known.Contains(new Claim(new MessageId(h.Id), h.Claim)));
+        foreach (var held in unknown) HandBack(db, held, held.Deaths, why, now);
+        return unknown.Count;
     }
 
     public static int Prune(Statements db, DateTimeOffset now, int limit)
@@ -288,9 +290,9 @@ internal static class MessageSql
         return held;
     }
 
-    private static void HandBack(Statements db, Held held, int deaths, DateTimeOffset now)
+    private static void HandBack(Statements db, Held held, int deaths, string why, DateTimeOffset now)
     {
-        AttemptSql.Add(db, held.Id, new AttemptInfo(held.Claim, "lost", "The process that held it ended.", held.Node, held.ClaimedAt, now));
+        AttemptSql.Add(db, held.Id, new AttemptInfo(held.Claim, "lost", why, held.Node, held.ClaimedAt, now));
         db.Prepare(HandBackText).With(held.Id).With(deaths).Run();
         db.MadeWork = true;
     }

@@ -13,6 +13,7 @@ internal sealed class Lane
 
     private readonly Lock gate = new();
     private readonly Queue<ClaimedMessage> singles = [];
+    private readonly HashSet<IReadOnlyList<ClaimedMessage>> begun = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Gathering> gatherings = [];
     private readonly Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Task> run;
     private readonly Action roomMade;
@@ -84,6 +85,15 @@ internal sealed class Lane
         Pump();
     }
 
+    /// <summary>Adds what was claimed and is not handed to the settler yet.</summary>
+    public void AddHeld(ISet<Claim> claims)
+    {
+        lock (gate)
+        {
+            foreach (var message in singles.Concat(gatherings.Values.SelectMany(g => g.Messages)).Concat(begun.SelectMany(b => b))) claims.Add(message.Claim);
+        }
+    }
+
     /// <summary>Takes back everything claimed and not begun.</summary>
     public IReadOnlyList<ClaimedMessage> Clear()
     {
@@ -116,7 +126,7 @@ internal sealed class Lane
         {
             var started = time.GetTimestamp();
             await run(messages, Options);
-            Finished(messages.Count, time.GetElapsedTime(started).TotalMilliseconds);
+            Finished(messages, time.GetElapsedTime(started).TotalMilliseconds);
         }
     }
 
@@ -126,22 +136,29 @@ internal sealed class Lane
         {
             foreach (var gathering in gatherings.Values)
             {
-                if (gathering.DueBatches > 0) return gathering.Take(gathering.Limits.MaxSize);
+                if (gathering.DueBatches > 0) return Begin(gathering.Take(gathering.Limits.MaxSize));
             }
 
-            if (singles.TryDequeue(out var message)) return [message];
+            if (singles.TryDequeue(out var message)) return Begin([message]);
             active--;
             return null;
         }
+
+        IReadOnlyList<ClaimedMessage> Begin(IReadOnlyList<ClaimedMessage> messages)
+        {
+            begun.Add(messages);
+            return messages;
+        }
     }
 
-    private void Finished(int count, double milliseconds)
+    private void Finished(IReadOnlyList<ClaimedMessage> messages, double milliseconds)
     {
         bool room;
         lock (gate)
         {
-            held -= count;
-            var one = Math.Max(0.001, milliseconds / count);
+            begun.Remove(messages);
+            held -= messages.Count;
+            var one = Math.Max(0.001, milliseconds / messages.Count);
             handlerMilliseconds = double.IsNaN(handlerMilliseconds) ? one : handlerMilliseconds + (one - handlerMilliseconds) * 0.05;
             room = Room() > 0;
         }
@@ -157,6 +174,8 @@ internal sealed class Lane
         private bool waited;
 
         public BatchLimits Limits => limits;
+
+        public IReadOnlyList<ClaimedMessage> Messages => messages;
 
         public void Add(ClaimedMessage message, TimeProvider time, Action pump)
         {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Surety.Storage;
@@ -14,6 +15,8 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
     private const int MaxGroup = 1_000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
+    // Set aside, to be tried again later.
+    private readonly ConcurrentDictionary<Claim, bool> aside = [];
     private readonly Channel<Settlement> waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(10_000) { SingleReader = true });
     private long posted;
     private long finished;
@@ -29,7 +32,10 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
         return waiting.Writer.TryWrite(settlement) ? ValueTask.CompletedTask : waiting.Writer.WriteAsync(settlement, cancel);
     }
 
-    /// <summary>Completes when everything handed in before is stored.</summary>
+    /// <summary>Adds the claims whose settlement was set aside because the store could not take it.</summary>
+    public void AddSetAside(ISet<Claim> claims) => claims.UnionWith(aside.Keys);
+
+    /// <summary>Completes when everything handed in before is stored, or set aside.</summary>
     public async Task StoredAsync(CancellationToken cancel)
     {
         var upTo = Interlocked.Read(ref posted);
@@ -64,7 +70,12 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
                 Failpoint.Pass(Failpoint.Settling);
                 var answers = await store.SettleAsync(group, null, cancel);
                 Failpoint.Pass(Failpoint.Settled);
-                for (var i = 0; i < answers.Count; i++) Settled(group[i], answers[i], retried: tries > 0);
+                for (var i = 0; i < answers.Count; i++)
+                {
+                    Settled(group[i], answers[i], retried: tries > 0);
+                    if (!aside.IsEmpty) aside.TryRemove(group[i].Message.Claim, out _);
+                }
+
                 if (failing) Log.SettlingResumed(log);
                 failing = false;
                 return;
@@ -97,6 +108,7 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
     {
         // At once, so that a drain waits for it.
         Interlocked.Increment(ref posted);
+        aside[settlement.Message.Claim] = true;
         await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!cancel.IsCancellationRequested) await waiting.Writer.WriteAsync(settlement, cancel);
     }

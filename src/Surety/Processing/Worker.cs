@@ -13,17 +13,14 @@ internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Settler settler, RunningSet running, ProgressBoard progress,
     IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
-    // A good second; whatever is still away then is not back in a moment.
-    private const int MostLeaves = 5;
-
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
     private readonly SemaphoreSlim room = new(0, 1);
     private Task work = Task.CompletedTask;
     private Task settling = Task.CompletedTask;
     private List<Lane> lanes = [];
+    private readonly ClaimsInDoubt doubt = new(store, settler, time);
     private int claims;
-    private bool inDoubt;
 
     /// <summary>Whether new messages are being claimed.</summary>
     public bool IsClaiming { get; private set; }
@@ -74,7 +71,7 @@ internal sealed class Worker(
             }
 
             health.StandBy(false);
-            inDoubt = false;
+            doubt.End();
             Node = node;
             Log.Joined(log, node, options.NodeName);
             Failpoint.Pass(Failpoint.Joined);
@@ -99,12 +96,6 @@ internal sealed class Worker(
             Node = null;
             foreach (var lane in lanes) lane.Clear();
             running.StopAll(StopReason.ClaimLost);
-            if (inDoubt)
-            {
-                await HandBackAsync(node, cancel);
-                continue;
-            }
-
             SuretyTelemetry.LeaseLost();
             Log.PresumedDead(log, node);
         }
@@ -149,6 +140,7 @@ internal sealed class Worker(
         var byName = lanes.ToDictionary(l => l.Name);
         while (true)
         {
+            await doubt.ResolveAsync(node, lanes, cancel);
             demands.Clear();
             // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
             var lowestFirst = ++claims % 8 == 0;
@@ -171,10 +163,9 @@ internal sealed class Worker(
             }
             catch (StoreException e) when (e.InDoubt)
             {
-                // This node may hold messages it does not know of. Under a new id it holds none, and the old id hands back what it holds.
                 Log.ClaimInDoubt(log, e);
-                inDoubt = true;
-                claimed = null;
+                doubt.Begin();
+                continue;
             }
 
             if (claimed is null)
@@ -189,6 +180,7 @@ internal sealed class Worker(
                 Failpoint.Pass(Failpoint.Claimed);
                 var now = time.GetUtcNow();
                 foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
+                doubt.Know(claimed);
                 foreach (var group in claimed.GroupBy(m => m.Queue)) byName[group.Key].Accept(group);
             }
             else
@@ -293,28 +285,6 @@ internal sealed class Worker(
         }
 
         return lanes.All(l => l.IsIdle) && settler.Pending == 0;
-    }
-
-    /// <summary>Leaves as a node that is no more, so that its messages need not wait for the end of its lease. A death would be counted then, and nobody died.</summary>
-    private async Task HandBackAsync(NodeId node, CancellationToken cancel)
-    {
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                await nodes.LeaveAsync(node, cancel);
-                return;
-            }
-            catch (StoreException) when (tries < MostLeaves)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50 << tries), time, cancel);
-            }
-            catch (StoreException e)
-            {
-                Log.LeaveFailed(log, e, node);
-                return;
-            }
-        }
     }
 
     private async Task LeaveAsync(CancellationToken cancel)

@@ -44,6 +44,12 @@ public interface IMessageStore
     ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel);
 
     /// <summary>
+    /// Hands back what the node holds besides <paramref name="known"/>: claims whose answer never reached it. Due now, attempt unspent, no death counted; what it knows of runs on.
+    /// </summary>
+    /// <returns>How many.</returns>
+    ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel);
+
+    /// <summary>
     /// Presumes dead every node whose lease has run out, and hands their running messages back: due now, attempt unspent, death counted (unless the message was a suspect that had not
     /// started). A message with too many deaths is given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call.
     /// </summary>

@@ -42,7 +42,7 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Information, "The {Loop} loop has recovered")]
     public static partial void LoopRecovered(ILogger log, string loop);
 
-    [LoggerMessage(13, LogLevel.Warning, "A claim's commit is in doubt; the node hands back what it holds and joins anew under another id")]
+    [LoggerMessage(13, LogLevel.Warning, "A claim's commit is in doubt: the node hands back what it may hold without knowing it, and goes on")]
     public static partial void ClaimInDoubt(ILogger log, Exception exception);
 
     [LoggerMessage(20, LogLevel.Warning, "{Kind} {MessageId} failed in {Queue}, attempt {Attempt} of {MaxAttempts}")]

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Shouldly;
+using Surety.Storage;
 
 namespace Surety.Tests.Conventions;
 
@@ -32,6 +33,16 @@ public partial class StructureTests
     {
         typeof(IQueue).Assembly.GetReferencedAssemblies().Select(a => a.Name)
             .ShouldNotContain(name => name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal) || name.Contains("Sqlite", StringComparison.Ordinal) || name == "Npgsql");
+    }
+
+    [Fact]
+    public void Every_schema_is_numbered_without_a_gap()
+    {
+        foreach (var assembly in new[] { typeof(PostgresOptions).Assembly, typeof(SqliteOptions).Assembly })
+        {
+            var versions = Migration.In(assembly).Select(m => m.Version).ToList();
+            versions.ShouldBe(Enumerable.Range(1, versions.Count), assembly.GetName().Name);
+        }
     }
 
     [Fact]

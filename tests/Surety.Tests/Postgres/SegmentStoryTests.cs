@@ -212,6 +212,8 @@ public sealed class SegmentStoryTests
                 var claimed = await store.Messages.ClaimAsync(node, [new QueueDemand("a", random.Next(1, 150), random.Next(8) == 0), new QueueDemand("b", random.Next(1, 50))], default);
                 if (claimed is null) break;
                 if (claimed.Count == 0) await store.Messages.WaitForWorkAsync(["a", "b"], TimeSpan.FromMilliseconds(20), default);
+                // Its answer was lost: whatever it brought goes back, and what the node knows of stays.
+                else if (random.Next(12) == 0) await store.Messages.HandBackAsync(node, [.. forgotten.Select(m => m.Claim)], default);
                 else await EndAsync(claimed, random, forgotten);
             }
 

@@ -56,6 +56,21 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_program_that_knows_no_segments_does_not_forget_whose_claims_are_in_them()
+    {
+        var ids = await EnqueueAsync(3);
+        await ClaimAsync(10);
+        await RunAsync($"UPDATE {schema}.node SET dead_at = now() - interval '2 days'");
+
+        // As programs of version 1 do.
+        await RunAsync($"DELETE FROM {schema}.node n WHERE dead_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {schema}.message WHERE state = 4 AND node = n.id)");
+
+        (await store.Messages.RescueAsync(100, default)).Rescued.ShouldBe(3);
+        node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
+        (await ClaimAsync(10)).ShouldBe(ids);
+    }
+
+    [Fact]
     public async Task A_late_transaction_larger_than_a_claim_is_handed_out_bit_by_bit()
     {
         await using var slow = await store.Database.BeginAsync();

@@ -53,6 +53,45 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         (info.Attempt, info.Deaths).ShouldBe((1, 0));
     }
 
+    [Fact]
+    public async Task A_handler_that_runs_while_a_claim_is_in_doubt_runs_on_and_is_settled()
+    {
+        await using var place = await open();
+        var faults = new Faults(1, afterTheCall: true, only: nameof(IMessageStore.ClaimAsync));
+        var (begun, may) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var pings = new Script<Ping>
+        {
+            Act = async (d, _, cancel) =>
+            {
+                if (d.Message.Number != 1) return Outcome.Done;
+                begun.SetResult();
+                await may.Task.WaitAsync(cancel);
+                return Outcome.Done;
+            },
+        };
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>(),
+            place,
+            services =>
+            {
+                services.AddSingleton(pings);
+                Wrap<IMessageStore>(services, faults);
+            });
+        var longest = (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id;
+        var plain = (await host.Queue.EnqueueAsync(new Ping(2))).Id;
+        await begun.Task;
+        await host.UntilGoneAsync(plain);
+        var node = host.Get<Worker>().Node;
+        faults.Armed = true;
+        await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(3), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+
+        faults.Failed.ShouldContain("ClaimAsync");
+        may.SetResult();
+        (await host.UntilAsync(longest, MessageStatus.Succeeded)).Attempts.Count.ShouldBe(1);
+        host.Get<Worker>().Node.ShouldBe(node);
+        pings.Seen.Select(d => d.Message.Number).Order().ShouldBe([1, 2, 3]);
+    }
+
     private async Task RunAsync(Faults faults)
     {
         await using var place = await open();
