@@ -12,6 +12,7 @@ internal static class AccountEndpoints
     {
         app.MapPost("/accounts", OpenAsync).AcceptIdempotencyKey();
         app.MapGet("/accounts/{id}", GetAsync);
+        app.MapPatch("/accounts/{id}", ChangeAsync).RequireIfMatch().AcceptIdempotencyKey();
         app.MapGet("/accounts/{id}/entries", EntriesAsync);
     }
 
@@ -25,20 +26,29 @@ internal static class AccountEndpoints
         return Results.Created($"/accounts/{id}", AccountView.Of(account!));
     }
 
-    private static async Task<IResult> GetAsync(string id, Database database, HttpContext http, CancellationToken cancel)
+    private static async Task<IResult> GetAsync(string id, Database database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        if (await Ledger.FindAsync(connection, Ids.Parse(id)) is not { } account) return Refusal.NoAccount(id).AsResult();
-        var tag = $"\"{account.Revision}\"";
-        http.Response.Headers.ETag = tag;
-        return http.Request.Headers.IfNoneMatch == tag ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Ok(AccountView.Of(account));
+        return await Ledger.FindAsync(connection, Ids.Parse(id)) is { } account ? Preconditions.Ok(AccountView.Of(account), account.Revision) : Refusal.NoAccount(id).AsResult();
+    }
+
+    /// <summary>Only on top of what the client has seen: two who raise a limit at once must not both believe that theirs is the one.</summary>
+    private static async Task<IResult> ChangeAsync(string id, ChangeAccount request, HttpContext http, BookStore store, UnitOfWork work)
+    {
+        if (await Ledger.LockAsync(Ids.Parse(id), store, work) is not { Kind: "customer" } account) return Refusal.NoAccount(id).AsResult();
+        if (Preconditions.Refuse(http, account.Revision) is { } refusal) return refusal;
+        var changed = account with { Owner = request.Owner ?? account.Owner, OverdraftLimit = request.OverdraftLimit is { } limit ? Ids.Parse(limit) : account.OverdraftLimit, Revision = account.Revision + 1 };
+        if (changed.Balance < -changed.OverdraftLimit)
+            return Problem.Of(422, "overdraft-in-use", $"Account {account.Id} holds {account.Balance}; its limit cannot be less than {-account.Balance}.");
+        await work.Connection.ExecuteAsync("UPDATE account SET owner = @Owner, overdraft_limit = @OverdraftLimit, revision = @Revision WHERE id = @Id", changed, work.Transaction);
+        return Preconditions.Ok(AccountView.Of(changed), changed.Revision);
     }
 
     /// <summary>Newest first. A page ends at an entry, not at a number of rows, so that entries posted meanwhile shift nothing.</summary>
-    private static async Task<IResult> EntriesAsync(string id, string? pageToken, Database database, CancellationToken cancel, [Range(1, MaxPageSize)] int pageSize = 50)
+    private static async Task<IResult> EntriesAsync(string id, string? pageToken, HttpContext http, Database database, CancellationToken cancel, [Range(1, MaxPageSize)] int pageSize = 50)
     {
-        var before = long.MaxValue;
-        if (pageToken is not null && (before = Ids.Parse(pageToken)) == 0) return Problem.Of(400, "cursor-invalid", "pageToken is not one that this list gave out. Begin again without it.");
+        if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
+        var before = after is null ? long.MaxValue : Ids.Parse(after);
 
         await using var connection = await database.OpenReadAsync(cancel);
         if (await Ledger.FindAsync(connection, Ids.Parse(id)) is not { } account) return Refusal.NoAccount(id).AsResult();
@@ -49,7 +59,7 @@ internal static class AccountEndpoints
             """,
             new { account.Id, before, limit = pageSize + 1 })).AsList();
         var page = rows.Take(pageSize).Select(EntryView.Of).ToList();
-        return Results.Ok(new EntryPage(page, rows.Count > pageSize ? page[^1].Id : null));
+        return Paging.Page(http, page, rows.Count > pageSize ? page[^1].Id : null);
     }
 
     private sealed record EntryRow(long Id, long Transfer, string Kind, string? Reference, long Amount, long BalanceAfter, long PostedAt);
@@ -59,8 +69,6 @@ internal static class AccountEndpoints
         public static EntryView Of(EntryRow row) =>
             new(Ids.Text(row.Id), Ids.Text(row.Transfer), row.Kind, row.Reference, Ids.Text(row.Amount), Ids.Text(row.BalanceAfter), Ids.Instant(row.PostedAt));
     }
-
-    private sealed record EntryPage(IReadOnlyList<EntryView> Items, string? NextPageToken);
 
     private sealed record AccountView(string Id, string Owner, string Currency, string Balance, string OverdraftLimit)
     {

@@ -51,6 +51,10 @@ public sealed class Ledger(IQueue queue, BookStore store, TimeProvider time)
     public static Task<Account?> FindAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
         connection.QuerySingleOrDefaultAsync<Account>($"{AccountColumns} WHERE id = @id", new { id }, transaction);
 
+    /// <summary>As it is now; nobody else changes it before the unit of work ends.</summary>
+    public static Task<Account?> LockAsync(long id, BookStore store, UnitOfWork work) =>
+        work.Connection.QuerySingleOrDefaultAsync<Account>($"{AccountColumns} WHERE id = @id {store.ForUpdate}", new { id }, work.Transaction);
+
     public static Task<Transfer?> FindTransferAsync(DbConnection connection, long id, DbTransaction? transaction = null) =>
         connection.QuerySingleOrDefaultAsync<Transfer>(
             "SELECT id, kind, from_account AS FromAccount, to_account AS ToAccount, amount, currency, reference, posted_at AS PostedAt FROM transfer WHERE id = @id", new { id }, transaction);

@@ -34,6 +34,7 @@ builder.AddSurety(surety => store.Use(surety)
 
 builder.Services.AddSuretyEdge();
 builder.Services.AddValidation();
+builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy.WithOrigins(builder.Configuration.GetSection("Cors:Origins").Get<string[]>() ?? []).AllowAnyHeader().AllowAnyMethod()));
 builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
 builder.Services.AddSingleton<StatementBook>();
@@ -41,6 +42,15 @@ PaymentProviders.Add(builder.Services, builder.Configuration);
 
 var app = builder.Build();
 if (args is ["keys", "create", var principal]) return await KeyEndpoints.CreateFirstAsync(app.Services, principal);
+
+if (app.Configuration.GetSection("Cors:Origins").Exists())
+{
+    // Before authentication: browsers ask without credentials whether they may send them.
+    app.UseRouting();
+    app.UseCors();
+    app.UseAuthentication();
+    app.UseAuthorization();
+}
 
 app.MapAccounts();
 app.MapTransfers();

@@ -8,6 +8,9 @@ public sealed record OpenAccount(
     [Required, Currency] string Currency,
     [Amount(least: 0)] string OverdraftLimit = "0");
 
+/// <summary>What is left out stays.</summary>
+public sealed record ChangeAccount([StringLength(200, MinimumLength = 1), Text] string? Owner = null, [Amount(least: 0)] string? OverdraftLimit = null);
+
 public sealed record Deposit(
     [Required, StringLength(20, MinimumLength = 1)] string Account,
     [Required, Amount] string Amount,

@@ -38,12 +38,12 @@ public static class EdgeExtensions
         AddCommands(services);
         AddCallers(services);
         AddLimits(services);
-        services.TryAddSingleton<WaitingRoom>();
+        AddJobs(services);
         services.AddHostedService<StopDelay>();
         return services;
     }
 
-    /// <summary>Maps <c>/jobs/{id}</c> and <c>/jobs/{id}/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody.</summary>
+    /// <summary>Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody.</summary>
     /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
     public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
     {
@@ -93,6 +93,16 @@ public static class EdgeExtensions
         services.TryAddScoped<EndpointWork>();
         services.TryAddScoped<UnitOfWork>(s => s.GetRequiredService<EndpointWork>());
         services.TryAddScoped(s => new Jobs(s.GetRequiredService<IQueue>(), s.GetRequiredService<Hosting.IQueueCatalog>(), s.GetRequiredService<EndpointWork>(), s.GetRequiredService<TimeProvider>()));
+    }
+
+    private static void AddJobs(IServiceCollection services)
+    {
+        services.TryAddSingleton<Signatures>();
+        services.TryAddSingleton<JobIds>();
+        services.TryAddSingleton<WaitingRoom>();
+        services.TryAddSingleton<JobWait>();
+        services.TryAddSingleton<StreamRoom>();
+        services.TryAddSingleton<JobFeeds>();
     }
 
     private static void AddLimits(IServiceCollection services)

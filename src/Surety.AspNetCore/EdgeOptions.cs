@@ -44,6 +44,17 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxWaiting { get; set; } = 1_000;
 
+    /// <summary>How many event streams of jobs may be open on this host at once, 0 to 100,000. Default 1,000. The next one is refused with 503 <c>overloaded</c>.</summary>
+    public int MaxStreams { get; set; } = 1_000;
+
+    /// <summary>How many event streams of jobs one principal may have open on this host at once, 0 to 100,000. Default 20. The next one is refused with 429 <c>streams-exceeded</c>.</summary>
+    public int MaxStreamsPerCaller { get; set; } = 20;
+
+    /// <summary>
+    /// How often an event stream on which nothing happens sends a comment, 100 ms to 5 min. Default 15 s. It keeps proxies from closing the connection; they close idle ones after a minute, mostly.
+    /// </summary>
+    public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Quotas by name (lower-case letters, digits and <c>-</c>, at most 40): how many requests each caller may make. Default none.</summary>
     public IDictionary<string, QuotaOptions> Quotas { get; } = new Dictionary<string, QuotaOptions>(StringComparer.Ordinal);
 
@@ -113,6 +124,9 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
         Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
+        Range(nameof(options.MaxStreams), options.MaxStreams, 0, 100_000);
+        Range(nameof(options.MaxStreamsPerCaller), options.MaxStreamsPerCaller, 0, 100_000);
+        Range(nameof(options.Heartbeat), options.Heartbeat, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
         Range(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
         Range(nameof(options.HttpsPort), options.HttpsPort, 1, 65_535);
         foreach (var proxy in options.TrustedProxies.Where(p => !SafeDefaults.TryParse(p, out _)))

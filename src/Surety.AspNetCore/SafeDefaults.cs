@@ -12,6 +12,7 @@ namespace Surety.AspNetCore;
 internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilter
 {
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'";
+    private const string Exposed = "Location, Content-Location, Link, ETag, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Preference-Applied";
     private static readonly PathString[] Probes = ["/livez", "/readyz", "/startupz"];
 
     private readonly EdgeOptions edge = options.Value;
@@ -72,6 +73,8 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
         headers.TryAdd("Cross-Origin-Resource-Policy", "same-origin");
         // A page of the host's own needs a policy of the host's own.
         headers.TryAdd("Content-Security-Policy", http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true ? "frame-ancestors 'none'" : Nothing);
+        // The host's CORS policy has let the origin in (its header is set before this runs): then its scripts may read what the answers mean.
+        if (headers.ContainsKey("Access-Control-Allow-Origin")) headers.Append("Access-Control-Expose-Headers", Exposed);
         if (edge.RequireHttps && http.Request.IsHttps) headers.TryAdd("Strict-Transport-Security", "max-age=31536000");
         return Task.CompletedTask;
     }

@@ -20,6 +20,29 @@ public abstract class LedgerTests(Backend backend)
     }
 
     [Fact]
+    public async Task Two_who_change_an_account_at_once_do_not_both_believe_that_they_did()
+    {
+        var account = $"/accounts/{await backend.AccountAsync(holds: 100, overdraft: 50)}";
+        var seen = (await backend.GetAsync(account)).ShouldBe(200).Header("ETag")!;
+        (await ChangeAsync("""{"overdraftLimit":"1"}""")).ShouldBeProblem(428, "precondition-required");
+        var answers = await Task.WhenAll(Enumerable.Range(1, 6).Select(i => ChangeAsync($$"""{"overdraftLimit":"{{i}}00"}""", ("If-Match", seen))));
+        var won = answers.Where(a => a.Status == 200).ShouldHaveSingleItem();
+        foreach (var lost in answers.Except([won])) lost.ShouldBeProblem(412, "precondition-failed");
+        (await backend.GetAsync(account)).Body.ShouldBe(won.Body);
+
+        var tag = won.Header("ETag")!;
+        (await ChangeAsync("""{"owner":""}""", ("If-Match", tag))).ShouldBeProblem(400, "validation").ShouldPointAt("#/owner");
+        var renamed = (await ChangeAsync("""{"owner":"Grace","overdraftLimit":"0"}""", ("If-Match", tag))).ShouldBe(200);
+        (renamed["owner"], renamed["overdraftLimit"], renamed["balance"]).ShouldBe(("Grace", "0", "100"));
+        var borrower = $"/accounts/{await backend.AccountAsync(overdraft: 50)}";
+        (await backend.TransferAsync(borrower["/accounts/".Length..], account["/accounts/".Length..], 40)).ShouldBe(201);
+        (await backend.SendAsync(Patch(borrower, """{"overdraftLimit":"39"}"""), ("If-Match", "*"))).ShouldBeProblem(422, "overdraft-in-use");
+
+        Task<Reply> ChangeAsync(string body, params (string, string)[] headers) => backend.SendAsync(Patch(account, body), headers);
+        static HttpRequestMessage Patch(string path, string body) => new(HttpMethod.Patch, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+    }
+
+    [Fact]
     public async Task A_deposit_raises_the_balance_once_however_often_it_is_sent()
     {
         var account = await backend.AccountAsync();

@@ -14,6 +14,9 @@ internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> He
 
     public string? Member(string name) => Json.TryGetProperty(name, out var value) ? value.ToString() : null;
 
+    /// <summary>The message of the job that was accepted: its number is the beginning of the job's id.</summary>
+    public MessageId Job => MessageId.Parse(Member("id")!.Split('-')[0], null);
+
     public Answer ShouldBe(int status)
     {
         Status.ShouldBe(status, Text);

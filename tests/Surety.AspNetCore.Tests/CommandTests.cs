@@ -145,6 +145,7 @@ public class CommandTests
     [InlineData(403)]
     [InlineData(408)]
     [InlineData(425)]
+    [InlineData(428)]
     [InlineData(429)]
     [InlineData(500)]
     [InlineData(503)]

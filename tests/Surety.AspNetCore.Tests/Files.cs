@@ -105,7 +105,7 @@ internal sealed class FileApp : IAsyncDisposable
     {
         var job = completed["Location"].ShouldNotBeNull();
         job.ShouldStartWith("/jobs/");
-        await App.UntilAsync(MessageId.Parse(job["/jobs/".Length..], null), MessageStatus.Succeeded);
+        await App.UntilAsync(MessageId.Parse(job["/jobs/".Length..].Split('-')[0], null), MessageStatus.Succeeded);
         return (await Alice.FetchAsync(job + "/result")).ShouldBe(200).Text;
     }
 

@@ -19,8 +19,8 @@ public class JobTests
         accepted.Member("kind").ShouldBe("report.monthly");
         accepted.Member("status").ShouldBe("queued");
         accepted.Member("createdAt").ShouldNotBeNull().ShouldEndWith("Z");
-        accepted.Json.GetProperty("links").GetProperty("self").GetString().ShouldBe($"/jobs/{id}");
-        (await app.Get<IMessages>().FindAsync(MessageId.Parse(id, null)))!.Owner.ShouldBe("alice");
+        accepted.Json.GetProperty("links").EnumerateObject().Select(l => (l.Name, l.Value.GetString())).ShouldBe([("self", $"/jobs/{id}"), ("events", $"/jobs/{id}/events"), ("cancel", $"/jobs/{id}")]);
+        (await app.Get<IMessages>().FindAsync(accepted.Job))!.Owner.ShouldBe("alice");
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public class JobTests
         running.Json.GetProperty("progress").ToString().ShouldBe("""{"done":3,"total":10,"unit":"pages","message":null}""");
         running["Retry-After"].ShouldBe("1");
         running["Cache-Control"].ShouldBe("no-cache, private");
-        running.Json.GetProperty("links").EnumerateObject().Select(l => l.Name).ShouldBe(["self", "cancel"]);
+        running.Json.GetProperty("links").EnumerateObject().Select(l => l.Name).ShouldBe(["self", "events", "cancel"]);
         (await app.Alice.FetchAsync(address + "/result")).ShouldBeProblem(404, "job-has-no-result");
         var same = (await app.Alice.FetchAsync(address, ("If-None-Match", running["ETag"]!))).ShouldBe(304);
         same["ETag"].ShouldBe(running["ETag"]);
@@ -141,7 +141,7 @@ public class JobTests
     {
         await using var app = await StartAsync();
         var first = (await app.Alice.PostAsync("/reports/unique", May)).ShouldBe(202);
-        await app.UntilAsync(MessageId.Parse(first.Member("id")!, null), MessageStatus.Running);
+        await app.UntilAsync(first.Job, MessageStatus.Running);
         var second = (await app.Alice.PostAsync("/reports/unique", May)).ShouldBe(202);
         second["Location"].ShouldBe(first["Location"]);
         (await app.ScalarAsync("SELECT count(*) FROM surety_message")).ShouldBe(1);
@@ -166,7 +166,7 @@ public class JobTests
         await using var app = await StartAsync();
         var accepted = await app.Alice.PostAsync("/reports", May);
         var address = accepted["Location"]!;
-        await app.UntilAsync(MessageId.Parse(accepted.Member("id")!, null), MessageStatus.Running);
+        await app.UntilAsync(accepted.Job, MessageStatus.Running);
         var asked = (await app.Alice.SendAsync(HttpMethod.Delete, address)).ShouldBe(202);
         asked.Member("cancelRequested").ShouldBe("True");
         asked["Location"].ShouldBe(address);
@@ -233,6 +233,135 @@ public class JobTests
         var id = (await app.Get<IQueue>().EnqueueAsync(new MonthlyReport("2026-05"), new EnqueueOptions { Tracked = true, Delay = TimeSpan.FromHours(1) })).Id;
         (await app.Alice.FetchAsync($"/jobs/{id}")).ShouldBeProblem(404, "not-found");
         (await (await app.ClientAsync("olga", "operator")).FetchAsync($"/jobs/{id}")).ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task A_job_is_found_by_its_number_alone_too()
+    {
+        await using var app = await StartAsync();
+        var accepted = await app.Alice.PostAsync("/reports/later", May);
+        (await app.Alice.FetchAsync($"/jobs/{accepted.Job}")).ShouldBe(200).Member("id").ShouldBe(accepted.Member("id"));
+        foreach (var client in new[] { app.Alice, await app.ClientAsync("olga", "operator") })
+            (await client.FetchAsync($"/jobs/{accepted.Job}-0123456789abcdef")).ShouldBeProblem(404, "not-found");
+    }
+
+    [Fact]
+    public async Task A_job_that_is_no_longer_kept_is_gone_to_its_owner_and_was_never_there_to_others()
+    {
+        await using var app = await StartAsync(TimeSpan.Zero);
+        var accepted = await app.Alice.PostAsync("/reports", May);
+        var address = accepted["Location"]!;
+        reports.Gate.Release();
+        await EdgeApp.UntilAsync(async () =>
+        {
+            await app.Get<Storage.IMessageStore>().PruneAsync(100, default);
+            return await app.Get<IMessages>().FindAsync(accepted.Job) is null;
+        });
+
+        foreach (var path in new[] { address, address + "?wait=20", address + "/result", address + "/events" })
+            (await app.Alice.FetchAsync(path)).ShouldBeProblem(410, "job-gone");
+        (await app.Alice.SendAsync(HttpMethod.Delete, address)).ShouldBeProblem(410, "job-gone");
+
+        // Its number says nothing, nor does a signature that was not made for this caller and this number.
+        var (number, signature) = (accepted.Job.ToString(), address[(address.IndexOf('-', StringComparison.Ordinal) + 1)..]);
+        foreach (var other in new[] { number, $"{number}-", $"{number}-{signature[..^1]}", $"{number}-{signature.ToUpperInvariant()}x", $"{accepted.Job.Value + 1}-{signature}" })
+            (await app.Alice.FetchAsync($"/jobs/{other}")).ShouldBeProblem(404, "not-found");
+        foreach (var stranger in new[] { await app.ClientAsync("bob"), await app.ClientAsync("olga", "operator") })
+        {
+            (await stranger.FetchAsync(address)).ShouldBeProblem(404, "not-found");
+            (await stranger.FetchAsync(address + "/events")).ShouldBeProblem(404, "not-found");
+        }
+    }
+
+    [Fact]
+    public async Task A_client_that_would_rather_not_wait_is_told_that_it_was_heard()
+    {
+        await using var app = await StartAsync();
+        var accepted = (await app.Alice.PostAsync("/reports", May, ("Prefer", "handling=lenient, respond-async"))).ShouldBe(202);
+        accepted["Preference-Applied"].ShouldBe("respond-async");
+        accepted["Vary"].ShouldBe("Prefer");
+        accepted["Retry-After"].ShouldBe("1");
+    }
+
+    [Fact]
+    public async Task A_client_that_waits_gets_the_result_itself_and_its_repeat_does_too()
+    {
+        await using var app = await StartAsync();
+        reports.Gate.Release();
+        var result = (await app.Alice.PostAsync("/reports", May, ("Prefer", "wait=20"), ("Idempotency-Key", "may"))).ShouldBe(200);
+        result.Text.ShouldBe("month,sum\n2026-05,17\n");
+        result["Content-Type"].ShouldBe("text/csv");
+        result["Preference-Applied"].ShouldBe("wait=20");
+        result["Vary"].ShouldBe("Prefer");
+        result["Retry-After"].ShouldBeNull();
+        result["Content-Location"].ShouldBe(result["Location"] + "/result");
+
+        var repeated = (await app.Alice.PostAsync("/reports", May, ("Prefer", "wait=20"), ("Idempotency-Key", "may"))).ShouldBe(200);
+        repeated.Text.ShouldBe(result.Text);
+        repeated["Idempotent-Replayed"].ShouldBe("true");
+        // Whoever does not wait gets what was stored: where the job is.
+        (await app.Alice.PostAsync("/reports", May, ("Idempotency-Key", "may"))).ShouldBe(202)["Location"].ShouldBe(result["Location"]);
+    }
+
+    [Fact]
+    public async Task A_job_that_takes_longer_than_its_client_waits_is_accepted_all_the_same()
+    {
+        await using var app = await StartAsync();
+        var accepted = (await app.Alice.PostAsync("/reports", May, ("Prefer", "respond-async, wait=1"))).ShouldBe(202);
+        accepted["Preference-Applied"].ShouldBe("respond-async, wait=1");
+        reports.End = _ => Outcome.Reject("no printer knows this paper");
+        reports.Gate.Release();
+        var ended = (await app.Alice.FetchAsync(accepted["Location"]!, ("Prefer", "wait=20"))).ShouldBe(200);
+        ended["Preference-Applied"].ShouldBe("wait=20");
+        ended["Vary"].ShouldBe("Accept, Prefer");
+        ended.Member("status").ShouldBe("dead");
+
+        reports.Gate.Release();
+        var dead = (await app.Alice.PostAsync("/reports", May, ("Prefer", "wait=20"))).ShouldBe(200);
+        dead.Member("status").ShouldBe("dead");
+        dead["Content-Location"].ShouldBe(dead["Location"]);
+    }
+
+    [Theory]
+    [InlineData("wait=5", false, 5)]
+    [InlineData("WAIT = 5 ; a=b, Respond-Async", true, 5)]
+    [InlineData("wait=\"7\", wait=9", false, 7)]
+    [InlineData("respond-async; wait=3", true, null)]
+    [InlineData("note=\"a, wait=5, respond-async\"", false, null)]
+    [InlineData("wait=-1", false, null)]
+    [InlineData("wait=soon, wait", false, null)]
+    [InlineData("wait=99999999999", false, null)]
+    [InlineData("respond-async=1", false, null)]
+    [InlineData(",,;=\"", false, null)]
+    [InlineData("", false, null)]
+    public void A_preference_that_cannot_be_read_is_none(string header, bool respondAsync, int? wait) => Preference.Read(header).ShouldBe(new Preference(respondAsync, wait));
+
+    [Fact]
+    public async Task A_caller_lists_his_own_jobs_newest_first()
+    {
+        await using var app = await StartAsync();
+        var bob = await app.ClientAsync("bob");
+        var mine = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            mine.Insert(0, (await app.Alice.PostAsync("/reports/later", May)).Member("id")!);
+            await bob.PostAsync("/reports/later", May);
+        }
+
+        var seen = new List<string>();
+        for (string? next = "/jobs?pageSize=2&status=scheduled&kind=report.monthly"; next is not null;)
+        {
+            var page = (await app.Alice.FetchAsync(next)).ShouldBe(200);
+            page["Cache-Control"].ShouldBe("no-cache, private");
+            seen.AddRange(page.Json.GetProperty("items").EnumerateArray().Select(j => j.GetProperty("id").GetString()!));
+            next = page["Link"]?.Split('<', '>')[1];
+        }
+
+        seen.ShouldBe(mine);
+        (await app.Alice.FetchAsync("/jobs?status=dead")).ShouldBe(200).Text.ShouldBe("""{"items":[],"nextPageToken":null}""");
+        foreach (var query in new[] { "pageSize=0", "pageSize=101", "pageSize=many", "status=lost", "status=99" })
+            (await app.Alice.FetchAsync($"/jobs?{query}")).ShouldBeProblem(400, "validation");
+        (await app.Alice.FetchAsync("/jobs?pageToken=x")).ShouldBeProblem(400, "cursor-invalid");
     }
 
     [Theory]
@@ -306,9 +435,9 @@ public class JobTests
     [Message("report.unmarked")]
     private sealed record Unmarked([property: StringLength(3)] string Name);
 
-    private Task<EdgeApp> StartAsync() => EdgeApp.StartAsync(
+    private Task<EdgeApp> StartAsync(TimeSpan? retention = null) => EdgeApp.StartAsync(
         ReportEndpoints.Map,
-        surety: s => s.Handle<MonthlyReport, Reports>("reports").Queue("reports", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)).Configure(o => o.DrainLimit = TimeSpan.Zero),
+        surety: s => s.Handle<MonthlyReport, Reports>("reports").Queue("reports", q => (q.Retry, q.Retention) = (Retry.Fixed(3, TimeSpan.Zero), retention ?? q.Retention)).Configure(o => o.DrainLimit = TimeSpan.Zero),
         configure: b => b.Services.AddSingleton(reports));
 }
 

@@ -361,6 +361,12 @@ internal sealed class Command
 
     private static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body)
     {
+        if (await PreferredAnswer.InsteadAsync(response.HttpContext) is { } instead)
+        {
+            await instead.ExecuteAsync(response.HttpContext);
+            return;
+        }
+
         // These statuses end with the headers; a body the handler wrote all the same could not be sent.
         if (body.IsEmpty || response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified) return;
         response.ContentLength = body.Length;

@@ -13,6 +13,9 @@ internal static class Digest
     /// <summary>What was asked: the same key with another fingerprint is a client's mistake.</summary>
     public static byte[] OfRequest(string method, string target, string? contentType, ReadOnlySpan<byte> body) => Of(body, method, target, contentType ?? "");
 
+    /// <summary>What is signed, for one purpose and no other.</summary>
+    public static byte[] OfSigned(string purpose, params ReadOnlySpan<string> parts) => Of([], [purpose, .. parts]);
+
     private static byte[] Of(ReadOnlySpan<byte> tail, params ReadOnlySpan<string> parts)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -22,7 +22,7 @@ internal static class Endings
     {
         < 400 => Ending.Commit,
         StatusCodes.Status400BadRequest or StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status408RequestTimeout or 425
-            or StatusCodes.Status429TooManyRequests => Ending.Fail,
+            or StatusCodes.Status428PreconditionRequired or StatusCodes.Status429TooManyRequests => Ending.Fail,
         < 500 => Ending.Refuse,
         _ => Ending.Fail,
     };

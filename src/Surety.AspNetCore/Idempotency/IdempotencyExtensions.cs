@@ -12,7 +12,7 @@ public static class IdempotencyExtensions
     /// first byte is answered; a repeat gets the stored answer and <c>Idempotent-Replayed: true</c>. For minimal-API endpoints.
     /// </summary>
     /// <remarks>
-    /// The handler takes a <see cref="UnitOfWork"/> and never commits. An answer below 400 commits. A 4xx rolls the handler's writes back and is stored, except 400, 401, 403, 408, 425 and 429:
+    /// The handler takes a <see cref="UnitOfWork"/> and never commits. An answer below 400 commits. A 4xx rolls the handler's writes back and is stored, except 400, 401, 403, 408, 425, 428 and 429:
     /// they, a 5xx and an exception leave nothing behind. The handler's cancellation token follows the client until the transaction begins, and from then on only
     /// <see cref="EdgeOptions.CommandTimeout"/>: a client that went away finds the answer when it repeats the request. Endpoint filters added before this call run before the transaction begins and
     /// can refuse the request without costing one; those added after it run inside.

@@ -1,11 +1,12 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
 /// <summary>202: the job is durable, and this is where it can be followed.</summary>
-internal sealed class JobAccepted(MessageId id, string kind, MessageStatus status, DateTimeOffset createdAt) : IResult, IStatusCodeHttpResult
+internal sealed class JobAccepted(MessageId id, string kind, MessageStatus status, DateTimeOffset createdAt, string? owner) : IResult, IStatusCodeHttpResult
 {
     public int? StatusCode => StatusCodes.Status202Accepted;
 
@@ -20,8 +21,9 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
     /// <summary>The whole answer, for whoever keeps it.</summary>
     public StoredAnswer Stored(HttpContext httpContext)
     {
-        var self = JobView.Address(httpContext, id);
-        var body = new { Id = id.ToString(), Kind = kind, Status = status, CreatedAt = createdAt, Links = new { Self = self, Cancel = self } };
+        var self = JobView.Address(httpContext, id, owner);
+        var text = httpContext.RequestServices.GetRequiredService<JobIds>().Text(id, owner);
+        var body = new { Id = text, Kind = kind, Status = status, CreatedAt = createdAt, Links = new { Self = self, Events = self + "/events", Cancel = self } };
         return new StoredAnswer(
             StatusCodes.Status202Accepted, new Dictionary<string, string> { ["Location"] = self, ["Retry-After"] = "1", ["Content-Type"] = "application/json" },
             JsonSerializer.SerializeToUtf8Bytes(body, EdgeJson.Own));

@@ -31,7 +31,7 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
     public async Task AnswerAsync(DbTransaction transaction, MessageId message, CancellationToken cancel)
     {
         var services = http.RequestServices;
-        var job = new JobAccepted(message, services.GetRequiredService<IQueueCatalog>().KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow());
+        var job = new JobAccepted(message, services.GetRequiredService<IQueueCatalog>().KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow(), owner);
         answer = job.Stored(http);
         if (key is not null) await records.AnswerAsync(scoped, answer, transaction, cancel);
     }
@@ -47,7 +47,7 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
 
     private sealed record Stored(StoredAnswer Answer, bool IsRepeat) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext)
+        public async Task ExecuteAsync(HttpContext httpContext)
         {
             var response = httpContext.Response;
             response.StatusCode = Answer.Status;
@@ -56,8 +56,14 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
             response.Headers.Remove("Link");
             foreach (var (name, value) in Answer.Headers) response.Headers[name] = value;
             if (IsRepeat) response.Headers["Idempotent-Replayed"] = "true";
+            if (await PreferredAnswer.InsteadAsync(httpContext) is { } instead)
+            {
+                await instead.ExecuteAsync(httpContext);
+                return;
+            }
+
             response.ContentLength = Answer.Body.Length;
-            return response.Body.WriteAsync(Answer.Body).AsTask();
+            await response.Body.WriteAsync(Answer.Body);
         }
     }
 }

@@ -327,7 +327,7 @@ internal sealed class UploadRequest
     /// <summary>Says where the job is. The address of a creation is the upload's, by the protocol; so the link says it, too.</summary>
     private UploadRecord Point(UploadRecord upload)
     {
-        var job = JobView.Address(http, upload.Message!.Value);
+        var job = JobView.Address(http, upload.Message!.Value, upload.Owner);
         Response.Headers.Location = job;
         Response.Headers.Link = $"<{job}>; rel=\"status\"";
         return upload;

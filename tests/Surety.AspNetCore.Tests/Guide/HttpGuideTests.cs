@@ -20,7 +20,7 @@ public class HttpGuideTests
             await using (var work = await app.Services.GetRequiredService<Database>().BeginAsync())
             {
                 await using var command = work.Connection.CreateCommand();
-                (command.Transaction, command.CommandText) = (work.Transaction, $"{Stock.Table}; INSERT INTO stock VALUES ('lamp', 5)");
+                (command.Transaction, command.CommandText) = (work.Transaction, $"{Stock.Table}; INSERT INTO stock (item, count) VALUES ('lamp', 5), ('chair', 2)");
                 await command.ExecuteNonQueryAsync();
                 await work.CommitAsync();
             }
@@ -29,6 +29,8 @@ public class HttpGuideTests
             using var client = Client(app, (await keys.CreateAsync("alice", [])).Secret);
             await OrdersAsync(client);
             await CountsAsync(client);
+            await ListAsync(client);
+            await ChangeAsync(client);
 
             using var former = Client(app, await Samples.KeysAsync(keys, default));
             (await former.FetchAsync("/jobs/1")).ShouldBe(401);
@@ -95,6 +97,27 @@ public class HttpGuideTests
         job = (await client.PostAsync("/orders/checked", """{"item":"lamp","count":2}""", ("Idempotency-Key", "o-4"))).ShouldBe(202)["Location"]!;
         (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
         (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"left":0}""");
+    }
+
+    private static async Task ListAsync(HttpClient client)
+    {
+        var page = (await client.FetchAsync("/stock?pageSize=1")).ShouldBe(200);
+        page.Json.GetProperty("items").EnumerateArray().Single().GetString().ShouldBe("chair");
+        page = (await client.FetchAsync(page["Link"]!.Split('<', '>')[1])).ShouldBe(200);
+        page.Text.ShouldBe("""{"items":["lamp"],"nextPageToken":null}""");
+        (await client.FetchAsync("/stock?pageToken=lamp")).ShouldBe(400).Member("code").ShouldBe("cursor-invalid");
+        (await client.FetchAsync("/stock?pageSize=0")).ShouldBe(400).Member("code").ShouldBe("validation");
+    }
+
+    private static async Task ChangeAsync(HttpClient client)
+    {
+        var seen = (await client.FetchAsync("/stock/chair")).ShouldBe(200)["ETag"]!;
+        (await client.FetchAsync("/stock/chair", ("If-None-Match", seen))).ShouldBe(304);
+        (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":7}""")).ShouldBe(428);
+        var changed = (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":7}""", ("If-Match", seen))).ShouldBe(200);
+        changed["ETag"].ShouldBe("\"2\"");
+        (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":8}""", ("If-Match", seen))).ShouldBe(412).Member("code").ShouldBe("precondition-failed");
+        (await client.FetchAsync("/stock/chair")).Member("count").ShouldBe("7");
     }
 
     private static HttpClient Client(WebApplication app, string key) =>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Data.Common;
 using Microsoft.Extensions.Validation;
 
 namespace Surety.AspNetCore.Tests.Guide;
@@ -45,34 +46,63 @@ public sealed class CountLinesHandler(IUploads uploads) : IHandler<CountLines>
 }
 // end
 
+// sample: new-stock
+public sealed record NewStock([property: Range(0, 9_999)] long Count);
+// end
+
+public sealed record StockRow(string Item, long Count, long Version);
+
 public static class Stock
 {
-    public const string Table = "CREATE TABLE stock (item TEXT PRIMARY KEY, count INTEGER NOT NULL)";
+    public const string Table = "CREATE TABLE stock (item TEXT PRIMARY KEY, count INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1)";
 
     public static async Task<bool> TakeAsync(UnitOfWork work, string item, int count, CancellationToken cancel)
     {
-        await using var command = work.Connection.CreateCommand();
-        command.Transaction = work.Transaction;
-        command.CommandText = "UPDATE stock SET count = count - @count WHERE item = @item AND count >= @count";
-        foreach (var (name, value) in new (string, object)[] { ("@item", item), ("@count", count) })
+        await using var command = Command(work.Connection, work.Transaction, "UPDATE stock SET count = count - @count, version = version + 1 WHERE item = @item AND count >= @count", ("@item", item), ("@count", count));
+        return await command.ExecuteNonQueryAsync(cancel) == 1;
+    }
+
+    public static async Task SetAsync(UnitOfWork work, string item, long count, CancellationToken cancel)
+    {
+        await using var command = Command(work.Connection, work.Transaction, "UPDATE stock SET count = @count, version = version + 1 WHERE item = @item", ("@item", item), ("@count", count));
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    public static async Task<StockRow?> FindAsync(DbConnection connection, DbTransaction? transaction, string item, CancellationToken cancel)
+    {
+        await using var command = Command(connection, transaction, "SELECT item, count, version FROM stock WHERE item = @item", ("@item", item));
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        return await row.ReadAsync(cancel) ? new StockRow(row.GetString(0), row.GetInt64(1), row.GetInt64(2)) : null;
+    }
+
+    public static async Task<IReadOnlyList<string>> ItemsAsync(Database database, string after, int limit, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenReadAsync(cancel);
+        await using var command = Command(connection, null, "SELECT item FROM stock WHERE item > @after ORDER BY item LIMIT @limit", ("@after", after), ("@limit", limit));
+        await using var rows = await command.ExecuteReaderAsync(cancel);
+        var items = new List<string>();
+        while (await rows.ReadAsync(cancel)) items.Add(rows.GetString(0));
+        return items;
+    }
+
+    public static async Task<long> CountAsync(Database database, string item, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenReadAsync(cancel);
+        return (await FindAsync(connection, null, item, cancel))!.Count;
+    }
+
+    private static DbCommand Command(DbConnection connection, DbTransaction? transaction, string text, params (string Name, object Value)[] parameters)
+    {
+        var command = connection.CreateCommand();
+        (command.Transaction, command.CommandText) = (transaction, text);
+        foreach (var (name, value) in parameters)
         {
             var parameter = command.CreateParameter();
             (parameter.ParameterName, parameter.Value) = (name, value);
             command.Parameters.Add(parameter);
         }
 
-        return await command.ExecuteNonQueryAsync(cancel) == 1;
-    }
-
-    public static async Task<long> CountAsync(Database database, string item, CancellationToken cancel)
-    {
-        await using var connection = await database.OpenReadAsync(cancel);
-        await using var command = connection.CreateCommand();
-        command.CommandText = "SELECT count FROM stock WHERE item = @item";
-        var parameter = command.CreateParameter();
-        (parameter.ParameterName, parameter.Value) = ("@item", item);
-        command.Parameters.Add(parameter);
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
+        return command;
     }
 }
 
@@ -93,10 +123,12 @@ public static class Samples
         CallOthers(builder);
         var app = builder.Build();
         // sample: map-surety
-        app.MapSurety(); // /jobs/{id}, /livez, /readyz, /startupz
+        app.MapSurety(); // /jobs, /livez, /readyz, /startupz
         // end
         Commands(app);
         Jobs(app);
+        Lists(app);
+        Versions(app);
         Operators(app);
         MapLimited(app);
         MapBounded(app);
@@ -171,6 +203,39 @@ public static class Samples
                 ? await jobs.AcceptAsync(new CountStock(order.Item), new EnqueueOptions { OrderingKey = order.Item }, cancel)
                 : Problem.Of(422, "out-of-stock", $"There are not {order.Count} of \"{order.Item}\" left. Order fewer."))
             .RequireIdempotencyKey();
+        // end
+    }
+
+    private static void Lists(WebApplication app)
+    {
+        // sample: list
+        app.MapGet("/stock", async (HttpContext http, Database database, string? pageToken, CancellationToken cancel, [Range(1, 100)] int pageSize = 20) =>
+        {
+            if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
+            var items = await Stock.ItemsAsync(database, after ?? "", pageSize + 1, cancel); // WHERE item > @after ORDER BY item LIMIT @limit
+            var page = items.Take(pageSize).ToList();
+            return Paging.Page(http, page, items.Count > pageSize ? page[^1] : null);
+        });
+        // end
+    }
+
+    private static void Versions(WebApplication app)
+    {
+        // sample: conditional
+        app.MapGet("/stock/{item}", async (string item, Database database, CancellationToken cancel) =>
+        {
+            await using var connection = await database.OpenReadAsync(cancel);
+            return await Stock.FindAsync(connection, null, item, cancel) is { } row ? Preconditions.Ok(row, row.Version) : Problem.Of(404, "no-such-item", "There is no such item.");
+        });
+
+        app.MapPut("/stock/{item}", async (string item, NewStock stock, HttpContext http, UnitOfWork work, CancellationToken cancel) =>
+        {
+            // On PostgreSQL with FOR UPDATE: between this look and the change, nobody else may make one.
+            if (await Stock.FindAsync(work.Connection, work.Transaction, item, cancel) is not { } row) return Problem.Of(404, "no-such-item", "There is no such item.");
+            if (Preconditions.Refuse(http, row.Version) is { } refusal) return refusal;
+            await Stock.SetAsync(work, item, stock.Count, cancel); // version = version + 1
+            return Preconditions.Ok(row with { Count = stock.Count, Version = row.Version + 1 }, row.Version + 1);
+        }).RequireIfMatch().AcceptIdempotencyKey();
         // end
     }
 

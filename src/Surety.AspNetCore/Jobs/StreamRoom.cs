@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Options;
+
+namespace Surety.AspNetCore;
+
+/// <summary>Counts the open event streams of the host and of each principal.</summary>
+internal sealed class StreamRoom(IOptions<EdgeOptions> options)
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, int> open = new(StringComparer.Ordinal);
+    private int all;
+
+    public int Open => Volatile.Read(ref all);
+
+    public Entry TryEnter(string principal)
+    {
+        lock (gate)
+        {
+            var own = open.GetValueOrDefault(principal);
+            if (own >= options.Value.MaxStreamsPerCaller) return Entry.CallerHasTooMany;
+            if (all >= options.Value.MaxStreams) return Entry.HostIsFull;
+            open[principal] = own + 1;
+            all++;
+            return Entry.Entered;
+        }
+    }
+
+    public void Leave(string principal)
+    {
+        lock (gate)
+        {
+            all--;
+            if (--open[principal] == 0) open.Remove(principal);
+        }
+    }
+
+    public enum Entry
+    {
+        Entered,
+        CallerHasTooMany,
+        HostIsFull,
+    }
+}
