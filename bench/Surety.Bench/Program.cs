@@ -16,7 +16,8 @@ if (args is [{ } role, .. var rest])
         case "idle-child": return await Idle.RunAsync(rest);
         case "queue": return await JobQueueBenchmark.RunAsync(rest);
         case "queue-docs": return Documentation.Run(check: rest is ["--check"]);
-        case "queue-play": return await Player.RunAsync();
+        case "queue-play": return await Player.RunAsync(new SuretyIntake());
+        case "queue-insert": return await Player.RunAsync(new BareIntake());
     }
 }
 

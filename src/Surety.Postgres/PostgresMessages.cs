@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
 using Npgsql;
@@ -31,12 +30,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private bool plainFound;
     private bool otherFound;
     private (long At, TimeSpan In)? nextDue;
-    private readonly ConcurrentDictionary<string, bool> noted = [];
+    private readonly PlainIntake intake = new(store, sql);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var results = messages.All(Segments.Takes) ? await EnqueuePlainAsync(messages, transaction, cancel)
+        var results = messages.All(Segments.Takes)
+            ? await intake.EnqueueAsync(messages, transaction, cancel)
             : transaction is null ? await store.Connections.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
             : await EnqueueEachAsync(messages, store.Connections.Own(transaction), cancel);
         Hint(transaction);
@@ -136,6 +136,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var again = await SettleOthersAsync([.. refused.Select(i => settlements[i])], transaction, cancel);
         for (var i = 0; i < again.Count; i++) answers[refused[i]] = again[i];
         return answers;
+    }
+
+    public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
+    {
+        // The usual case in one round trip.
+        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && work is PostgresUnitOfWork own) return [await own.CommitAsync(store.Segments.SettleOrThrow(only))];
+        return await IMessageStore.SettleThenCommitAsync(this, settlements, work, cancel);
     }
 
     public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel)
@@ -314,22 +321,6 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var count = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
         if (count > 0) store.Hints.Committed();
         return count;
-    }
-
-    private async ValueTask<IReadOnlyList<Enqueued>> EnqueuePlainAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
-    {
-        string[] unknown = [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
-        var results = await store.Connections.WriteAsync(transaction, async reader =>
-        {
-            var ids = new Enqueued[messages.Count];
-            for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
-            if (unknown.Length == 0) return ids;
-            await reader.NextResultAsync(CancellationToken.None);
-            // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
-            while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
-            return ids;
-        }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
-        return results;
     }
 
     private async Task<IReadOnlyList<Enqueued>> EnqueueEachAsync(IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)

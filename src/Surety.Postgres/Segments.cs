@@ -86,6 +86,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         return commands;
     }
 
+    /// <summary>Settles one that went well, or throws <see cref="SegmentSql.NotHeld"/>.</summary>
+    public NpgsqlBatchCommand SettleOrThrow(Settlement settlement) => sql.SettleOneOrThrow((SegmentClaim)settlement.Message.Origin!, settlement.Message.Claim.Id.Value);
+
     /// <summary>Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.</summary>
     public async ValueTask<bool> TakeOutAsync(MessageId id, CancellationToken cancel)
     {

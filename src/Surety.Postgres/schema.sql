@@ -104,6 +104,16 @@ CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
 
+CREATE FUNCTION $schema$.require_held(p_held boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT p_held THEN
+        RAISE EXCEPTION 'the message has left the claim' USING ERRCODE = 'SU001';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -223,19 +233,61 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION $schema$.settle_segment_one(p_ring smallint, p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
+CREATE FUNCTION $schema$.settle_segment_one_0(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt (ring, node, number, id)
-    SELECT p_ring, p_node, p_number, p_id FROM $schema$.claim c
-    WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-        AND NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-    ON CONFLICT DO NOTHING;
-    RETURN FOUND;
-END
-$$;
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+                INSERT INTO $schema$.receipt_0 (ring, node, number, id)
+                SELECT 0, p_node, p_number, p_id FROM $schema$.claim_0 c
+                WHERE c.ring = 0 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+                    AND NOT EXISTS (SELECT FROM $schema$.receipt_0 r WHERE r.ring = 0 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+                ON CONFLICT DO NOTHING;
+                RETURN FOUND;
+            END
+            $$;
+
+CREATE FUNCTION $schema$.settle_segment_one_1(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+                INSERT INTO $schema$.receipt_1 (ring, node, number, id)
+                SELECT 1, p_node, p_number, p_id FROM $schema$.claim_1 c
+                WHERE c.ring = 1 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+                    AND NOT EXISTS (SELECT FROM $schema$.receipt_1 r WHERE r.ring = 1 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+                ON CONFLICT DO NOTHING;
+                RETURN FOUND;
+            END
+            $$;
+
+CREATE FUNCTION $schema$.settle_segment_one_2(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+                INSERT INTO $schema$.receipt_2 (ring, node, number, id)
+                SELECT 2, p_node, p_number, p_id FROM $schema$.claim_2 c
+                WHERE c.ring = 2 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+                    AND NOT EXISTS (SELECT FROM $schema$.receipt_2 r WHERE r.ring = 2 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+                ON CONFLICT DO NOTHING;
+                RETURN FOUND;
+            END
+            $$;
+
+CREATE FUNCTION $schema$.settle_segment_one_3(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+                INSERT INTO $schema$.receipt_3 (ring, node, number, id)
+                SELECT 3, p_node, p_number, p_id FROM $schema$.claim_3 c
+                WHERE c.ring = 3 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+                    AND NOT EXISTS (SELECT FROM $schema$.receipt_3 r WHERE r.ring = 3 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+                ON CONFLICT DO NOTHING;
+                RETURN FOUND;
+            END
+            $$;
 
 CREATE FUNCTION $schema$.take_out(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS integer
     LANGUAGE plpgsql

@@ -13,7 +13,7 @@ internal static class Enqueue
     public static Task<Cell> MeasureAsync(Workbench bench, string name, int perCall, int connections) => bench.RunAsync(
         name, 0, contender => contender == Contender.Raw ? new Raw(bench, perCall, connections) : null, (contender, crew) => [new Queue(bench, contender, crew, perCall, connections)],
         // Their wake-ups cost the same whether anybody sleeps or not.
-        nodesOf: contender => contender == Contender.Surety ? 1 : 0);
+        nodesOf: contender => contender == Contender.Surety ? 1 : 0, driver: true);
 
     private sealed class Queue(Workbench bench, string name, Crew crew, int perCall, int connections) : QueueEntrant(bench, name, crew)
     {
@@ -21,8 +21,9 @@ internal static class Enqueue
 
         public override async Task PrepareAsync(string database)
         {
+            if (Name == Contender.Driver) await Bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Pgbench.Script("bare-schema.sql")));
             await OpenAsync(database);
-            await Crew.WorkAsync(On(database, "start") with { Queue = "asleep" });
+            if (Name == Contender.Surety) await Crew.WorkAsync(On(database, "start") with { Queue = "asleep" });
         }
 
         public override async Task<Result> RunAsync(string database)

@@ -20,7 +20,7 @@ internal abstract partial class Pgbench(Workbench bench, string name) : Entrant(
     /// <summary>The script of its kind: of rows, or of a log.</summary>
     protected string Variant(string script) => $"{(Name == Contender.RawLog ? "log" : "rows")}-{script}.sql";
 
-    protected static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
+    public static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
 
     /// <summary>How many times it says a script ran.</summary>
     protected static long Transactions(string output) => long.Parse(Processed().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);

@@ -1,28 +1,23 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Npgsql;
 using Surety.Hosting;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>Surety's child process: whole hosts, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.</summary>
-internal sealed class Player
+/// <summary>A child process: whole hosts of Surety, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.</summary>
+internal sealed class Player(IIntake intake)
 {
     private readonly Lock output = new();
-    private IHost? producer;
     private IHost? worker;
     private Tally tally = new();
     private ITimer? ticking;
-    private IQueue queue = null!;
-    private EnqueueOptions there = new();
     private long allowed;
     private volatile bool halted;
     private TaskCompletionSource moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public static async Task<int> RunAsync()
+    public static async Task<int> RunAsync(IIntake intake)
     {
-        var player = new Player();
+        var player = new Player(intake);
         player.Say(new Said("ready"));
         Task current = Task.CompletedTask;
         while (await Console.In.ReadLineAsync() is { } line)
@@ -58,22 +53,20 @@ internal sealed class Player
 
     private async Task OpenAsync(Order order)
     {
-        producer = await HostAsync(order, surety => surety.Configure(o => o.Work = false));
-        queue = producer.Services.GetRequiredService<IQueue>();
-        there = new EnqueueOptions { Queue = order.Queue };
+        await intake.OpenAsync(order);
         Say(new Said("opened"));
     }
 
     private async Task CloseAsync()
     {
-        await EndAsync(producer!);
+        await intake.CloseAsync();
         Say(new Said("closed"));
     }
 
     private async Task StartAsync(Order order)
     {
         tally = new Tally();
-        worker = await HostAsync(order, surety =>
+        worker = await SuretyIntake.HostAsync(order, surety =>
         {
             surety.Services.AddSingleton(tally);
             // The default lets 16 handlers run at once; an engineer who wants throughput of short ones raises it.
@@ -99,7 +92,7 @@ internal sealed class Player
 
     private async Task StopAsync()
     {
-        await EndAsync(worker!);
+        await SuretyIntake.EndAsync(worker!);
         await ticking!.DisposeAsync();
         Say(tally.Say("stopped"));
     }
@@ -113,8 +106,7 @@ internal sealed class Player
 
     private async Task LeftAsync()
     {
-        var queues = await producer!.Services.GetRequiredService<IQueues>().ListAsync();
-        Say(new Said("left") { Count = queues.Where(q => q.Queue == there.Queue).Sum(q => q.Ready + q.Running + q.Scheduled + q.Dead) });
+        Say(new Said("left") { Count = await intake.LeftAsync() });
     }
 
     private async Task EnqueueAsync(Order order)
@@ -126,7 +118,7 @@ internal sealed class Player
         {
             var first = Interlocked.Add(ref next, order.PerCall) - order.PerCall;
             if (first >= end) return false;
-            await SendAsync(first, (int)Math.Min(order.PerCall, end - first), Tally.Now());
+            await intake.SendAsync(first, (int)Math.Min(order.PerCall, end - first), Tally.Now());
             return true;
         });
         Say(new Said("enqueued") { Count = order.Count, Micros = Tally.Now() - began });
@@ -148,7 +140,7 @@ internal sealed class Player
             }
 
             // Whoever took numbers sends them, so that none is missing in between.
-            await SendAsync(order.First + mine - order.PerCall, order.PerCall, Tally.Now());
+            await intake.SendAsync(order.First + mine - order.PerCall, order.PerCall, Tally.Now());
             return !halted;
         });
         Say(new Said("enqueued") { Count = sent, Micros = Tally.Now() - began });
@@ -172,7 +164,7 @@ internal sealed class Player
             if (mine >= calls) return false;
             var due = began + mine * order.PerCall * 1_000_000 / order.Rate;
             if (due - Tally.Now() is > 500 and var ahead) await Task.Delay(TimeSpan.FromMicroseconds(ahead));
-            await SendAsync(order.First + mine * order.PerCall, order.PerCall, due);
+            await intake.SendAsync(order.First + mine * order.PerCall, order.PerCall, due);
             return true;
         });
         Say(new Said("enqueued") { Count = calls * order.PerCall, Micros = Tally.Now() - began });
@@ -185,39 +177,6 @@ internal sealed class Player
         {
         }
     }));
-
-    private async Task SendAsync(long first, int count, long at)
-    {
-        if (count == 1)
-        {
-            await queue.EnqueueAsync(Job.Nr(first, at), there);
-            return;
-        }
-
-        var batch = new Envelope[count];
-        for (var i = 0; i < count; i++) batch[i] = new Envelope(Job.Nr(first + i, at), there);
-        await queue.EnqueueAsync(batch);
-    }
-
-    private static async Task<IHost> HostAsync(Order order, Action<SuretyBuilder> configure)
-    {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Logging.SetMinimumLevel(LogLevel.Critical).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.AddSurety(surety =>
-        {
-            surety.UsePostgres(new NpgsqlConnectionStringBuilder { Host = order.Socket, Username = "surety", Database = order.Database, MaxPoolSize = 30 }.ConnectionString);
-            configure(surety);
-        });
-        var host = builder.Build();
-        await host.StartAsync();
-        return host;
-    }
-
-    private static async Task EndAsync(IHost host)
-    {
-        await host.StopAsync();
-        await ((IAsyncDisposable)host).DisposeAsync();
-    }
 
     private void Say(Said said)
     {

@@ -9,7 +9,9 @@ internal static class Transactional
     private const int Handlers = 4;
 
     public static Task<Cell> MeasureAsync(Workbench bench, int nodes) =>
-        bench.RunAsync("transactional", nodes, name => name == Contender.Raw ? new Raw(bench, nodes) : null, (name, crew) => [new Queue(bench, name, crew)]);
+        bench.RunAsync("transactional", nodes, name => name == Contender.Raw ? new Raw(bench, nodes) : null,
+            (name, crew) => name == Contender.Driver ? [new Driver(bench, crew, nodes)] : [new Queue(bench, name, crew)],
+            nodesOf: name => name == Contender.Driver ? 0 : nodes, driver: true);
 
     private sealed class Queue(Workbench bench, string name, Crew crew) : QueueEntrant(bench, name, crew)
     {
@@ -41,6 +43,34 @@ internal static class Transactional
             await CheckAsync(handled, count);
             var rows = await Bench.Server.ScalarAsync<long>(database, "SELECT count(*) FROM effect");
             if (rows != count) throw new InvalidOperationException($"{Name}: {rows} effects of {count} jobs.");
+        }
+    }
+
+    /// <summary>The same by hand, through the driver that Surety uses.</summary>
+    private sealed class Driver(Workbench bench, Crew crew, int nodes) : QueueEntrant(bench, Contender.Driver, crew)
+    {
+        private long done;
+
+        public override async Task PrepareAsync(string database)
+        {
+            await Bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Pgbench.Script("bare-schema.sql")));
+            await Crew.Producer.DoAsync(On(database, "open") with { Handler = "row" }, "opened");
+        }
+
+        public override async Task<Result> RunAsync(string database)
+        {
+            await Crew.Producer.TellAsync(new Order("sustain") { PerCall = 1, InFlight = Handlers * nodes, Window = long.MaxValue >> 12 });
+            await Task.Delay(TimeSpan.FromSeconds(Bench.Seconds));
+            var said = await Crew.Producer.DoAsync(new Order("halt"), "enqueued");
+            done = said.Count;
+            return new Result(done, done * 1e6 / said.Micros);
+        }
+
+        public override async Task FinishAsync(string database)
+        {
+            var receipts = await LeftAsync();
+            await Crew.Producer.DoAsync(new Order("close"), "closed");
+            if (receipts != done) throw new InvalidOperationException($"{Name} says it did {done} transactions and left {receipts}.");
         }
     }
 

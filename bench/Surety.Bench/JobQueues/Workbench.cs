@@ -27,7 +27,8 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     /// <param name="raw">The statements alone; null where there are none.</param>
     /// <param name="queues">What a queue's processes do: none, one or several things in turns.</param>
     /// <param name="nodesOf">Worker processes where that differs.</param>
-    public async Task<Cell> RunAsync(string name, int nodes, Func<string, Entrant?>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null)
+    /// <param name="driver">Whether the bare driver takes part.</param>
+    public async Task<Cell> RunAsync(string name, int nodes, Func<string, Entrant?>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null, bool driver = false)
     {
         var entrants = new List<Entrant>();
         try
@@ -40,6 +41,7 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
                     continue;
                 }
 
+                if (contender == Contender.Driver && !driver) continue;
                 var crew = await Crew.StartAsync(Contender.Called(contender).Launch, nodesOf?.Invoke(contender) ?? nodes);
                 if (queues(contender, crew) is { Count: > 0 } parts) entrants.AddRange(parts);
                 else await crew.DisposeAsync();

@@ -268,17 +268,37 @@ END
 $function$;
 
 -- Ends one message in the transaction of its effect. Others of the claim go on meanwhile: the lock is shared, and the receipt's key keeps out a second settlement of the same message.
-CREATE FUNCTION $schema$.settle_segment_one(p_ring smallint, p_node bigint, p_number bigint, p_id bigint)
-RETURNS boolean LANGUAGE plpgsql
+-- One function a child, because this is done once a message, and to find the child costs as much as the rest of it.
+DO $do$
+BEGIN
+    FOR child IN 0..3 LOOP
+        EXECUTE format($function$
+            CREATE FUNCTION $schema$.settle_segment_one_%1$s(p_node bigint, p_number bigint, p_id bigint)
+            RETURNS boolean LANGUAGE plpgsql
+            AS $body$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+                INSERT INTO $schema$.receipt_%1$s (ring, node, number, id)
+                SELECT %1$s, p_node, p_number, p_id FROM $schema$.claim_%1$s c
+                WHERE c.ring = %1$s AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+                    AND NOT EXISTS (SELECT FROM $schema$.receipt_%1$s r WHERE r.ring = %1$s AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+                ON CONFLICT DO NOTHING;
+                RETURN FOUND;
+            END
+            $body$
+            $function$, child);
+    END LOOP;
+END
+$do$;
+
+-- Ends the transaction that wanted to settle what it no longer holds.
+CREATE FUNCTION $schema$.require_held(p_held boolean)
+RETURNS void LANGUAGE plpgsql
 AS $function$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt (ring, node, number, id)
-    SELECT p_ring, p_node, p_number, p_id FROM $schema$.claim c
-    WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-        AND NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-    ON CONFLICT DO NOTHING;
-    RETURN FOUND;
+    IF NOT p_held THEN
+        RAISE EXCEPTION 'the message has left the claim' USING ERRCODE = 'SU001';
+    END IF;
 END
 $function$;
 

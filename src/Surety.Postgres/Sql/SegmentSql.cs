@@ -7,6 +7,11 @@ namespace Surety.Postgres.Sql;
 /// <param name="s">The quoted schema.</param>
 internal sealed class SegmentSql(string s)
 {
+    /// <summary>What the server says when <see cref="SettleOneOrThrow"/> finds the message gone.</summary>
+    public const string NotHeld = "SU001";
+
+    private const int Children = 4;
+
     /// <summary>How many claim numbers one call may use: one a child and priority.</summary>
     public const int NumbersPerClaim = 12;
 
@@ -31,7 +36,8 @@ internal sealed class SegmentSql(string s)
         """;
 
     private readonly string settle = $"SELECT {s}.settle_segment($1, $2, $3, $4)";
-    private readonly string settleOne = $"SELECT {s}.settle_segment_one($1, $2, $3, $4)";
+    private readonly string[] settleOne = [.. Enumerable.Range(0, Children).Select(ring => $"SELECT {s}.settle_segment_one_{ring}($1, $2, $3)")];
+    private readonly string[] settleOneOrThrow = [.. Enumerable.Range(0, Children).Select(ring => $"SELECT {s}.require_held({s}.settle_segment_one_{ring}($1, $2, $3))")];
     private readonly string takeOut = $"SELECT {s}.take_out($1, $2, $3, $4)";
     private readonly string takeOutOne = $"SELECT {s}.take_out_one($1)";
     private readonly string takeOutOwn =
@@ -85,7 +91,9 @@ internal sealed class SegmentSql(string s)
 
     public NpgsqlBatchCommand Settle(SegmentClaim claim, long[] ids) => Of(settle, claim).With(ids);
 
-    public NpgsqlBatchCommand SettleOne(SegmentClaim claim, long id) => Of(settleOne, claim).With(id);
+    public NpgsqlBatchCommand SettleOne(SegmentClaim claim, long id) => One(settleOne[claim.Ring], claim, id);
+
+    public NpgsqlBatchCommand SettleOneOrThrow(SegmentClaim claim, long id) => One(settleOneOrThrow[claim.Ring], claim, id);
 
     public NpgsqlBatchCommand TakeOut(SegmentClaim claim, long[] ids) => Of(takeOut, claim).With(ids);
 
@@ -99,6 +107,8 @@ internal sealed class SegmentSql(string s)
     public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => Statement.Of(takeOutUnknown).With(node.Value).With(known);
 
     public NpgsqlBatchCommand Rotate(long bytes) => Statement.Of(rotate).With(bytes);
+
+    private static NpgsqlBatchCommand One(string text, SegmentClaim claim, long id) => Statement.Of(text).With(claim.Node).With(claim.Number).With(id);
 
     private static NpgsqlBatchCommand Of(string text, SegmentClaim claim) => Statement.Of(text).With(claim.Ring).With(claim.Node).With(claim.Number);
 }

@@ -6,6 +6,9 @@ namespace Surety.Postgres.Sql;
 /// <summary>Typed, positional parameters for one statement.</summary>
 internal static class Statement
 {
+    /// <summary>Ends the transaction it is in.</summary>
+    public const string Commit = "COMMIT";
+
     public static NpgsqlBatchCommand Of(string sql) => new(sql);
 
     public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, long value) => Add(command, new NpgsqlParameter<long> { TypedValue = value });

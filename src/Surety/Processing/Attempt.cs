@@ -199,17 +199,14 @@ internal sealed class Attempt(
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < deliveries.Length; i++)
                 settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
-            var held = await store.SettleAsync(settlements, work.Transaction, stopping);
+            var held = await store.SettleAndCommitAsync(settlements, work, stopping);
             if (held.All(h => h))
             {
-                Failpoint.Pass(Failpoint.SettledInTransaction);
-                await work.CommitAsync();
                 Failpoint.Pass(Failpoint.CommittedInTransaction);
                 foreach (var settlement in settlements) SuretyTelemetry.Processed(settlement.Message, settlement);
                 return null;
             }
 
-            await work.RollbackAsync();
             for (var i = 0; i < held.Count; i++)
             {
                 if (held[i]) continue;

@@ -31,6 +31,11 @@ public interface IMessageStore
     /// <returns>One answer per settlement, in order: false when the claim was lost and nothing was changed.</returns>
     ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel);
 
+    /// <summary>As <see cref="SettleAsync"/> in the unit of work, which is then committed when every claim was held, and rolled back otherwise.</summary>
+    /// <returns>As of <see cref="SettleAsync"/>.</returns>
+    /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
+    ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel) => SettleThenCommitAsync(this, settlements, work, cancel);
+
     /// <summary>
     /// Cancels a message that is not running, together with the transaction when one is given; of a running one, notes the request, which its node finds by
     /// <see cref="CancelRequestsAsync"/>. The last request's reason is kept.
@@ -62,6 +67,23 @@ public interface IMessageStore
     /// Waits until one of the queues may have a claimable message, or the time is up; may return early, may miss a hint. Costs next to nothing while nothing happens.
     /// </summary>
     ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel);
+
+    /// <summary>One after the other, as any store can.</summary>
+    internal static async ValueTask<IReadOnlyList<bool>> SettleThenCommitAsync(IMessageStore store, IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
+    {
+        var held = await store.SettleAsync(settlements, work.Transaction, cancel);
+        if (held.All(h => h))
+        {
+            Failpoint.Pass(Failpoint.SettledInTransaction);
+            await work.CommitAsync();
+        }
+        else
+        {
+            await work.RollbackAsync();
+        }
+
+        return held;
+    }
 }
 
 /// <summary>A message on its way in, validated and serialized.</summary>

@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+namespace Surety.Postgres;
+
+/// <summary>The way of plain messages into the segments.</summary>
+internal sealed class PlainIntake
+{
+    private readonly PostgresStore store;
+    private readonly MessageSql sql;
+    private readonly SharedCommit shared;
+
+    // Queues that are known to be listed.
+    private readonly ConcurrentDictionary<string, bool> noted = [];
+
+    public PlainIntake(PostgresStore store, MessageSql sql)
+    {
+        (this.store, this.sql) = (store, sql);
+        shared = new SharedCommit((messages, cancel) => WriteAsync(messages, null, cancel));
+    }
+
+    public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel) =>
+        transaction is null && messages.Count <= SharedCommit.MostOfACall ? shared.EnqueueAsync(messages, cancel) : WriteAsync(messages, transaction, cancel);
+
+    private async ValueTask<IReadOnlyList<Enqueued>> WriteAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
+    {
+        string[] unknown = [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
+        return await store.Connections.WriteAsync(transaction, async reader =>
+        {
+            var ids = new Enqueued[messages.Count];
+            for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
+            if (unknown.Length == 0) return ids;
+            await reader.NextResultAsync(CancellationToken.None);
+            // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
+            while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
+            return ids;
+        }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
+    }
+}
