@@ -39,7 +39,7 @@ public sealed class EdgeOptions
     public int MaxJsonDepth { get; set; } = 32;
 
     /// <summary>
-    /// How many requests may wait for news of a job (<c>GET /jobs/{id}?wait=20</c>) at once, 0 to 100,000. Default 1,000: each looks into the store five times a second. The next one is answered
+    /// How many requests may wait for news of a job (<c>GET /jobs/{id}?wait=20</c>, <c>Prefer: wait=20</c>) at once, 0 to 100,000. Default 1,000: each looks into the store five times a second. The next one is answered
     /// with what is known.
     /// </summary>
     public int MaxWaiting { get; set; } = 1_000;

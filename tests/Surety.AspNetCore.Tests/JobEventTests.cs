@@ -124,6 +124,24 @@ public class JobEventTests
     }
 
     [Fact]
+    public async Task A_stream_ends_after_a_while_and_whoever_may_still_see_the_job_goes_on()
+    {
+        await using var app = await StartAsync();
+        app.Get<StreamRoom>().Longest = TimeSpan.FromMilliseconds(300);
+        var job = (await app.Alice.PostAsync("/walks/later", "{}"))["Location"]!;
+        using var events = await EventReader.OpenAsync(app.Alice, job + "/events");
+        (await events.NextAsync())!.Status.ShouldBe("scheduled");
+        (await events.NextAsync()).ShouldBeNull();
+
+        using var again = await EventReader.OpenAsync(app.Alice, job + "/events", events.LastId);
+        (await app.Alice.SendAsync(HttpMethod.Delete, job)).ShouldBe(204);
+        (await again.NextAsync())!.Status.ShouldBe("cancelled");
+        (await again.NextAsync())!.Name.ShouldBe("end");
+        await app.Get<ApiKeys>().RevokeAsync((await app.Get<ApiKeys>().ListAsync()).Single(k => k.Principal == "alice").Prefix);
+        (await app.Alice.FetchAsync(job + "/events")).ShouldBeProblem(401, "unauthenticated");
+    }
+
+    [Fact]
     public async Task A_job_that_is_requeued_while_it_is_remembered_is_streamed_anew()
     {
         walk.Refuses = true;

@@ -33,6 +33,16 @@ public sealed class MultipartUploadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_form_whose_client_waits_is_answered_with_what_became_of_its_file()
+    {
+        var bytes = Bytes(1_000);
+        var answer = (await PostAsync(Form(bytes), ("Prefer", "wait=20"), ("Idempotency-Key", "waits"))).ShouldBe(200);
+        answer.Text.ShouldBe($"1000 {Digest(bytes)} bücher.csv text/csv");
+        (answer["Preference-Applied"], answer["Content-Location"]).ShouldBe(("wait=20", answer["Location"] + "/result"));
+        (await PostAsync(Form(bytes), ("Idempotency-Key", "waits"))).ShouldBe(202)["Location"].ShouldBe(answer["Location"]);
+    }
+
+    [Fact]
     public async Task A_file_too_large_or_other_than_announced_leaves_nothing()
     {
         (await PostAsync(Form(Bytes(1_000_001)))).ShouldBeProblem(413, "payload-too-large");

@@ -18,9 +18,6 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
     private const string EndMark = "-end";
     private const int RetryMs = 1_000;
 
-    /// <summary>Then the client comes back, with its credential.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
-
     private readonly StringBuilder text = new();
     private string? shown = lastSeen;
 
@@ -62,7 +59,7 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
-        using var limit = new CancellationTokenSource(Longest, time);
+        using var limit = new CancellationTokenSource(services.GetRequiredService<StreamRoom>().Longest, time);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, limit.Token);
         text.Append(System.Globalization.CultureInfo.InvariantCulture, $"retry: {RetryMs}\n\n");
         var position = Begin();

@@ -3,11 +3,21 @@ using Microsoft.Extensions.Options;
 namespace Surety.AspNetCore;
 
 /// <summary>Counts the open event streams of the host and of each principal.</summary>
-internal sealed class StreamRoom(IOptions<EdgeOptions> options)
+internal sealed class StreamRoom
 {
+    private readonly EdgeOptions edge;
     private readonly Lock gate = new();
     private readonly Dictionary<string, int> open = new(StringComparer.Ordinal);
     private int all;
+
+    public StreamRoom(IOptions<EdgeOptions> options)
+    {
+        edge = options.Value;
+        EdgeMetrics.Observe(this);
+    }
+
+    /// <summary>Then a client has to come back, with its credential.</summary>
+    public TimeSpan Longest { get; set; } = TimeSpan.FromMinutes(10);
 
     public int Open => Volatile.Read(ref all);
 
@@ -16,8 +26,8 @@ internal sealed class StreamRoom(IOptions<EdgeOptions> options)
         lock (gate)
         {
             var own = open.GetValueOrDefault(principal);
-            if (own >= options.Value.MaxStreamsPerCaller) return Entry.CallerHasTooMany;
-            if (all >= options.Value.MaxStreams) return Entry.HostIsFull;
+            if (own >= edge.MaxStreamsPerCaller) return Entry.CallerHasTooMany;
+            if (all >= edge.MaxStreams) return Entry.HostIsFull;
             open[principal] = own + 1;
             all++;
             return Entry.Entered;

@@ -16,6 +16,8 @@ internal static class EdgeMetrics
         Meter.CreateObservableGauge("surety.http.at_work", () => admission.AtWork, "{request}", "How many requests are at work.");
     }
 
+    public static void Observe(StreamRoom streams) => Meter.CreateObservableGauge("surety.http.streams", () => streams.Open, "{stream}", "How many event streams of jobs are open.");
+
     public static void Shed(string why) => SheddedRequests.Add(1, new KeyValuePair<string, object?>("surety.reason", why));
 
     public static void Refused(string quota) => QuotaRefusals.Add(1, new KeyValuePair<string, object?>("surety.quota", quota));
