@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Dapper;
 using Surety;
@@ -10,10 +11,15 @@ internal static class AccountEndpoints
 
     public static void MapAccounts(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/accounts", OpenAsync).AcceptIdempotencyKey();
-        app.MapGet("/accounts/{id}", GetAsync);
-        app.MapPatch("/accounts/{id}", ChangeAsync).RequireIfMatch().AcceptIdempotencyKey();
-        app.MapGet("/accounts/{id}/entries", EntriesAsync);
+        app.MapPost("/accounts", OpenAsync).AcceptIdempotencyKey().WithTags("Accounts").WithName("openAccount").WithSummary("Open an account")
+            .WithDescription("A new account, which holds nothing.").Produces<AccountView>(201);
+        app.MapGet("/accounts/{id}", GetAsync).WithTags("Accounts").WithName("getAccount").WithSummary("Look at an account").WithDescription("The account and its balance.")
+            .Produces<AccountView>().ProducesEntityTag().Refuses(Refusal.NoAccount("99"));
+        app.MapPatch("/accounts/{id}", ChangeAsync).RequireIfMatch().AcceptIdempotencyKey().WithTags("Accounts").WithName("changeAccount").WithSummary("Change an account")
+            .WithDescription("Its owner's name or its limit; what is left out stays.").Produces<AccountView>().ProducesEntityTag().Refuses(Refusal.NoAccount("99"))
+            .Refuses(422, "overdraft-in-use", "Account 1 holds -500; its limit cannot be less than 500.");
+        app.MapGet("/accounts/{id}/entries", EntriesAsync).WithTags("Accounts").WithName("listEntries").WithSummary("List an account's entries")
+            .WithDescription("Newest first, in pages: the next one begins with nextPageToken, which is null on the last.").ProducesPage<EntryView>().Refuses(Refusal.NoAccount("99"));
     }
 
     private static async Task<IResult> OpenAsync(OpenAccount request, UnitOfWork work)
@@ -26,14 +32,14 @@ internal static class AccountEndpoints
         return Results.Created($"/accounts/{id}", AccountView.Of(account!));
     }
 
-    private static async Task<IResult> GetAsync(string id, Database database, CancellationToken cancel)
+    private static async Task<IResult> GetAsync([Id("account")] string id, Database database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await Ledger.FindAsync(connection, Ids.Parse(id)) is { } account ? Preconditions.Ok(AccountView.Of(account), account.Revision) : Refusal.NoAccount(id).AsResult();
     }
 
     /// <summary>Only on top of what the client has seen: two who raise a limit at once must not both believe that theirs is the one.</summary>
-    private static async Task<IResult> ChangeAsync(string id, ChangeAccount request, HttpContext http, BookStore store, UnitOfWork work)
+    private static async Task<IResult> ChangeAsync([Id("account")] string id, ChangeAccount request, HttpContext http, BookStore store, UnitOfWork work)
     {
         if (await Ledger.LockAsync(Ids.Parse(id), store, work) is not { Kind: "customer" } account) return Refusal.NoAccount(id).AsResult();
         if (Preconditions.Refuse(http, account.Revision) is { } refusal) return refusal;
@@ -45,7 +51,8 @@ internal static class AccountEndpoints
     }
 
     /// <summary>Newest first. A page ends at an entry, not at a number of rows, so that entries posted meanwhile shift nothing.</summary>
-    private static async Task<IResult> EntriesAsync(string id, string? pageToken, HttpContext http, Database database, CancellationToken cancel, [Range(1, MaxPageSize)] int pageSize = 50)
+    private static async Task<IResult> EntriesAsync(
+        [Id("account")] string id, string? pageToken, HttpContext http, Database database, CancellationToken cancel, [Range(1, MaxPageSize), Description("How many entries a page has at most.")] int pageSize = 50)
     {
         if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
         var before = after is null ? long.MaxValue : Ids.Parse(after);
@@ -64,13 +71,25 @@ internal static class AccountEndpoints
 
     private sealed record EntryRow(long Id, long Transfer, string Kind, string? Reference, long Amount, long BalanceAfter, long PostedAt);
 
-    private sealed record EntryView(string Id, string TransferId, string Kind, string? Reference, string Amount, string BalanceAfter, DateTimeOffset PostedAt)
+    private sealed record EntryView(
+        [Id("entry")] string Id,
+        [Id("transfer")] string TransferId,
+        [Description("deposit, transfer, hold, paid or release."), Example("deposit")] string Kind,
+        [Description("What it was for."), Example("salary")] string? Reference,
+        [MinorUnits("What came in, or went out")] string Amount,
+        [MinorUnits("The account's balance after it")] string BalanceAfter,
+        DateTimeOffset PostedAt)
     {
         public static EntryView Of(EntryRow row) =>
             new(Ids.Text(row.Id), Ids.Text(row.Transfer), row.Kind, row.Reference, Ids.Text(row.Amount), Ids.Text(row.BalanceAfter), Ids.Instant(row.PostedAt));
     }
 
-    private sealed record AccountView(string Id, string Owner, string Currency, string Balance, string OverdraftLimit)
+    private sealed record AccountView(
+        [Id("account")] string Id,
+        [Example("Ada")] string Owner,
+        [Currency] string Currency,
+        [MinorUnits("What it holds")] string Balance,
+        [MinorUnits("How far below zero it may go")] string OverdraftLimit)
     {
         public static AccountView Of(Account account) =>
             new(Ids.Text(account.Id), account.Owner, account.Currency, Ids.Text(account.Balance), Ids.Text(account.OverdraftLimit));

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Dapper;
 using Surety;
 
@@ -6,7 +7,8 @@ namespace Payments;
 /// <summary>Proves the books from the rows themselves, in one snapshot.</summary>
 internal static class AuditEndpoint
 {
-    public static void MapAudit(this IEndpointRouteBuilder app) => app.MapGet("/audit", GetAsync);
+    public static void MapAudit(this IEndpointRouteBuilder app) => app.MapGet("/audit", GetAsync).WithTags("Books").WithName("audit").WithSummary("Prove the books")
+        .WithDescription("Counted from the rows themselves, in one snapshot: every sum is zero, and nothing is mismatched, unbalanced, overdrawn or exported twice.").Produces<AuditView>();
 
     private static async Task<IResult> GetAsync(Database database, BookStore store, CancellationToken cancel)
     {
@@ -28,5 +30,5 @@ internal static class AuditEndpoint
     }
 
     private sealed record AuditView(
-        long Transfers, long Entries, IReadOnlyDictionary<string, string> Sums, long MismatchedAccounts, long UnbalancedTransfers, long OverdrawnAccounts, long OpenHolds, long Exported, long ExportedTwice);
+        long Transfers, long Entries, [Description("The sum of all entries of each currency; \"0\" always."), Example("{\"EUR\":\"0\"}")] IReadOnlyDictionary<string, string> Sums, long MismatchedAccounts, long UnbalancedTransfers, long OverdrawnAccounts, long OpenHolds, long Exported, long ExportedTwice);
 }

@@ -1,11 +1,13 @@
 using System.Collections.Frozen;
 using System.ComponentModel.DataAnnotations;
+using Microsoft.OpenApi;
+using Surety;
 
 namespace Payments;
 
 /// <summary>A currency of ISO 4217 in which accounts can be kept.</summary>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
-public sealed class CurrencyAttribute : ValidationAttribute
+public sealed class CurrencyAttribute : ValidationAttribute, IDescribesSchema
 {
     private static readonly FrozenSet<string> Known = (
         "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL " +
@@ -16,4 +18,7 @@ public sealed class CurrencyAttribute : ValidationAttribute
     public override bool IsValid(object? value) => value is null or "" || (value is string code && Known.Contains(code));
 
     public override string FormatErrorMessage(string name) => $"{name} must be a currency code of ISO 4217, such as EUR.";
+
+    public void Describe(OpenApiSchema schema) =>
+        (schema.Pattern, schema.MinLength, schema.MaxLength, schema.Description, schema.Examples) = ("^[A-Z]{3}$", 3, 3, "A currency code of ISO 4217.", ["EUR"]);
 }

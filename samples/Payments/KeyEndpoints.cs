@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Surety;
 using Surety.Storage;
@@ -9,15 +10,17 @@ internal static class KeyEndpoints
 {
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
-        var keys = app.MapGroup("/keys").RequireAuthorization("operator");
+        var keys = app.MapGroup("/keys").RequireAuthorization("operator").WithTags("Keys");
         keys.MapPost("", async (NewKey request, ApiKeys make, CancellationToken cancel) =>
         {
             var key = await make.CreateAsync(request.Principal, request.Operator ? ["operator"] : [], cancel: cancel);
-            return Results.Created($"/keys/{key.Prefix}", new { key.Prefix, request.Principal, key.Secret });
-        });
-        keys.MapGet("", async (ApiKeys made, CancellationToken cancel) => new { Items = await made.ListAsync(cancel) });
-        keys.MapDelete("/{prefix}", async (string prefix, ApiKeys made, CancellationToken cancel) =>
-            await made.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "not-found", "There is no such key, or it is revoked already."));
+            return Results.Created($"/keys/{key.Prefix}", new MadeKey(key.Prefix, request.Principal, key.Secret));
+        }).WithName("createKey").WithSummary("Make an API key").WithDescription("The secret is shown this once. Takes no Idempotency-Key: a stored answer would keep it.").Produces<MadeKey>(201);
+        keys.MapGet("", async (ApiKeys made, CancellationToken cancel) => new KeyList(await made.ListAsync(cancel)))
+            .WithName("listKeys").WithSummary("List the API keys").WithDescription("Newest first, revoked and expired ones included; never the secrets.");
+        keys.MapDelete("/{prefix}", async ([Description("The key's public part."), Example("0123456789ab")] string prefix, ApiKeys made, CancellationToken cancel) =>
+            await made.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "not-found", "There is no such key, or it is revoked already."))
+            .WithName("revokeKey").WithSummary("Revoke an API key").WithDescription("For ever: here from now on, at other nodes within 5 s.").Produces(204).Refuses(404, "not-found", "There is no such key, or it is revoked already.");
     }
 
     /// <summary>The first operator's key has to come from somebody at the machine: <c>Payments keys create NAME</c>.</summary>
@@ -30,5 +33,11 @@ internal static class KeyEndpoints
         return 0;
     }
 
-    internal sealed record NewKey([Required, StringLength(200, MinimumLength = 1)] string Principal, bool Operator = false);
+    internal sealed record NewKey(
+        [Required, StringLength(200, MinimumLength = 1), Description("Who acts with it. Several keys may have one principal."), Example("ada")] string Principal,
+        [Description("Opens every job, the keys, and the verbose health page.")] bool Operator = false);
+
+    internal sealed record MadeKey([Example("0123456789ab")] string Prefix, [Example("ada")] string Principal, [Description("Not stored anywhere."), Example("sk_0123456789ab_…")] string Secret);
+
+    internal sealed record KeyList(IReadOnlyList<ApiKeyInfo> Items);
 }

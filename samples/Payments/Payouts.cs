@@ -13,7 +13,9 @@ public sealed record PayoutGivenUp(long PayoutId);
 
 internal static class PayoutEndpoints
 {
-    public static void MapPayouts(this IEndpointRouteBuilder app) => app.MapPost("/payouts", AcceptAsync).RequireIdempotencyKey();
+    public static void MapPayouts(this IEndpointRouteBuilder app) => app.MapPost("/payouts", AcceptAsync).RequireIdempotencyKey().WithTags("Payouts")
+        .WithName("requestPayout").WithSummary("Pay money out").WithDescription("The money is set aside in the commit that accepts the payout, and then paid through the provider; when it cannot be paid, it goes back.")
+        .ProducesJob().Refuses(Refusal.NoAccount("99"), Refusal.TooLittle, Refusal.TooMuch);
 
     private static async Task<IResult> AcceptAsync(RequestPayout request, PayoutBook payouts, Jobs jobs, UnitOfWork work, CancellationToken cancel)
     {

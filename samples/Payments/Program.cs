@@ -34,6 +34,7 @@ builder.AddSurety(surety => store.Use(surety)
 
 builder.Services.AddSuretyEdge();
 builder.Services.AddValidation();
+builder.Services.AddSuretyOpenApi(Contract.Describe);
 builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy.WithOrigins(builder.Configuration.GetSection("Cors:Origins").Get<string[]>() ?? []).AllowAnyHeader().AllowAnyMethod()));
 builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
@@ -55,7 +56,7 @@ if (app.Configuration.GetSection("Cors:Origins").Exists())
 app.MapAccounts();
 app.MapTransfers();
 app.MapPayouts();
-app.MapJob<AccountReport>("/reports");
+app.MapReports();
 app.MapStatements();
 app.MapAudit();
 app.MapKeys();

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
@@ -9,12 +10,21 @@ namespace Payments;
 
 /// <summary>An account's entries between two instants (the second excluded), as CSV. The request's body is the message.</summary>
 [Message("report.requested"), ValidatableType]
-public sealed record AccountReport([property: Required, StringLength(20, MinimumLength = 1)] string Account, DateTimeOffset From, DateTimeOffset To) : IValidatableObject
+public sealed record AccountReport(
+    [property: Required, StringLength(20, MinimumLength = 1), Description("The account's id."), Example("1")] string Account,
+    [property: Description("The first instant of the report."), Example("2026-05-01T00:00:00Z")] DateTimeOffset From,
+    [property: Description("The instant before which the report ends; after from."), Example("2026-06-01T00:00:00Z")] DateTimeOffset To) : IValidatableObject
 {
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (To <= From) yield return new ValidationResult("to must be after from.", [nameof(To)]);
     }
+}
+
+internal static class ReportEndpoints
+{
+    public static void MapReports(this IEndpointRouteBuilder app) => app.MapJob<AccountReport>("/reports").WithTags("Reports").WithName("requestReport").WithSummary("Ask for a report")
+        .WithDescription("An account's entries between two instants, as CSV: the result of the job. At most 10,000 lines.");
 }
 
 public sealed class AccountReportHandler(Database database) : IHandler<AccountReport>

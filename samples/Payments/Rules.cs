@@ -22,6 +22,13 @@ public static class Rules
 /// <summary>Why a command was not carried out, in the client's terms.</summary>
 public sealed record Refusal(int Status, string Code, string Detail)
 {
+    // What the contract says of the rules; in earnest they name the accounts.
+    public static Refusal TooLittle { get; } = new(422, "insufficient-funds", "Account 1 holds 100 and may go down to 0; 1250 is too much.");
+
+    public static Refusal OtherCurrency { get; } = new(422, "currency-mismatch", "Account 1 is in EUR and account 2 in USD; money moves within one currency.");
+
+    public static Refusal TooMuch { get; } = new(422, "balance-limit", $"No account holds or owes more than {Ledger.MaxBalance}.");
+
     public static Refusal NoAccount(long id) => NoAccount(Ids.Text(id));
 
     public static Refusal NoAccount(string id) => new(404, "account-not-found", $"There is no account \"{(id.Length <= 20 ? id : id[..20])}\".");

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Surety;
 
 namespace Payments;
@@ -6,9 +7,14 @@ internal static class TransferEndpoints
 {
     public static void MapTransfers(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/deposits", DepositAsync).RequireIdempotencyKey();
-        app.MapPost("/transfers", TransferAsync).RequireIdempotencyKey();
-        app.MapGet("/transfers/{id}", GetAsync);
+        app.MapPost("/deposits", DepositAsync).RequireIdempotencyKey().WithTags("Transfers").WithName("deposit").WithSummary("Deposit money")
+            .WithDescription("Money comes in from outside, into one account. What is made is a transfer, too: Location is its address.")
+            .Produces<DepositView>(201).Refuses(Refusal.NoAccount("99"), Refusal.TooMuch);
+        app.MapPost("/transfers", TransferAsync).RequireIdempotencyKey().WithTags("Transfers").WithName("transfer").WithSummary("Transfer money")
+            .WithDescription("From one account to another of the same currency. Debit, credit and the message that tells of them are one commit.")
+            .Produces<TransferView>(201).Refuses(Refusal.NoAccount("99"), Refusal.TooLittle, Refusal.OtherCurrency, Refusal.TooMuch);
+        app.MapGet("/transfers/{id}", GetAsync).WithTags("Transfers").WithName("getTransfer").WithSummary("Look at a transfer")
+            .WithDescription("A transfer, a deposit, or a movement of a payout.").Produces<TransferView>().Refuses(404, "transfer-not-found", "There is no transfer \"99\".");
     }
 
     /// <summary>The other side is the currency's settlement account, so that all entries of a currency sum to zero.</summary>
@@ -31,7 +37,7 @@ internal static class TransferEndpoints
         return posting.Refusal?.AsResult() ?? Results.Created($"/transfers/{posting.Transfer!.Id}", TransferView.Of(posting.Transfer));
     }
 
-    private static async Task<IResult> GetAsync(string id, Database database, CancellationToken cancel)
+    private static async Task<IResult> GetAsync([Id("transfer")] string id, Database database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await Ledger.FindTransferAsync(connection, Ids.Parse(id)) is { } transfer
@@ -39,9 +45,17 @@ internal static class TransferEndpoints
             : Problem.Of(404, "transfer-not-found", $"There is no transfer \"{(id.Length <= 20 ? id : id[..20])}\".");
     }
 
-    private sealed record DepositView(string Id, string Account, string Amount, string Currency, string Reference, DateTimeOffset PostedAt);
+    private sealed record DepositView(
+        [Id("transfer")] string Id, [Id("account")] string Account, [Amount] string Amount, [Currency] string Currency, [Example("salary")] string Reference, DateTimeOffset PostedAt);
 
-    private sealed record TransferView(string Id, string From, string To, string Amount, string Currency, string? Reference, DateTimeOffset PostedAt)
+    private sealed record TransferView(
+        [Id("transfer")] string Id,
+        [Id("account")] string From,
+        [Id("account")] string To,
+        [MinorUnits("How much was moved")] string Amount,
+        [Currency] string Currency,
+        [Description("What it was for."), Example("rent")] string? Reference,
+        DateTimeOffset PostedAt)
     {
         public static TransferView Of(Transfer t) =>
             new(Ids.Text(t.Id), Ids.Text(t.FromAccount), Ids.Text(t.ToAccount), Ids.Text(t.Amount), t.Currency, t.Reference, Ids.Instant(t.PostedAt));

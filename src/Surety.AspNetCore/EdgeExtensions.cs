@@ -43,7 +43,7 @@ public static class EdgeExtensions
         return services;
     }
 
-    /// <summary>Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody.</summary>
+    /// <summary>Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody; after <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>.</summary>
     /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
     public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
     {
@@ -52,6 +52,7 @@ public static class EdgeExtensions
         Require(endpoints, typeof(ProblemWriter), "builder.Services.AddSuretyEdge()");
         JobEndpoints.Map(endpoints);
         HealthEndpoints.Map(endpoints);
+        OpenApiExtensions.Map(endpoints);
         return endpoints;
     }
 

@@ -40,4 +40,7 @@ internal static partial class Log
 
     [LoggerMessage(3008, LogLevel.Information, "Not ready any more; serving for another {Delay} so that balancers notice")]
     public static partial void StopDelayed(this ILogger logger, TimeSpan delay);
+
+    [LoggerMessage(3050, LogLevel.Warning, "{Endpoint} is not in the OpenAPI document: map it with a method whose signature says what it takes, or mark it ExcludeFromDescription()")]
+    public static partial void Undescribed(this ILogger logger, string endpoint);
 }

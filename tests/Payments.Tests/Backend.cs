@@ -44,7 +44,9 @@ public class Backend : IAsyncLifetime
             foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
             using var response = await Rig.Payments.SendAsync(request);
             var found = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
-            return new Reply((int)response.StatusCode, found, await response.Content.ReadAsStringAsync());
+            var reply = new Reply((int)response.StatusCode, found, await response.Content.ReadAsStringAsync());
+            DeclaredAnswers.Fault(request.Method.Method, response.RequestMessage!.RequestUri!.AbsolutePath, reply).ShouldBeNull();
+            return reply;
         }
     }
 

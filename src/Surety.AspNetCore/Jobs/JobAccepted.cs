@@ -23,9 +23,13 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
     {
         var self = JobView.Address(httpContext, id, owner);
         var text = httpContext.RequestServices.GetRequiredService<JobIds>().Text(id, owner);
-        var body = new { Id = text, Kind = kind, Status = status, CreatedAt = createdAt, Links = new { Self = self, Events = self + "/events", Cancel = self } };
+        var links = new Dictionary<string, string> { ["self"] = self, ["events"] = self + "/events", ["cancel"] = self };
+        var body = new AcceptedJob(text, kind, status, createdAt, links);
         return new StoredAnswer(
             StatusCodes.Status202Accepted, new Dictionary<string, string> { ["Location"] = self, ["Retry-After"] = "1", ["Content-Type"] = "application/json" },
             JsonSerializer.SerializeToUtf8Bytes(body, EdgeJson.Own));
     }
 }
+
+/// <summary>A job as it is told to whoever asked for it.</summary>
+internal sealed record AcceptedJob(string Id, string Kind, MessageStatus Status, DateTimeOffset CreatedAt, IReadOnlyDictionary<string, string> Links);

@@ -12,12 +12,12 @@ internal static class JobEndpoints
 {
     public static void Map(IEndpointRouteBuilder endpoints)
     {
-        var jobs = endpoints.MapGroup("/jobs").RequireAuthorization().WithTags("Jobs");
-        jobs.MapGet("", JobList.GetAsync);
-        jobs.MapGet("/{id}", GetAsync).DisableRequestTimeout();
-        jobs.MapGet("/{id}/events", GetEventsAsync).LongRunning();
-        jobs.MapGet("/{id}/result", GetResultAsync);
-        jobs.MapDelete("/{id}", CancelAsync);
+        var jobs = endpoints.MapGroup("/jobs").RequireAuthorization().WithTags(JobOperations.Tag);
+        jobs.MapGet("", JobList.GetAsync).ProducesPage<JobView>().Describe(JobOperations.List);
+        jobs.MapGet("/{id}", GetAsync).DisableRequestTimeout().Answers(200, typeof(JobView)).Describe(JobOperations.Follow);
+        jobs.MapGet("/{id}/events", GetEventsAsync).LongRunning().Describe(JobOperations.Stream);
+        jobs.MapGet("/{id}/result", GetResultAsync).Describe(JobOperations.Fetch);
+        jobs.MapDelete("/{id}", CancelAsync).Answers(202, typeof(JobView)).Answers(204).Describe(JobOperations.Cancel);
     }
 
     private static async Task<IResult> GetAsync(string id, string? wait, HttpContext http, IMessages messages, JobWait waiting)
@@ -64,7 +64,7 @@ internal static class JobEndpoints
     {
         var found = await FindAsync(id, http, messages);
         if (found.Job is not { } job) return NoSuchJob(id, found.WasGiven);
-        if (job.Result is not { } result) return Problem.Of(404, "job-has-no-result", $"Job {id} is {JsonNamingPolicy.CamelCase.ConvertName(job.Status.ToString())} and has no result.");
+        if (job.Result is not { } result) return Problem.Of(404, Problems.JobHasNoResult, $"Job {id} is {JsonNamingPolicy.CamelCase.ConvertName(job.Status.ToString())} and has no result.");
         return JobResults.Of(http, job, result);
     }
 

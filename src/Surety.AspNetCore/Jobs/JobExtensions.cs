@@ -23,7 +23,7 @@ public static class JobExtensions
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         CheckValidated(typeof(TMessage), endpoints.ServiceProvider);
-        return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey();
+        return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
     }
 
     /// <summary>

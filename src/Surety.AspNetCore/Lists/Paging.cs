@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using System.ComponentModel;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -92,5 +93,7 @@ public static class Paging
 
     private static DateTimeOffset Now(HttpContext http) => http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
 
-    private sealed record PageOf<T>(IReadOnlyList<T> Items, string? NextPageToken);
 }
+
+/// <summary>What a page looks like.</summary>
+internal sealed record PageOf<T>(IReadOnlyList<T> Items, [Description("Asks for the next page; null on the last.")] string? NextPageToken);

@@ -37,7 +37,7 @@ public static class Preconditions
     public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.AddEndpointFilter(static async (context, next) =>
         context.HttpContext.Request.Headers.IfMatch.Count == 0
             ? (object?)Problem.Of(428, Problems.PreconditionRequired, "Read it first, and send the ETag you got in If-Match, so that nobody's change is lost.")
-            : await next(context));
+            : await next(context)).Describe(EntityTagOperations.Require);
 
     internal static string TagOf(long version) => string.Create(CultureInfo.InvariantCulture, $"\"{version}\"");
 

@@ -17,6 +17,7 @@ internal static class Problems
     public const string Overloaded = "overloaded";
     public const string QuotaExceeded = "quota-exceeded";
     public const string JobNotCancellable = "job-not-cancellable";
+    public const string JobHasNoResult = "job-has-no-result";
     public const string JobGone = "job-gone";
     public const string StreamsExceeded = "streams-exceeded";
     public const string CursorInvalid = "cursor-invalid";
@@ -65,6 +66,7 @@ internal static class Problems
         [KeyReused] = "The idempotency key was used for another request",
         [KeyInProgress] = "The first request with this idempotency key is still running",
         [JobNotCancellable] = "The job has already ended",
+        [JobHasNoResult] = "The job has no result",
         [JobGone] = "The job is no longer kept",
         [StreamsExceeded] = "The caller has too many event streams",
         [CursorInvalid] = "The page token does not belong here",

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.OpenApi;
 using Surety.AspNetCore;
 using Surety.Storage;
 
@@ -36,14 +37,18 @@ public static class UploadExtensions
             throw new InvalidOperationException($"MapUploads(\"{pattern}\") is misconfigured:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
 
         var route = new UploadRoute(pattern, options, typeof(TMessage), upload => message(upload));
-        var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags("Uploads");
-        group.MapPost("", (RequestDelegate)(http => new UploadRequest(http, route).PostAsync()));
+        var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags(UploadOperations.Tag);
+        group.Map("", [HttpMethods.Post], http => new UploadRequest(http, route).PostAsync(), UploadOperations.Create(route)).Answers(202, typeof(AcceptedJob));
         // What the protocol can do is no secret, and browsers ask without credentials.
-        group.MapMethods("", [HttpMethods.Options], (RequestDelegate)(http => new UploadRequest(http, route).OptionsAsync())).AllowAnonymous();
-        group.MapMethods("/{id}", [HttpMethods.Options], (RequestDelegate)(http => new UploadRequest(http, route).OptionsAsync())).AllowAnonymous();
-        group.MapMethods("/{id}", [HttpMethods.Head, HttpMethods.Patch, HttpMethods.Delete, HttpMethods.Post], (RequestDelegate)(http => new UploadRequest(http, route).AtUploadAsync()));
+        group.Map("", [HttpMethods.Options], http => new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: false)).AllowAnonymous();
+        group.Map("/{id}", [HttpMethods.Options], http => new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: true)).AllowAnonymous();
+        group.Map("/{id}", [HttpMethods.Head, HttpMethods.Patch, HttpMethods.Delete, HttpMethods.Post], http => new UploadRequest(http, route).AtUploadAsync(), UploadOperations.Continue(route));
         return group;
     }
+
+    /// <summary>The framework describes what has a method's signature; these have their request in their hands, and describe themselves.</summary>
+    private static IEndpointConventionBuilder Map(this RouteGroupBuilder group, string pattern, string[] methods, RequestDelegate answer, Action<OpenApiOperation, OperationSite> describe) =>
+        group.MapMethods(pattern, methods, answer).WithMetadata(answer.Method).Describe(describe, readsBodyItself: true);
 }
 
 /// <summary>One call of <c>MapUploads</c>.</summary>

@@ -28,6 +28,7 @@ public class HttpGuideTests
             var keys = app.Services.GetRequiredService<ApiKeys>();
             using var client = Client(app, (await keys.CreateAsync("alice", [])).Secret);
             await OrdersAsync(client);
+            await ContractAsync(client);
             await CountsAsync(client);
             await ListAsync(client);
             await ChangeAsync(client);
@@ -76,6 +77,16 @@ public class HttpGuideTests
         codes.ShouldContain("idempotency-key-reused");
         codes.Where(code => !page.Contains($"`{code}`", StringComparison.Ordinal)).ShouldBeEmpty();
         typeof(EdgeOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains(name, StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    private static async Task ContractAsync(HttpClient client)
+    {
+        var document = (await client.FetchAsync("/openapi/v1.json")).ShouldBe(200).Json;
+        document.GetProperty("info").GetProperty("title").GetString().ShouldBe("Shop");
+        document.GetProperty("tags").EnumerateArray().First().GetProperty("description").GetString().ShouldBe("What customers want.");
+        document.GetProperty("paths").GetProperty("/orders/{id}").GetProperty("get").GetProperty("responses").GetProperty("404").GetProperty("description").GetString()!.ShouldContain("no-such-order");
+        (await client.FetchAsync("/orders/9")).ShouldBe(404).Member("code").ShouldBe("no-such-order");
+        new SkuAttribute().IsValid("1234567").ShouldBeFalse();
     }
 
     private static async Task OrdersAsync(HttpClient client)

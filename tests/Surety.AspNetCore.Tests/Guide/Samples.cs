@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Data.Common;
 using Microsoft.Extensions.Validation;
+using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore.Tests.Guide;
 
@@ -8,6 +9,16 @@ namespace Surety.AspNetCore.Tests.Guide;
 
 // sample: order-request
 public sealed record PlaceOrder([property: Required, StringLength(40)] string Item, [property: Range(1, 99)] int Count);
+// end
+
+// sample: openapi-attribute
+[AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
+public sealed class SkuAttribute : ValidationAttribute, IDescribesSchema
+{
+    public override bool IsValid(object? value) => value is string { Length: 8 } text && text.All(char.IsAsciiDigit);
+
+    public void Describe(OpenApiSchema schema) => (schema.Pattern, schema.Examples) = ("^[0-9]{8}$", ["20260501"]);
+}
 // end
 
 public sealed record PlacedOrder(string Id, string Item, int Count);
@@ -121,6 +132,7 @@ public static class Samples
         Validate(builder);
         builder.Services.Configure<EdgeOptions>(Limit);
         CallOthers(builder);
+        DescribeContract(builder);
         var app = builder.Build();
         // sample: map-surety
         app.MapSurety(); // /jobs, /livez, /readyz, /startupz
@@ -132,6 +144,7 @@ public static class Samples
         Operators(app);
         MapLimited(app);
         MapBounded(app);
+        MapDescribed(app);
         return app;
     }
 
@@ -166,6 +179,27 @@ public static class Samples
         // sample: overload
         app.MapGet("/stock/export", () => "").WithPriority(RequestPriority.Low).LimitConcurrency(2);
         app.MapGet("/stock/news", () => "").LongRunning(); // waits or streams
+        // end
+    }
+
+    public static void DescribeContract(WebApplicationBuilder builder)
+    {
+        // sample: openapi
+        builder.Services.AddSuretyOpenApi(document =>
+        {
+            document.Info = new OpenApiInfo { Title = "Shop", Version = "1.0.0", Description = "Lamps, and what they cost." };
+            document.Tags = new HashSet<OpenApiTag> { new() { Name = "Orders", Description = "What customers want." } };
+        });
+        // end
+    }
+
+    public static void MapDescribed(WebApplication app)
+    {
+        // sample: openapi-endpoint
+        app.MapGet("/orders/{id}", (string id) => id == "1" ? Results.Ok(new PlacedOrder("1", "lamp", 3)) : Problem.Of(404, "no-such-order", $"There is no order \"{id}\"."))
+            .WithName("getOrder").WithTags("Orders").WithSummary("Look at an order").WithDescription("Whatever became of it.")
+            .Produces<PlacedOrder>()
+            .Refuses(404, "no-such-order", "There is no order \"9\"."); // the same three as Problem.Of
         // end
     }
 

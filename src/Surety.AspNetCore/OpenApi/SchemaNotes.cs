@@ -1,0 +1,74 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace Surety.AspNetCore;
+
+/// <summary>What attributes say of a value. The framework reads those of properties; the validation also heeds those of a record's parameters, and so does this.</summary>
+internal static class SchemaNotes
+{
+    public static Task ApplyAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
+    {
+        // Converters of ours read text and write instants, so the framework does not know what they look like.
+        var given = context.JsonTypeInfo.Type;
+        var type = Nullable.GetUnderlyingType(given) ?? given;
+        if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type.IsEnum))
+            schema.Type = JsonSchemaType.String | (type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
+        foreach (var attribute in Attributes(context)) Apply(schema, attribute);
+        return Task.CompletedTask;
+    }
+
+    private static IEnumerable<object> Attributes(OpenApiSchemaTransformerContext context)
+    {
+        if (context.JsonPropertyInfo is { } property)
+            return Of(property.AttributeProvider).Concat(Of(property.AssociatedParameter?.AttributeProvider));
+        if (context.ParameterDescription?.ParameterDescriptor is IParameterInfoParameterDescriptor parameter && context.ParameterDescription.Source.Id != "Body")
+            return Of(parameter.ParameterInfo);
+        return Of(context.JsonTypeInfo.Type);
+    }
+
+    private static object[] Of(ICustomAttributeProvider? provider) => provider?.GetCustomAttributes(inherit: true) ?? [];
+
+    private static void Apply(OpenApiSchema schema, object attribute)
+    {
+        var isArray = schema.Type is { } type && type.HasFlag(JsonSchemaType.Array);
+        switch (attribute)
+        {
+            case StringLengthAttribute length:
+                schema.MaxLength = length.MaximumLength;
+                if (length.MinimumLength > 0) schema.MinLength = length.MinimumLength;
+                break;
+            case MaxLengthAttribute { Length: >= 0 } most:
+                if (isArray) schema.MaxItems = most.Length;
+                else schema.MaxLength = most.Length;
+                break;
+            case MinLengthAttribute least:
+                if (isArray) schema.MinItems = least.Length;
+                else schema.MinLength = least.Length;
+                break;
+            case LengthAttribute between:
+                if (isArray) (schema.MinItems, schema.MaxItems) = (between.MinimumLength, between.MaximumLength);
+                else (schema.MinLength, schema.MaxLength) = (between.MinimumLength, between.MaximumLength);
+                break;
+            case RangeAttribute { Minimum: int or long or double, MinimumIsExclusive: false, MaximumIsExclusive: false } range:
+                (schema.Minimum, schema.Maximum) = (Convert.ToString(range.Minimum, CultureInfo.InvariantCulture), Convert.ToString(range.Maximum, CultureInfo.InvariantCulture));
+                break;
+            case RegularExpressionAttribute expression:
+                schema.Pattern = expression.Pattern;
+                break;
+            case RequiredAttribute { AllowEmptyStrings: false } when schema.Type == JsonSchemaType.String && schema.Format is null:
+                schema.MinLength ??= 1;
+                break;
+            case DescriptionAttribute description:
+                schema.Description = description.Description;
+                break;
+            case IDescribesSchema own:
+                own.Describe(schema);
+                break;
+        }
+    }
+}

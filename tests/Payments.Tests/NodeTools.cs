@@ -1,0 +1,52 @@
+using System.Diagnostics;
+
+namespace Payments.Tests;
+
+/// <summary>Programs of npm, installed by <c>./test</c> at exact versions.</summary>
+internal static class NodeTools
+{
+    /// <summary>The checkout this test was built in.</summary>
+    public static string Root { get; } = FindRoot();
+
+    private static string Folder => Path.Combine(Root, "tests", "Payments.Tests", "openapi");
+
+    /// <summary>A temporary folder in which the tools and the named files of this project are at hand.</summary>
+    public static string Prepare(params IEnumerable<string> files)
+    {
+        var modules = Path.Combine(Folder, "node_modules");
+        Directory.Exists(modules).ShouldBeTrue("the OpenAPI tools are not installed: run ./test, or `npm ci` in tests/Payments.Tests/openapi");
+        var folder = Directory.CreateTempSubdirectory("surety-openapi-").FullName;
+        Directory.CreateSymbolicLink(Path.Combine(folder, "node_modules"), modules);
+        foreach (var file in files) File.Copy(Path.Combine(Folder, file), Path.Combine(folder, file));
+        return folder;
+    }
+
+    /// <summary>Runs a script with node; what it printed, and how it ended.</summary>
+    public static async Task<(int Code, string Said)> RunAsync(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("node", arguments) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        // Nobody's colours, nobody's statistics.
+        (start.Environment["NO_COLOR"], start.Environment["REDOCLY_TELEMETRY"], start.Environment["REDOCLY_SUPPRESS_UPDATE_NOTICE"]) = ("1", "off", "true");
+        using var process = Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        var (said, complained) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{string.Join(' ', arguments)} did not end.", e);
+        }
+
+        return (process.ExitCode, await said + await complained);
+    }
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Surety.slnx"))) folder = Path.GetDirectoryName(folder);
+        return folder ?? throw new DirectoryNotFoundException("Surety.slnx");
+    }
+}
