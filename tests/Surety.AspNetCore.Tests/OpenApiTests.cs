@@ -74,6 +74,7 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
         members.GetProperty("count").GetProperty("maximum").GetInt32().ShouldBe(99);
         members.GetProperty("colour").GetProperty("pattern").GetString().ShouldBe("^[a-z]+$");
         members.GetProperty("tags").GetProperty("maxItems").GetInt32().ShouldBe(5);
+        members.GetProperty("tags").GetProperty("items").GetProperty("type").GetString().ShouldBe("string");
         members.GetProperty("note").GetProperty("type").EnumerateArray().Select(t => t.GetString()).ShouldBe(["null", "string"], ignoreOrder: true);
         members.GetProperty("wanted").GetProperty("format").GetString().ShouldBe("date-time");
         members.GetProperty("wanted").GetProperty("description").GetString().ShouldBe("By when.");

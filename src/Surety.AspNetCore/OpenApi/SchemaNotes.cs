@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -18,6 +19,12 @@ internal static class SchemaNotes
         var type = Nullable.GetUnderlyingType(given) ?? given;
         if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type.IsEnum))
             schema.Type = JsonSchemaType.String | (type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
+        if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
+        {
+            if (kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
+            else if (kind == JsonTypeInfoKind.Dictionary) schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
+        }
+
         foreach (var attribute in Attributes(context)) Apply(schema, attribute);
         return Task.CompletedTask;
     }
