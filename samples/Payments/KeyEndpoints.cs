@@ -16,7 +16,7 @@ internal static class KeyEndpoints
             var key = await make.CreateAsync(request.Principal, request.Operator ? ["operator"] : [], cancel: cancel);
             return Results.Created($"/keys/{key.Prefix}", new MadeKey(key.Prefix, request.Principal, key.Secret));
         }).WithName("createKey").WithSummary("Make an API key").WithDescription("The secret is shown this once. Takes no Idempotency-Key: a stored answer would keep it.").Produces<MadeKey>(201);
-        keys.MapGet("", async (ApiKeys made, CancellationToken cancel) => new KeyList(await made.ListAsync(cancel)))
+        keys.MapGet("", async (ApiKeys made, CancellationToken cancel) => new KeyList(await made.ListAsync(cancel: cancel)))
             .WithName("listKeys").WithSummary("List the API keys").WithDescription("Newest first, revoked and expired ones included; never the secrets.");
         keys.MapDelete("/{prefix}", async ([Description("The key's public part."), Example("0123456789ab")] string prefix, ApiKeys made, CancellationToken cancel) =>
             await made.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "not-found", "There is no such key, or it is revoked already."))

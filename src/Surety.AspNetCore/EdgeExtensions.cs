@@ -132,10 +132,12 @@ public static class EdgeExtensions
     {
         services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<ApiKeyCache>(), s.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ApiKeyCache>();
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, null);
-        // After the host's own choices: they win.
-        services.PostConfigure<AuthenticationOptions>(schemes => schemes.DefaultScheme ??= ApiKeyHandler.SchemeName);
-        services.AddAuthorizationBuilder().AddPolicy(Principals.Operator, policy => policy.RequireClaim(Principals.Scope, Principals.Operator));
+        services.TryAddSingleton<ApiKeyUses>();
+        services.AddHostedService(s => s.GetRequiredService<ApiKeyUses>());
+        var callers = new CallerScheme();
+        callers.AddTo(services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, null));
+        services.PostConfigure<AuthenticationOptions>(callers.StandInFront);
+        services.AddAuthorizationBuilder().AddPolicy(Principals.Operator, policy => policy.RequireAssertion(context => context.User.IsOperator()));
         services.PostConfigure<AuthorizationOptions>(policies => policies.FallbackPolicy ??= new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
     }
 }

@@ -26,6 +26,9 @@ internal static partial class Log
     [LoggerMessage(3007, LogLevel.Warning, "The development API key is active: whoever knows it is an operator here")]
     public static partial void DevelopmentKeyActive(this ILogger logger);
 
+    [LoggerMessage(3010, LogLevel.Information, "When API keys were used last could not be noted; it is tried again within a minute")]
+    public static partial void UsesNotNoted(this ILogger logger, Exception exception);
+
     [LoggerMessage(3009, LogLevel.Warning, "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
     public static partial void QuotaStoreAway(this ILogger logger, Exception exception, string quota, QuotaFallback fallback);
 

@@ -9,6 +9,9 @@ public static class Principals
     internal const string ApiKey = "api_key";
     internal const string Operator = "operator";
 
+    // The last one is what the framework's older token handlers make of "scp".
+    private static readonly string[] ScopeClaims = [Scope, "scp", "http://schemas.microsoft.com/identity/claims/scope"];
+
     /// <summary>
     /// The caller's stable name: the name identifier (<c>sub</c>) whatever the authentication scheme, else the name; empty for an anonymous caller. Idempotency keys and jobs belong to it.
     /// </summary>
@@ -19,5 +22,23 @@ public static class Principals
         return user.FindFirst(ClaimTypes.NameIdentifier)?.Value ?? user.FindFirst("sub")?.Value ?? user.Identity.Name ?? "";
     }
 
-    internal static bool IsOperator(this ClaimsPrincipal user) => user.HasClaim(Scope, Operator);
+    /// <summary>As <see cref="Principal"/>, for what belongs to its caller: two callers without a name must not be taken for one.</summary>
+    /// <exception cref="InvalidOperationException">The caller is authenticated and has no name.</exception>
+    internal static string Named(this ClaimsPrincipal user)
+    {
+        var principal = user.Principal();
+        if (principal.Length > 0 || user.Identity?.IsAuthenticated != true) return principal;
+        throw new InvalidOperationException(
+            $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all such callers would share their idempotency keys and uploads and see each other's answers. Map one of the credential's claims to the name identifier.");
+    }
+
+    /// <summary>Whether the caller may do what the scope stands for: an API key that was made with it, or a token that was issued with it (in <c>scope</c> or <c>scp</c>, alone or between spaces).</summary>
+    public static bool HasScope(this ClaimsPrincipal user, string scope)
+    {
+        ArgumentNullException.ThrowIfNull(user);
+        ArgumentException.ThrowIfNullOrEmpty(scope);
+        return user.Identity?.IsAuthenticated == true && user.Claims.Any(claim => ScopeClaims.Contains(claim.Type) && claim.Value.Split(' ').Contains(scope, StringComparer.Ordinal));
+    }
+
+    internal static bool IsOperator(this ClaimsPrincipal user) => user.HasScope(Operator);
 }

@@ -102,13 +102,25 @@ internal sealed class PostgresApiKeys(PostgresStore store, ApiKeySql sql) : IApi
     public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) =>
         store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? ApiKeySql.Read(reader) : null, cancel, sql.Find(prefix));
 
-    public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
+    public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
     {
         var keys = new List<ApiKeyRecord>();
         while (await reader.ReadAsync(cancel)) keys.Add(ApiKeySql.Read(reader));
         return keys;
-    }, cancel, sql.List());
+    }, cancel, sql.List(principal, after, limit));
 
     public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) =>
         store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Revoke(prefix));
+
+    public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(successor);
+        return store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Rotate(prefix, successor, until));
+    }
+
+    public async ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(uses);
+        await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.NoteUses(uses));
+    }
 }

@@ -431,7 +431,8 @@ CREATE TABLE $schema$.api_key (
     scopes text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    used_at timestamp with time zone
 );
 
 CREATE TABLE $schema$.attempt (

@@ -51,7 +51,8 @@ internal sealed class FileApp : IAsyncDisposable
 
     public SetClock Clock { get; } = new();
 
-    public static async Task<FileApp> StartAsync(Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null)
+    public static async Task<FileApp> StartAsync(
+        Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null, Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null)
     {
         var files = new FileApp();
         files.App = await EdgeApp.StartAsync(
@@ -59,6 +60,7 @@ internal sealed class FileApp : IAsyncDisposable
             {
                 app.MapUploads("/files", upload => new ReadFile(upload.Id), options);
                 app.MapUploads("/others", upload => new ReadFile(upload.Id));
+                map?.Invoke(app);
             },
             surety: s =>
             {
@@ -68,6 +70,7 @@ internal sealed class FileApp : IAsyncDisposable
             configure: builder =>
             {
                 builder.Services.AddSingleton<ReadFiles>();
+                configure?.Invoke(builder);
                 if (ownClock) builder.Services.AddSingleton<TimeProvider>(files.Clock);
             });
         return files;

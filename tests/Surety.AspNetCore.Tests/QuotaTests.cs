@@ -338,8 +338,12 @@ public class QuotaTests
             return real.FindAsync(prefix, cancel);
         }
 
-        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(CancellationToken cancel) => real.ListAsync(cancel);
+        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => real.ListAsync(principal, after, limit, cancel);
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => real.RevokeAsync(prefix, cancel);
+
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel) => real.RotateAsync(prefix, successor, until, cancel);
+
+        public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) => real.NoteUsesAsync(uses, cancel);
     }
 }

@@ -47,8 +47,79 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         }
 
         await Store.ApiKeys.RevokeAsync("sk_c", default);
-        (await Store.ApiKeys.ListAsync(default)).Select(k => (k.Prefix, k.RevokedAt is not null)).ShouldBe([("sk_a", false), ("sk_c", true), ("sk_b", false)]);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Select(k => (k.Prefix, k.RevokedAt is not null)).ShouldBe([("sk_a", false), ("sk_c", true), ("sk_b", false)]);
     }
+
+    [Fact]
+    public async Task Keys_are_listed_page_by_page_and_for_one_principal()
+    {
+        foreach (var number in Enumerable.Range(1, 5))
+        {
+            await Store.ApiKeys.AddAsync(Key($"sk_{number}") with { Principal = number % 2 == 0 ? "even" : "odd" }, default);
+            // Two are of the same moment: a page may end between them.
+            if (number != 3) Clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        (await PageAsync(null, null)).ShouldBe(["sk_5", "sk_4"]);
+        (await PageAsync(null, "sk_4")).ShouldBe(["sk_3", "sk_2"]);
+        (await PageAsync(null, "sk_2")).ShouldBe(["sk_1"]);
+        (await PageAsync(null, "sk_1")).ShouldBeEmpty();
+        (await PageAsync("odd", null)).ShouldBe(["sk_5", "sk_3"]);
+        (await PageAsync("odd", "sk_3")).ShouldBe(["sk_1"]);
+        (await PageAsync("nobody", null)).ShouldBeEmpty();
+        (await PageAsync(null, "sk_none")).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_rotated_key_ends_when_its_overlap_is_over_and_no_later_than_it_would_have()
+    {
+        await Store.ApiKeys.AddAsync(Key("sk_1"), default);
+        await Store.ApiKeys.AddAsync(Key("sk_2") with { ExpiresAt = Clock.Now + TimeSpan.FromMinutes(1) }, default);
+        var until = Clock.Now + TimeSpan.FromHours(1);
+        (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_1b"), until, default)).ShouldBeTrue();
+        (await Store.ApiKeys.RotateAsync("sk_2", Key("sk_2b") with { Scopes = ["read"], ExpiresAt = until }, until, default)).ShouldBeTrue();
+        (await FindAsync("sk_1")).ShouldNotBeNull().ExpiresAt.ShouldBe(until);
+        (await FindAsync("sk_2")).ShouldNotBeNull().ExpiresAt.ShouldBe(Clock.Now + TimeSpan.FromMinutes(1));
+        (await FindAsync("sk_1b")).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
+        (await FindAsync("sk_2b")).ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBe(until), k => k.Scopes.ShouldBe(["read"]));
+    }
+
+    [Fact]
+    public async Task A_key_that_does_not_work_has_no_successor()
+    {
+        await Store.ApiKeys.AddAsync(Key("sk_1"), default);
+        await Store.ApiKeys.RevokeAsync("sk_1", default);
+        await Store.ApiKeys.AddAsync(Key("sk_2") with { ExpiresAt = Clock.Now + TimeSpan.FromMinutes(1) }, default);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        foreach (var prefix in new[] { "sk_1", "sk_2", "sk_none" })
+            (await Store.ApiKeys.RotateAsync(prefix, Key("sk_new"), Clock.Now + TimeSpan.FromHours(1), default)).ShouldBeFalse(prefix);
+        (await FindAsync("sk_new")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_rotation_is_whole_or_not_at_all()
+    {
+        await Store.ApiKeys.AddAsync(Key("sk_1"), default);
+        await Store.ApiKeys.AddAsync(Key("sk_2"), default);
+        await Should.ThrowAsync<StoreException>(async () => await Store.ApiKeys.RotateAsync("sk_1", Key("sk_2"), Clock.Now, default));
+        (await FindAsync("sk_1")).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task The_last_use_of_keys_is_noted_together_and_never_goes_back()
+    {
+        await Store.ApiKeys.AddAsync(Key("sk_1"), default);
+        await Store.ApiKeys.AddAsync(Key("sk_2"), default);
+        var (early, late) = (Clock.Now, Clock.Now + TimeSpan.FromMinutes(1));
+        await Store.ApiKeys.NoteUsesAsync(new Dictionary<string, DateTimeOffset> { ["sk_1"] = late, ["sk_none"] = late }, default);
+        await Store.ApiKeys.NoteUsesAsync(new Dictionary<string, DateTimeOffset> { ["sk_1"] = early, ["sk_2"] = early }, default);
+        await Store.ApiKeys.NoteUsesAsync(new Dictionary<string, DateTimeOffset>(), default);
+        (await FindAsync("sk_1")).ShouldNotBeNull().UsedAt.ShouldBe(late);
+        (await FindAsync("sk_2")).ShouldNotBeNull().UsedAt.ShouldBe(early);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Select(k => k.UsedAt).ShouldBe([early, late], ignoreOrder: true);
+    }
+
+    private async Task<IEnumerable<string>> PageAsync(string? principal, string? after) => (await Store.ApiKeys.ListAsync(principal, after, 2, default)).Select(k => k.Prefix);
 
     private ApiKeyRecord Key(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "tenant-1", Scopes = [], CreatedAt = Clock.Now };
 

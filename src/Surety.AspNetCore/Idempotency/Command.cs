@@ -152,13 +152,7 @@ internal sealed class Command
     private void Identify(string given, MemoryStream body)
     {
         var request = http.Request;
-        var principal = http.User.Principal();
-        if (principal.Length == 0 && http.User.Identity?.IsAuthenticated == true)
-        {
-            throw new InvalidOperationException(
-                $"The caller is authenticated (by {http.User.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all such callers would share their idempotency keys and see each other's answers. Map one of the credential's claims to the name identifier.");
-        }
-
+        var principal = http.User.Named();
         var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? request.Path.Value!;
         key = Digest.OfKey(principal, request.Method, route, given);
         var target = request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();

@@ -14,7 +14,8 @@ namespace Surety.AspNetCore;
 
 /// <summary><c>Authorization: Bearer sk_…</c>. Bearer tokens of another form are left to the host's other schemes.</summary>
 internal sealed class ApiKeyHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys, TimeProvider time, IOptions<EdgeOptions> edge)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys, ApiKeyUses uses, TimeProvider time,
+    IOptions<EdgeOptions> edge)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
 {
     public const string SchemeName = "ApiKey";
@@ -39,8 +40,14 @@ internal sealed class ApiKeyHandler(
         // One answer for all that can be wrong: which it was is no business of whoever is guessing.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = CryptographicOperations.FixedTimeEquals(ApiKeyText.DigestOf(key), record is null ? NoDigest : record.Digest.Span);
-        return matches && record is not null && IsValid(record) ? Ticket(record.Principal, record.Scopes, record.Prefix) : AuthenticateResult.Fail("The API key is not valid.");
+        if (!matches || record is null || !IsValid(record)) return AuthenticateResult.Fail("The API key is not valid.");
+        uses.Note(record.Prefix);
+        return Ticket(record.Principal, record.Scopes, record.Prefix);
     }
+
+    /// <summary>Whether the request carries something that can only be an API key.</summary>
+    public static bool IsFor(HttpRequest request) =>
+        request.Headers.Authorization is [{ } text] && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) && text.AsSpan(Bearer.Length).TrimStart().StartsWith(ApiKeyText.Start, StringComparison.Ordinal);
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {

@@ -4,9 +4,12 @@ using Surety.Storage;
 
 namespace Surety;
 
-/// <summary>Makes, lists and revokes API keys. Injected as a singleton.</summary>
+/// <summary>Makes, lists, rotates and revokes API keys. Injected as a singleton.</summary>
 public sealed class ApiKeys
 {
+    private const int MostListed = 1_000;
+    private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(90);
+
     private readonly IApiKeyStore store;
     private readonly ApiKeyCache cache;
     private readonly TimeProvider time;
@@ -14,33 +17,69 @@ public sealed class ApiKeys
     internal ApiKeys(IApiKeyStore store, ApiKeyCache cache, TimeProvider time) => (this.store, this.cache, this.time) = (store, cache, time);
 
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
-    /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal: that is how a key is replaced.</param>
-    /// <param name="scopes">What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32.</param>
+    /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
+    /// <param name="scopes">What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32, each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.</param>
     /// <param name="expiresAt">When it stops working by itself; null never.</param>
     /// <param name="cancel">Gives up before the key is stored.</param>
-    /// <exception cref="ArgumentException">The principal or a scope is empty or too long, or the key would have expired already.</exception>
+    /// <exception cref="ArgumentException">The principal or a scope is empty, too long or of other characters, or the key would have expired already.</exception>
     public async Task<NewApiKey> CreateAsync(string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(principal.Length, 200, nameof(principal));
         ArgumentNullException.ThrowIfNull(scopes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scopes.Count, 32, nameof(scopes));
-        if (expiresAt <= time.GetUtcNow()) throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "The key would have expired already.");
-        if (scopes.Any(scope => string.IsNullOrWhiteSpace(scope) || scope.Length > 100)) throw new ArgumentException("A scope must be 1 to 100 characters.", nameof(scopes));
+        ThrowIfPast(expiresAt);
+        if (principal.Contains('\0', StringComparison.Ordinal)) throw new ArgumentException("A principal must not contain U+0000.", nameof(principal));
+        // A claim of another scheme may hold many scopes with spaces between them; one that held a space would be two.
+        if (scopes.Any(scope => scope.Length is 0 or > 100 || scope.AsSpan().ContainsAnyExceptInRange('!', '~') || scope.AsSpan().ContainsAny('"', '\\')))
+            throw new ArgumentException("A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
 
-        var prefix = RandomNumberGenerator.GetHexString(12, lowercase: true);
-        var secret = $"{ApiKeyText.Start}{prefix}_{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
-        var record = new ApiKeyRecord
-        {
-            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = [.. scopes], CreatedAt = time.GetUtcNow(), ExpiresAt = expiresAt,
-        };
+        var (record, key) = Make(principal, [.. scopes], expiresAt);
         await store.AddAsync(record, cancel);
-        return new NewApiKey(prefix, secret);
+        return key;
     }
 
-    /// <summary>All keys, newest first, revoked and expired ones included; at most 1,000.</summary>
-    public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(CancellationToken cancel = default) =>
-        [.. (await store.ListAsync(cancel)).Select(key => new ApiKeyInfo(key.Prefix, key.Principal, key.Scopes, key.CreatedAt, key.ExpiresAt, key.RevokedAt))];
+    /// <summary>
+    /// Makes a key that takes another one's place, with its principal and scopes; both work for a while, so that whoever uses the key can change over. Whoever did not hear the answer rotates again,
+    /// and revokes the successor that was never used.
+    /// </summary>
+    /// <param name="prefix">The public part of the key to replace.</param>
+    /// <param name="overlap">How long that key still works, unless it expires before; zero to 90 days. It ends as an expired one does: in this process at that moment, in others, too.</param>
+    /// <param name="expiresAt">When the new key stops working by itself; null never.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
+    /// <returns>Null when there is no such key, or it is revoked or expired.</returns>
+    /// <exception cref="ArgumentException">The overlap is out of its range, or the new key would have expired already.</exception>
+    public async Task<NewApiKey?> RotateAsync(string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        ArgumentOutOfRangeException.ThrowIfLessThan(overlap, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(overlap, LongestOverlap);
+        ThrowIfPast(expiresAt);
+        if (await store.FindAsync(prefix, cancel) is not { } old) return null;
+        var (record, key) = Make(old.Principal, old.Scopes, expiresAt);
+        var rotated = await store.RotateAsync(prefix, record, time.GetUtcNow() + overlap, cancel);
+        cache.Forget(prefix);
+        return rotated ? key : null;
+    }
+
+    /// <summary>Keys, newest first, revoked and expired ones included.</summary>
+    /// <param name="principal">Only this one's; null everybody's.</param>
+    /// <param name="after">Only those that come after the key of this prefix, the last one of the page before; null from the newest.</param>
+    /// <param name="limit">At most so many, 1 to 1,000.</param>
+    /// <param name="cancel">Gives up reading.</param>
+    public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancel = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MostListed);
+        return [.. (await store.ListAsync(principal, after, limit, cancel)).Select(Info)];
+    }
+
+    /// <summary>What is known of one key; null when there is none of this prefix.</summary>
+    public async Task<ApiKeyInfo?> FindAsync(string prefix, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        return await store.FindAsync(prefix, cancel) is { } key ? Info(key) : null;
+    }
 
     /// <summary>Revokes a key for ever: in this process from now on, in others within 5 s.</summary>
     /// <param name="prefix">The key's public part.</param>
@@ -53,6 +92,24 @@ public sealed class ApiKeys
         cache.Forget(prefix);
         return revoked;
     }
+
+    private void ThrowIfPast(DateTimeOffset? expiresAt)
+    {
+        if (expiresAt <= time.GetUtcNow()) throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "The key would have expired already.");
+    }
+
+    private (ApiKeyRecord Record, NewApiKey Key) Make(string principal, IReadOnlyList<string> scopes, DateTimeOffset? expiresAt)
+    {
+        var prefix = RandomNumberGenerator.GetHexString(12, lowercase: true);
+        var secret = $"{ApiKeyText.Start}{prefix}_{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
+        var record = new ApiKeyRecord
+        {
+            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = scopes, CreatedAt = time.GetUtcNow(), ExpiresAt = expiresAt,
+        };
+        return (record, new NewApiKey(prefix, secret));
+    }
+
+    private static ApiKeyInfo Info(ApiKeyRecord key) => new(key.Prefix, key.Principal, key.Scopes, key.CreatedAt, key.ExpiresAt, key.RevokedAt, key.UsedAt);
 }
 
 /// <summary>What is known of a key; never the key itself.</summary>
@@ -62,7 +119,9 @@ public sealed class ApiKeys
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="ExpiresAt">When it stops working by itself; null never.</param>
 /// <param name="RevokedAt">When it was revoked; null when it was not.</param>
-public sealed record ApiKeyInfo(string Prefix, string Principal, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt);
+/// <param name="UsedAt">When it was used last; null when it was not. Noted once a minute for all keys together, and at shutdown: a process that is killed forgets its last minute.</param>
+public sealed record ApiKeyInfo(
+    string Prefix, string Principal, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateTimeOffset? UsedAt);
 
 /// <summary>A key that was just made.</summary>
 /// <param name="Prefix">Its public part, by which it is listed and revoked.</param>

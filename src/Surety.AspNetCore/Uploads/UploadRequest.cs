@@ -24,7 +24,7 @@ internal sealed class UploadRequest
 
     public UploadRequest(HttpContext http, UploadRoute route)
     {
-        (this.http, this.route, owner) = (http, route, http.User.Principal());
+        (this.http, this.route, owner) = (http, route, http.User.Named());
         uploads = http.RequestServices.GetRequiredService<Uploads>();
         Response.Headers[Tus.Resumable] = Tus.Version;
         Response.Headers.CacheControl = "no-store";

@@ -114,22 +114,53 @@ internal sealed class ApiKeySql(string s)
 {
     private const string Columns = "prefix, digest, principal, scopes, created_at, expires_at, revoked_at";
     private readonly string add = $"INSERT INTO {s}.api_key ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    private readonly string find = $"SELECT {Columns} FROM {s}.api_key WHERE prefix = $1";
-    private readonly string list = $"SELECT {Columns} FROM {s}.api_key ORDER BY created_at DESC, prefix DESC LIMIT 1000";
+    private readonly string find = $"SELECT {Columns}, used_at FROM {s}.api_key WHERE prefix = $1";
+    private readonly string list =
+        $"""
+        SELECT {Columns}, used_at FROM {s}.api_key
+        WHERE ($1 IS NULL OR principal = $1) AND ($2 IS NULL OR (created_at, prefix) < (SELECT created_at, prefix FROM {s}.api_key WHERE prefix = $2))
+        ORDER BY created_at DESC, prefix DESC LIMIT $3
+        """;
     private readonly string revoke = $"UPDATE {s}.api_key SET revoked_at = {s}.now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING 1";
 
-    public NpgsqlBatchCommand Add(ApiKeyRecord key) => Statement.Of(add).With(key.Prefix).With(key.Digest).With(key.Principal).With(StoredJson.Scopes(key.Scopes))
+    private readonly string rotate =
+        $"""
+        WITH old AS (
+            UPDATE {s}.api_key SET expires_at = least(expires_at, $9) WHERE prefix = $8 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {s}.now()) RETURNING 1
+        )
+        INSERT INTO {s}.api_key ({Columns}) SELECT $1, $2, $3, $4, $5, $6, $7 FROM old RETURNING 1
+        """;
+
+    // SKIP LOCKED: another node that notes the same keys at the moment says much the same, and two that waited for each other would be a deadlock.
+    private readonly string noteUses =
+        $"""
+        UPDATE {s}.api_key AS k SET used_at = u.at
+        FROM (
+            SELECT l.prefix, u.at FROM unnest($1::text[], $2::timestamptz[]) AS u (prefix, at) JOIN {s}.api_key AS l ON l.prefix = u.prefix
+            WHERE l.used_at IS NULL OR l.used_at < u.at FOR UPDATE OF l SKIP LOCKED
+        ) AS u
+        WHERE k.prefix = u.prefix
+        """;
+
+    public NpgsqlBatchCommand Add(ApiKeyRecord key) => Added(Statement.Of(add), key);
+
+    private static NpgsqlBatchCommand Added(NpgsqlBatchCommand command, ApiKeyRecord key) => command.With(key.Prefix).With(key.Digest).With(key.Principal).With(StoredJson.Scopes(key.Scopes))
         .WithInstant(key.CreatedAt).WithInstant(key.ExpiresAt).WithInstant(key.RevokedAt);
 
     public NpgsqlBatchCommand Find(string prefix) => Statement.Of(find).With(prefix);
 
-    public NpgsqlBatchCommand List() => Statement.Of(list);
+    public NpgsqlBatchCommand List(string? principal, string? after, int limit) => Statement.Of(list).WithText(principal).WithText(after).With(limit);
 
     public NpgsqlBatchCommand Revoke(string prefix) => Statement.Of(revoke).With(prefix);
+
+    public NpgsqlBatchCommand Rotate(string prefix, ApiKeyRecord successor, DateTimeOffset until) => Added(Statement.Of(rotate), successor).With(prefix).WithInstant(until);
+
+    public NpgsqlBatchCommand NoteUses(IReadOnlyDictionary<string, DateTimeOffset> uses) =>
+        Statement.Of(noteUses).With(uses.Keys.ToArray()).WithInstants([.. uses.Values.Select(at => (DateTime?)at.UtcDateTime)]);
 
     public static ApiKeyRecord Read(NpgsqlDataReader row) => new()
     {
         Prefix = row.GetString(0), Digest = row.Bytes(1), Principal = row.GetString(2), Scopes = StoredJson.Scopes(row.GetString(3)),
-        CreatedAt = row.Instant(4), ExpiresAt = row.InstantOrNull(5), RevokedAt = row.InstantOrNull(6),
+        CreatedAt = row.Instant(4), ExpiresAt = row.InstantOrNull(5), RevokedAt = row.InstantOrNull(6), UsedAt = row.InstantOrNull(7),
     };
 }

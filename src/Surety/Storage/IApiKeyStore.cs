@@ -9,11 +9,24 @@ public interface IApiKeyStore
     /// <summary>Finds a key by its public prefix, revoked and expired ones included; null when there is none.</summary>
     ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel);
 
-    /// <summary>All keys, newest first; at most 1,000.</summary>
-    ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(CancellationToken cancel);
+    /// <summary>Keys, newest first, revoked and expired ones included.</summary>
+    /// <param name="principal">Only this one's; null everybody's.</param>
+    /// <param name="after">Only those that come after the key of this prefix; null from the newest. After a prefix that does not exist there are none.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="cancel">Gives up reading.</param>
+    ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel);
 
     /// <summary>Revokes a key for ever, from now. False when there is none, or it was revoked before.</summary>
     ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel);
+
+    /// <summary>
+    /// In one transaction: adds a key's successor, and lets the key end at <paramref name="until"/> if it does not end before. False, and nothing is added, when there is no such key, or it is revoked
+    /// or expired.
+    /// </summary>
+    ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel);
+
+    /// <summary>Notes when keys were used last. Never goes back; keys that do not exist are passed over, and a store may pass over those that somebody else is changing.</summary>
+    ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel);
 }
 
 /// <summary>What is kept of an API key; never the key itself.</summary>
@@ -39,4 +52,7 @@ public sealed record ApiKeyRecord
 
     /// <summary>When it was revoked; null when it was not.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
+
+    /// <summary>When it was used last, to about a minute; null when it was not. Not set when a key is added.</summary>
+    public DateTimeOffset? UsedAt { get; init; }
 }

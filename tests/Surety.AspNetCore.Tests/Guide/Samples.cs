@@ -279,8 +279,11 @@ public static class Samples
         var key = await keys.CreateAsync("warehouse-7", ["stock"], DateTimeOffset.UtcNow.AddDays(90), cancel);
         Console.WriteLine(key.Secret);                                  // sk_…: shown this once, stored only as a digest
 
-        foreach (var known in await keys.ListAsync(cancel))
-            Console.WriteLine($"{known.Prefix} {known.Principal} until {known.ExpiresAt}");
+        foreach (var known in await keys.ListAsync("warehouse-7", cancel: cancel))
+            Console.WriteLine($"{known.Prefix} until {known.ExpiresAt}, last used {known.UsedAt}");
+
+        var next = await keys.RotateAsync(key.Prefix, overlap: TimeSpan.FromDays(7), DateTimeOffset.UtcNow.AddDays(90), cancel);
+        Console.WriteLine(next?.Secret);                                // both work for a week
         await keys.RevokeAsync(key.Prefix, cancel);                     // at once here, within 5 s in other processes
         // end
         return key.Secret;
@@ -291,7 +294,7 @@ public static class Samples
         // sample: scopes
         app.MapDelete("/keys/{prefix}", async (string prefix, ApiKeys keys, CancellationToken cancel) =>
             await keys.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "no-such-key", "There is no such key, or it is revoked already."))
-            .RequireAuthorization("operator");
+            .RequireScope("operator");
         // end
     }
 
