@@ -32,7 +32,7 @@ builder.AddSurety(surety => store.Use(surety)
     // Somebody's money is held until the provider has answered, so this does not give up on a day's outage.
     .Queue("given-up-payouts", q => q.Retry = Retry.Exponential(attempts: 1000, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(10))));
 
-builder.Services.AddSuretyEdge();
+builder.Services.AddSuretyEdge(edge => ProblemTexts.Add(edge.ProblemTexts));
 builder.Services.AddValidation();
 builder.Services.AddSuretyOpenApi(Contract.Describe);
 builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy.WithOrigins(builder.Configuration.GetSection("Cors:Origins").Get<string[]>() ?? []).AllowAnyHeader().AllowAnyMethod()));

@@ -43,7 +43,10 @@ public static class EdgeExtensions
         return services;
     }
 
-    /// <summary>Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody; after <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>.</summary>
+    /// <summary>
+    /// Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody; after
+    /// <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>, and the page that explains the problems, where <see cref="EdgeOptions.ServeProblems"/> says so.
+    /// </summary>
     /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
     public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
     {
@@ -53,6 +56,7 @@ public static class EdgeExtensions
         JobEndpoints.Map(endpoints);
         HealthEndpoints.Map(endpoints);
         OpenApiExtensions.Map(endpoints);
+        ProblemPage.Map(endpoints);
         return endpoints;
     }
 

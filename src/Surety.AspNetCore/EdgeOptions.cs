@@ -14,6 +14,18 @@ public sealed class EdgeOptions
     public Uri ProblemBase { get; set; } = new("https://surety.example/problems");
 
     /// <summary>
+    /// Serves the page that explains the problems, to everybody, at the path of <see cref="ProblemBase"/> (or at <c>/problems</c> if that has none). Default null: in Development only. Set it to true
+    /// where <see cref="ProblemBase"/> names this host.
+    /// </summary>
+    public bool? ServeProblems { get; set; }
+
+    /// <summary>
+    /// What the served page says of the application's own problem codes, in plain text with <c>`code`</c> marks and empty lines between paragraphs: what happened, and what to do. Default none. A text
+    /// for one of Surety's codes takes the place of Surety's.
+    /// </summary>
+    public IDictionary<string, string> ProblemTexts { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>
     /// A fixed API key for a developer's machine: principal <c>dev</c>, scope <c>operator</c>. Default null: there is none. The host refuses to start with one outside the Development environment.
     /// </summary>
     public string? DevelopmentKey { get; set; }
@@ -114,6 +126,8 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         var faults = new List<string>();
         if (!options.ProblemBase.IsAbsoluteUri || options.ProblemBase.Fragment.Length > 0)
             faults.Add($"EdgeOptions.ProblemBase (\"{options.ProblemBase}\") must be an absolute URI without a fragment: problem types are it with #code behind it.");
+        foreach (var code in options.ProblemTexts.Keys.Where(code => !Problems.IsCode(code)))
+            faults.Add($"EdgeOptions.ProblemTexts: \"{code}\" is no problem code. Use lower-case letters, digits and \"-\": it is part of a URI.");
         if (options.DevelopmentKey is not null && !environment.IsDevelopment())
             faults.Add($"EdgeOptions.DevelopmentKey is set in the environment \"{environment.EnvironmentName}\", where everybody who knows it would be an operator. Set it in Development only, and make real keys with ApiKeys.CreateAsync.");
         if (options.DevelopmentKey is { } key && (key.Length == 0 || key.AsSpan().ContainsAnyExceptInRange('!', '~')))

@@ -1,7 +1,9 @@
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -230,6 +232,70 @@ public class ProblemTests
         raw.ShouldStartWith("HTTP/1.1 408");
         raw.ShouldContain("\"code\":\"timeout\"");
         raw.ShouldContain("\"outcome\":\"none\"");
+    }
+
+    [Theory]
+    [InlineData("GET", "/things/x", "1", null, "id")]
+    [InlineData("GET", "/things/99999999999", "1", null, "id")]
+    [InlineData("GET", "/things/1", null, null, "X-Count")]
+    [InlineData("GET", "/things/1", "1,2", null, "X-Count")]
+    [InlineData("GET", "/things/1", "0", null, "X-Count")]
+    [InlineData("POST", "/things", null, "name=a&how-many=x", "how-many")]
+    [InlineData("POST", "/things", null, "name=a", "how-many")]
+    [InlineData("POST", "/things", null, "name=abcd&how-many=1", "name")]
+    public async Task A_fault_in_a_route_a_header_or_a_form_is_pointed_at_by_the_clients_name_of_it(string method, string path, string? count, string? form, string name)
+    {
+        await using var app = await EdgeApp.StartAsync(host =>
+        {
+            host.MapGet("/things/{id}", (int id, [FromHeader(Name = "X-Count"), Range(1, 9)] int count) => TypedResults.Ok(id * count));
+            host.MapPost("/things", ([FromForm, StringLength(3)] string name, [FromForm(Name = "how-many")] int many) => TypedResults.Ok(name + many)).DisableAntiforgery();
+        });
+        using var content = form is null ? null : new StringContent(form, Encoding.UTF8, "application/x-www-form-urlencoded");
+        var answer = (await app.Alice.SendAsync(new HttpMethod(method), path, content, default, count is null ? [] : [("X-Count", count)])).ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString().ShouldBe($"#/{name}");
+        answer.Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe(name);
+        answer.Text.ShouldNotContain("Int32");
+    }
+
+    [Theory]
+    [InlineData("/orders?page=1&somebody=a%00b", "somebody", "invalid")]
+    [InlineData("/orders?page=1&page=2", "page", "duplicate")]
+    [InlineData("/orders?page=1&somebody=a&Somebody=b", "somebody", "duplicate")]
+    [InlineData("/orders?page=1&page-size=1&page-size=1", "page-size", "duplicate")]
+    public async Task A_parameter_that_is_given_twice_or_not_as_text_is_refused_and_not_guessed_at(string path, string name, string code)
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var violation = (await app.Alice.FetchAsync(path)).ShouldBeProblem(400, "validation").Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem();
+        violation.GetProperty("pointer").GetString().ShouldBe($"#/{name}");
+        violation.GetProperty("code").GetString().ShouldBe(code);
+        (await app.Alice.FetchAsync("/orders?page=1&somebody=a&other=1&other=2")).ShouldBe(200);
+    }
+
+    [Theory]
+    [InlineData("application/json; charset=utf-16")]
+    [InlineData("application/json; charset=nonsense")]
+    [InlineData("application/json; charset=\"utf-7\"")]
+    public async Task JSON_in_an_encoding_that_JSON_does_not_have_is_refused(string type)
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await SendAsync(type)).ShouldBeProblem(415, "unsupported-media-type").Member("detail").ShouldNotBeNull().ShouldContain("UTF-8");
+        (await SendAsync("application/json; charset=\"UTF-8\"")).ShouldBe(200);
+
+        async Task<Answer> SendAsync(string type)
+        {
+            using var content = new ByteArrayContent("""{"order-no":"1","lines":[]}"""u8.ToArray());
+            content.Headers.TryAddWithoutValidation("Content-Type", type);
+            return await app.Alice.SendAsync(HttpMethod.Post, "/orders", content, default);
+        }
+    }
+
+    [Fact]
+    public async Task No_more_of_what_was_sent_comes_back_than_helps()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        var name = new string('n', 50_000);
+        foreach (var body in new[] { $$"""{"{{name}}":1}""", $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":"x"}}""", $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":1,"{{{name}}}":1}}""" })
+            (await app.Alice.PostAsync("/orders", body)).ShouldBeProblem(400, "malformed-body").Body.Length.ShouldBeLessThan(2_000);
     }
 
     [Fact]

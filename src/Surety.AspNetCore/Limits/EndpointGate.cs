@@ -43,6 +43,7 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
     private async ValueTask<ProblemDetails?> EnterAsync(HttpContext http, Gated gate)
     {
         if (gate.OfAddresses.Length > 0 && await Quotas.TakeAsync(gate.OfAddresses, http) is { } overQuota) return overQuota;
+        if (gate.Shape.Fault(http.Request) is { } fault) return fault;
         if (gate.Route is { } route && !route.TryEnter())
             return Overloaded(http, "route", string.Create(CultureInfo.InvariantCulture, $"This address takes {route.Most} requests at a time. Try again in a moment."));
         if (!admission.TryEnter(gate.Priority) && !(gate.Priority < RequestPriority.High && operators.IsIn(http.Request) && admission.TryEnter(RequestPriority.High)))
@@ -55,7 +56,8 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         http.Response.RegisterForDispose(slot);
         http.Features.Set(slot);
         if (gate.IsLongRunning) slot.GiveUp();
-        else if (http.Request.ContentLength != 0 && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) slot.Watch(http.Request);
+        // Of an upload only where it can be ill-framed: its bytes are many.
+        if (http.Request.ContentLength != 0 && (http.Request.ContentLength is null || !gate.IsLongRunning) && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) slot.Watch(http.Request);
         return null;
     }
 
@@ -85,6 +87,7 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
             IsLongRunning = metadata.GetMetadata<LongRunningMetadata>() is not null;
             Priority = metadata.GetMetadata<PriorityMetadata>()?.Priority ?? RequestPriority.Normal;
             Route = metadata.GetMetadata<ConcurrencyMetadata>();
+            Shape = new RequestShape(metadata);
             var here = quotas.Of(metadata).ToList();
             OfAddresses = [.. here.Where(q => q.Options.By == QuotaBy.Address)];
             var handle = Timed(endpoint, services);
@@ -95,6 +98,8 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         public Endpoint Endpoint { get; }
 
         public Quota[] OfAddresses { get; }
+
+        public RequestShape Shape { get; }
 
         public bool IsProbe { get; }
 

@@ -29,12 +29,13 @@ internal static partial class MalformedBody
     {
         if (UnknownMember().Match(fault.Message) is { Success: true } unknown)
         {
-            var step = JsonPointer.Escape(unknown.Groups["name"].Value);
+            var name = JsonPointer.Short(unknown.Groups["name"].Value);
+            var step = JsonPointer.Escape(name);
             if (!pointer.EndsWith("/" + step, StringComparison.Ordinal)) pointer += "/" + step;
-            return $"There is no member \"{unknown.Groups["name"].Value}\" here.";
+            return $"There is no member \"{name}\" here.";
         }
 
-        if (DuplicateMember().Match(fault.Message) is { Success: true } twice) return $"The member \"{twice.Groups["name"].Value}\" is given twice.";
+        if (DuplicateMember().Match(fault.Message) is { Success: true } twice) return $"The member \"{JsonPointer.Short(twice.Groups["name"].Value)}\" is given twice.";
         if (fault.Message.Contains("maximum configured depth", StringComparison.Ordinal)) return $"The body nests deeper than {maxDepth} levels.";
         // The reader's own exception inside means that the text is no JSON; anything else is JSON of another shape.
         return fault.InnerException is JsonException || fault.GetType() != typeof(JsonException)

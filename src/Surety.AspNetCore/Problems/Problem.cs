@@ -18,7 +18,7 @@ public static class Problem
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(status, 599);
         ArgumentException.ThrowIfNullOrEmpty(code);
-        if (!code.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
+        if (!Problems.IsCode(code))
             throw new ArgumentException($"The problem code \"{code}\" must be lower-case letters, digits and \"-\": it is part of a URI.", nameof(code));
         return new ProblemResult(Problems.Create(status, code, detail));
     }

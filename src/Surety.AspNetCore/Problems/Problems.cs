@@ -107,6 +107,12 @@ internal static class Problems
         _ => $"http-{status}",
     };
 
+    /// <summary>A code is part of a URI.</summary>
+    public static bool IsCode(string code) => code.Length > 0 && code.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
+
+    /// <summary>Every code that comes with a title.</summary>
+    public static IEnumerable<string> Codes => Titles.Keys;
+
     /// <summary>The application's own codes are their own titles: <c>insufficient-funds</c> is "Insufficient funds".</summary>
     public static string TitleOf(string code) =>
         Titles.TryGetValue(code, out var title) ? title : string.Concat(code[..1].ToUpperInvariant(), code[1..].Replace('-', ' '));

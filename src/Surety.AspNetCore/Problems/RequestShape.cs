@@ -1,0 +1,56 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace Surety.AspNetCore;
+
+/// <summary>
+/// What is wrong with a request by its first lines alone, whatever its endpoint makes of them: a parameter that has one value and is given twice (the framework would join the two), a character that
+/// PostgreSQL cannot keep, JSON in an encoding that JSON does not have (the framework would fail).
+/// </summary>
+internal sealed class RequestShape(EndpointMetadataCollection metadata)
+{
+    private readonly FrozenSet<string> single = metadata.GetOrderedMetadata<IParameterBindingMetadata>().Where(IsSingle).Select(p => ParameterNames.Of(metadata, p.Name))
+        .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private readonly bool takesJson = metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase)) == true;
+
+    /// <summary>Null when there is nothing wrong.</summary>
+    public ProblemDetails? Fault(HttpRequest request) => (request.QueryString.HasValue ? FaultIn(request.Query) : null) ?? (takesJson ? FaultInEncoding(request) : null);
+
+    private ProblemDetails? FaultIn(IQueryCollection query)
+    {
+        foreach (var (name, values) in query)
+        {
+            if (values.Count > 1 && single.TryGetValue(name, out var declared)) return Validation.Problem("duplicate", $"The parameter has one value and is given {values.Count} times.", declared);
+            if (name.Contains('\0', StringComparison.Ordinal) || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Validation.Problem("invalid", "The value must not contain the character U+0000.", name);
+        }
+
+        return null;
+    }
+
+    private static ProblemDetails? FaultInEncoding(HttpRequest request)
+    {
+        if (request.ContentType is not { } contentType || !MediaTypeHeaderValue.TryParse(contentType, out var type) || !type.Charset.HasValue) return null;
+        var charset = HeaderUtilities.RemoveQuotes(type.Charset);
+        if (charset.Length < type.Charset.Length)
+        {
+            // As good as without the quotes, but the framework takes them for a part of the name.
+            type.Charset = charset;
+            request.ContentType = type.ToString();
+        }
+
+        return charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            ? null
+            : Problems.Create(StatusCodes.Status415UnsupportedMediaType, Problems.UnsupportedMediaType, "JSON is UTF-8; the Content-Type names another charset.");
+    }
+
+    private static bool IsSingle(IParameterBindingMetadata parameter)
+    {
+        var type = parameter.ParameterInfo.ParameterType;
+        return type == typeof(string) || !(type.IsArray || type == typeof(StringValues) || type == typeof(StringValues?));
+    }
+}
