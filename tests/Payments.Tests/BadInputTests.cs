@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Payments.Tests;
 
@@ -9,7 +10,7 @@ public sealed class BadInputOnSqliteTests(Backend backend) : BadInputTests(backe
 public sealed class BadInputOnPostgresTests(PostgresBackend backend) : BadInputTests(backend), IClassFixture<PostgresBackend>;
 
 /// <summary>What clients send by mistake or by malice: each gets a problem that says what to do, and changes nothing.</summary>
-public abstract class BadInputTests(Backend backend)
+public abstract partial class BadInputTests(Backend backend)
 {
     [Theory]
     [InlineData("")]
@@ -165,6 +166,37 @@ public abstract class BadInputTests(Backend backend)
     }
 
     [Fact]
+    public async Task Every_endpoint_of_the_sample_is_closed_without_a_credential_and_the_operators_without_the_scope()
+    {
+        var endpoints = SampleSources().SelectMany(source => Mapping().Matches(source)).SelectMany(Requests).Append((HttpMethod.Get, "/jobs/1")).Append((HttpMethod.Delete, "/jobs/1")).ToList();
+        endpoints.Count.ShouldBeGreaterThan(15);
+        var made = (await backend.PostTextAsync("/keys", """{"principal":"walker"}""")).ShouldBe(201);
+        using var nobody = new HttpClient { BaseAddress = backend.Rig.Payments.BaseAddress };
+        using var walker = new HttpClient { BaseAddress = backend.Rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", made["secret"]) } };
+        foreach (var (method, path) in endpoints)
+        {
+            using var answer = await nobody.SendAsync(new HttpRequestMessage(method, path));
+            ((int)answer.StatusCode).ShouldBe(401, $"{method} {path}");
+            if (!path.StartsWith("/keys", StringComparison.Ordinal)) continue;
+            using var refused = await walker.SendAsync(new HttpRequestMessage(method, path));
+            ((int)refused.StatusCode).ShouldBe(403, $"{method} {path}");
+        }
+
+        static IEnumerable<(HttpMethod Method, string Path)> Requests(Match mapping)
+        {
+            var (how, path) = (mapping.Groups["how"].Value, (mapping.Groups["on"].Value == "keys" ? "/keys" : "") + Variable().Replace(mapping.Groups["path"].Value, "1"));
+            if (how != "Uploads") return [(new HttpMethod(how == "Job" ? "POST" : how.ToUpperInvariant()), path)];
+            return [(HttpMethod.Post, path), .. new[] { HttpMethod.Head, HttpMethod.Patch, HttpMethod.Delete }.Select(m => (m, path + "/1"))];
+        }
+    }
+
+    [GeneratedRegex("(?<on>app|keys)\\.Map(?<how>Get|Post|Patch|Delete|Job|Uploads)(?:<[^>]*>)?\\(\"(?<path>[^\"]*)\"")]
+    private static partial Regex Mapping();
+
+    [GeneratedRegex("\\{[^}]*\\}")]
+    private static partial Regex Variable();
+
+    [Fact]
     public async Task A_key_made_by_an_operator_works_until_it_is_revoked_and_makes_no_others()
     {
         var made = (await backend.PostTextAsync("/keys", """{"principal":"shop"}""")).ShouldBe(201);
@@ -176,6 +208,25 @@ public abstract class BadInputTests(Backend backend)
         // Looked-up keys are remembered for 5 s.
         await Backend.UntilAsync(async () => (int)(await shop.GetAsync("/audit")).StatusCode == 401, () => "the revoked key still works");
     }
+
+    [Fact]
+    public async Task Every_problem_of_the_sample_has_its_page()
+    {
+        var page = (await backend.GetAsync("/problems")).ShouldBe(200).Body;
+        var codes = SampleSources().SelectMany(source => ProblemCode().Matches(source)).Select(m => m.Groups["code"].Value).Distinct().ToList();
+        codes.ShouldContain("insufficient-funds");
+        codes.Where(code => !page.Contains($"id=\"{code}\"", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    private static IEnumerable<string> SampleSources()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "Surety.slnx"))) folder = Path.GetDirectoryName(folder)!;
+        return Directory.EnumerateFiles(Path.Combine(folder, "samples", "Payments"), "*.cs").Select(File.ReadAllText);
+    }
+
+    [GeneratedRegex("(?:Problem\\.Of|new(?: Refusal)?)\\(\\d+, \"(?<code>[a-z0-9-]+)\"")]
+    private static partial Regex ProblemCode();
 
     [Fact]
     public async Task A_slow_body_is_ended_and_holds_up_nobody()

@@ -119,6 +119,31 @@ public class CommandLimitTests
         (await app.Alice.DepositAsync("large")).ShouldRepeat(first);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_answer_that_streams_without_end_is_undone_when_it_is_too_large_or_takes_too_long(bool slowly)
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => (edge.MaxAnswerBytes, edge.CommandTimeout) = (2_000, TimeSpan.FromMilliseconds(300)));
+        deposits.After = (_, cancel) => Task.FromResult<IResult?>(TypedResults.Stream(stream => WriteForeverAsync(stream, slowly, cancel)));
+        (await app.Alice.DepositAsync("endless")).ShouldBeProblem(slowly ? 503 : 500, slowly ? "timeout" : "internal-error");
+        (await app.DepositsAsync()).ShouldBe(0);
+        deposits.After = (_, _) => Task.FromResult<IResult?>(TypedResults.Stream(new MemoryStream(new byte[2_000])));
+        var first = (await app.Alice.DepositAsync("endless")).ShouldBe(200);
+        (await app.Alice.DepositAsync("endless")).ShouldRepeat(first);
+        (await app.DepositsAsync()).ShouldBe(1);
+
+        static async Task WriteForeverAsync(Stream stream, bool slowly, CancellationToken cancel)
+        {
+            while (true)
+            {
+                await stream.WriteAsync(new byte[slowly ? 1 : 100], cancel);
+                await stream.FlushAsync(cancel);
+                if (slowly) await Task.Delay(10, cancel);
+            }
+        }
+    }
+
     [Fact]
     public async Task A_failure_after_the_commit_does_not_say_that_nothing_happened()
     {

@@ -71,6 +71,11 @@ internal sealed class RequestSlot(Admission admission, ConcurrencyMetadata? rout
             {
                 return await read;
             }
+            catch (IOException e) when (e is not BadHttpRequestException)
+            {
+                // The server's word for a chunk whose size is no number; the framework would take it for a client that left, and answer 200 with nothing.
+                throw new BadHttpRequestException("The body did not arrive as HTTP frames it.", StatusCodes.Status400BadRequest, e);
+            }
             finally
             {
                 slot.Return();
