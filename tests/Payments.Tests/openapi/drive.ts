@@ -204,6 +204,10 @@ async function credentials(): Promise<void> {
   await refused(403, "forbidden", stranger.GET("/keys"));
   const listed = await good(200, api.GET("/keys"));
   must(listed.data.items.some((k) => k.prefix === made.data.prefix), "the key is not listed");
+  is((await good(200, api.GET("/keys/{prefix}", { params: { path: { prefix: made.data.prefix } } }))).data.principal, "drive", "principal");
+  const next = await good(201, api.POST("/keys/{prefix}/rotate", { params: { path: { prefix: made.data.prefix } }, body: { overlapSeconds: 60 } }));
+  must(next.data.prefix !== made.data.prefix, "the same key");
+  await refused(404, "not-found", api.GET("/keys/{prefix}", { params: { path: { prefix: "000000000000" } } }));
   await good(204, api.DELETE("/keys/{prefix}", { params: { path: { prefix: made.data.prefix } } }));
   await refused(404, "not-found", api.DELETE("/keys/{prefix}", { params: { path: { prefix: made.data.prefix } } }));
   const nobody = createClient<paths>({ baseUrl: url });
