@@ -3,7 +3,10 @@ namespace Surety;
 /// <summary>How one queue is worked, on each node.</summary>
 public sealed class QueueOptions
 {
-    /// <summary>Handlers running at once on this node, 1 to 1,024. Default 16. A batch counts as one.</summary>
+    /// <summary>
+    /// Handlers running at once on this node, 1 to 1,024. Default 16. A batch counts as one. A transactional handler that has returned makes room for the next one while it is committed; as many
+    /// as this may be committing, so that such a queue uses up to twice as many connections.
+    /// </summary>
     public int Concurrency { get; set; } = 16;
 
     /// <summary>

@@ -21,16 +21,17 @@ internal sealed class Attempt(
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
     /// <param name="maxDeaths">After how many deaths a message is given up.</param>
+    /// <param name="handled">Called when the handler is done and only its commit is left.</param>
     /// <param name="stopping">Fires when the host gives up waiting for its loops.</param>
-    public async Task RunAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
+    public async Task RunAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
     {
         try
         {
-            if (!messages.Any(StandsAlone)) await RunNotedAsync(messages, options, stopping);
+            if (!messages.Any(StandsAlone)) await RunNotedAsync(messages, options, handled, stopping);
             else if (messages.Count > 1) await RunEachAsync(messages, options, maxDeaths, stopping);
             else if (messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
             else if (messages[0].Deaths >= maxDeaths) await GiveUpAsync(messages[0], stopping);
-            else await RunAloneAsync(messages[0], options, stopping);
+            else await RunAloneAsync(messages[0], options, handled, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -63,7 +64,7 @@ internal sealed class Attempt(
 
     private async Task RunEachAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
     {
-        foreach (var message in messages) await RunAsync([message], options, maxDeaths, stopping);
+        foreach (var message in messages) await RunAsync([message], options, maxDeaths, NotYet, stopping);
     }
 
     private Task GiveUpAsync(ClaimedMessage message, CancellationToken stopping)
@@ -72,12 +73,12 @@ internal sealed class Attempt(
         return FinishAsync(Verdict.AfterDeaths(message), null, stopping);
     }
 
-    private async Task RunAloneAsync(ClaimedMessage message, QueueOptions options, CancellationToken stopping)
+    private async Task RunAloneAsync(ClaimedMessage message, QueueOptions options, Action handled, CancellationToken stopping)
     {
         await alone.WaitAsync(stopping);
         try
         {
-            await RunNotedAsync([message], options, stopping);
+            await RunNotedAsync([message], options, handled, stopping);
             // Its end has to be on disk before the next one may end the process.
             await settler.StoredAsync(stopping);
         }
@@ -88,7 +89,7 @@ internal sealed class Attempt(
     }
 
     /// <summary>Suspects are noted before they start: only then does another death count against them.</summary>
-    private async Task RunNotedAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    private async Task RunNotedAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
     {
         var suspects = messages.Where(m => m.Deaths > 0).ToList();
         if (suspects.Count > 0)
@@ -98,10 +99,10 @@ internal sealed class Attempt(
             if (lost.Count > 0) messages = [.. messages.Where(m => !lost.Contains(m))];
         }
 
-        if (messages.Count > 0) await RunTogetherAsync(messages, options, stopping);
+        if (messages.Count > 0) await RunTogetherAsync(messages, options, handled, stopping);
     }
 
-    private async Task RunTogetherAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    private async Task RunTogetherAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
     {
         var first = messages[0];
         var handler = handlers.Find(first.Kind);
@@ -137,7 +138,7 @@ internal sealed class Attempt(
         try
         {
             var outcomes = handler.Invoker.InTransaction
-                ? await InTransactionAsync(handler, messages, deliveries, run, options, started, stopping)
+                ? await InTransactionAsync(handler, messages, deliveries, run, options, started, handled, stopping)
                 : await InvokeAsync(handler, deliveries, null, run);
             if (outcomes is null) return;
 
@@ -175,12 +176,12 @@ internal sealed class Attempt(
     /// <summary>One bad item must fail alone: each message of the batch runs as a batch of its own.</summary>
     private async Task ApartAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
     {
-        foreach (var message in messages) await RunTogetherAsync([message], options, stopping);
+        foreach (var message in messages) await RunTogetherAsync([message], options, NotYet, stopping);
     }
 
     /// <summary>Runs the handler and settles in one commit; null when that is done, the outcomes when something else than a plain success has to be settled.</summary>
     private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
-        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, CancellationToken stopping)
+        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
     {
         await using var work = await database.BeginAsync(run.Token);
         IReadOnlyList<Outcome> outcomes;
@@ -199,6 +200,8 @@ internal sealed class Attempt(
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < deliveries.Length; i++)
                 settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
+            // Of several, one that lost its claim sends the others back to their handlers.
+            if (deliveries.Length == 1) handled();
             var held = await store.SettleAndCommitAsync(settlements, work, stopping);
             if (held.All(h => h))
             {
@@ -222,6 +225,10 @@ internal sealed class Attempt(
         if (deliveries.Length == 1) return outcomes;
         await ApartAsync(messages, options, stopping);
         return null;
+    }
+
+    private static void NotYet()
+    {
     }
 
     private static bool IsBroken(UnitOfWork work)

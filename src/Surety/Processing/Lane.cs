@@ -15,23 +15,24 @@ internal sealed class Lane
     private readonly Queue<ClaimedMessage> singles = [];
     private readonly HashSet<IReadOnlyList<ClaimedMessage>> begun = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Gathering> gatherings = [];
-    private readonly Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Task> run;
+    private readonly Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Action, Task> run;
     private readonly Action roomMade;
     private readonly TimeProvider time;
     private readonly int batchMax;
     private readonly RateLimiter? rate;
     private int active;
+    private int ending;
     private int held;
     private double handlerMilliseconds = double.NaN;
 
     /// <param name="name">The queue.</param>
     /// <param name="options">How it is worked.</param>
     /// <param name="batches">Limits of the kinds handled in batches, by kind.</param>
-    /// <param name="run">Runs one attempt; never throws.</param>
+    /// <param name="run">Runs one attempt; never throws. Calls the action when the handler is done and what is left is a commit: the next handler need not wait for that.</param>
     /// <param name="roomMade">Called when the lane may claim more.</param>
     /// <param name="time">The clock.</param>
     public Lane(
-        string name, QueueOptions options, IReadOnlyDictionary<string, BatchLimits> batches, Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Task> run, Action roomMade,
+        string name, QueueOptions options, IReadOnlyDictionary<string, BatchLimits> batches, Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Action, Task> run, Action roomMade,
         TimeProvider time)
     {
         (Name, Options, this.run, this.roomMade, this.time) = (name, options, run, roomMade, time);
@@ -63,8 +64,8 @@ internal sealed class Lane
             var capacity = Options.Concurrency * batchMax;
             if (handlerMilliseconds > 0) capacity += (int)Math.Min(MostAhead, Options.Concurrency * AheadMilliseconds / handlerMilliseconds);
             var room = Math.Min(capacity - held, IQueue.MaxBatch);
-            var waiting = held - active;
-            if (room <= 0 || (waiting > 0 && room < capacity / 4)) return 0;
+            var waiting = held - active - ending;
+            if (room <= 0 || (waiting > 0 && room < capacity / 2)) return 0;
             return rate is null ? room : Math.Min(room, rate.Available());
         }
     }
@@ -125,8 +126,36 @@ internal sealed class Lane
         while (Next() is { } messages)
         {
             var started = time.GetTimestamp();
-            await run(messages, Options);
+            var left = false;
+            await run(messages, Options, () => left = left || Leave());
             Finished(messages, time.GetElapsedTime(started).TotalMilliseconds);
+            if (left && !Return()) return;
+        }
+    }
+
+    /// <summary>Gives the runner's place to the next one; false when as many as may run are on their way out.</summary>
+    private bool Leave()
+    {
+        lock (gate)
+        {
+            if (ending >= Options.Concurrency) return false;
+            ending++;
+            active--;
+        }
+
+        Pump();
+        return true;
+    }
+
+    /// <summary>Takes a place again, if one is free.</summary>
+    private bool Return()
+    {
+        lock (gate)
+        {
+            ending--;
+            if (active >= Options.Concurrency) return false;
+            active++;
+            return true;
         }
     }
 

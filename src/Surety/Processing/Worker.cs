@@ -33,7 +33,7 @@ internal sealed class Worker(
         if (!options.Work) return;
         lanes = [.. queues.Select(q => new Lane(
             q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
-            (messages, lane) => attempt.RunAsync(messages, lane, options.MaxDeaths, ended.Token), RoomMade, time))];
+            (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, time))];
         settling = supervisor.RunAsync("settle", settler.RunAsync, ended.Token);
         work = supervisor.RunAsync("work", SessionAsync, stopping.Token);
     }
