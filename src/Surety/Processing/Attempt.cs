@@ -200,9 +200,10 @@ internal sealed class Attempt(
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < deliveries.Length; i++)
                 settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
+            var ending = store.SettleAndCommitAsync(settlements, work, stopping);
             // Of several, one that lost its claim sends the others back to their handlers.
             if (deliveries.Length == 1) handled();
-            var held = await store.SettleAndCommitAsync(settlements, work, stopping);
+            var held = await ending;
             if (held.All(h => h))
             {
                 Failpoint.Pass(Failpoint.CommittedInTransaction);

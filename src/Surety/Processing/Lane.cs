@@ -22,6 +22,7 @@ internal sealed class Lane
     private readonly RateLimiter? rate;
     private int active;
     private int ending;
+    private ExecutionContext? nobodys;
     private int held;
     private double handlerMilliseconds = double.NaN;
 
@@ -123,6 +124,7 @@ internal sealed class Lane
 
     private async Task RunnerAsync()
     {
+        nobodys ??= ExecutionContext.Capture();
         while (Next() is { } messages)
         {
             var started = time.GetTimestamp();
@@ -140,10 +142,10 @@ internal sealed class Lane
         {
             if (ending >= Options.Concurrency) return false;
             ending++;
-            active--;
         }
 
-        Pump();
+        // On this thread, which has nothing to do but wait; as if on another one, or what is the ending attempt's own (its trace, its transaction) would be the next one's.
+        ExecutionContext.Run(nobodys!, static lane => _ = ((Lane)lane!).RunnerAsync(), this);
         return true;
     }
 

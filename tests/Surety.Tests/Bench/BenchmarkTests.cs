@@ -47,7 +47,7 @@ public class BenchmarkTests
         var (code, _, errors) = await RunAsync("queue", "--against=hopeful");
 
         code.ShouldBe(2);
-        errors.ShouldContain("pgbench, pgbench-log, surety, graphile, pgboss");
+        errors.ShouldContain("pgbench, pgbench-log, npgsql, surety, graphile, pgboss");
     }
 
     [Fact]
