@@ -215,7 +215,7 @@ internal sealed class Connections : IAsyncDisposable
         return again;
     });
 
-    private static NpgsqlBatch Batch(NpgsqlBatchCommand[] commands, NpgsqlConnection? connection)
+    private static NpgsqlBatch Batch(NpgsqlBatchCommand[] commands, NpgsqlConnection connection)
     {
         var batch = new NpgsqlBatch(connection);
         foreach (var command in commands) batch.BatchCommands.Add(command);

@@ -27,20 +27,8 @@ internal static class NodeTools
         var start = new ProcessStartInfo("node", arguments) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         // Nobody's colours, nobody's statistics.
         (start.Environment["NO_COLOR"], start.Environment["REDOCLY_TELEMETRY"], start.Environment["REDOCLY_SUPPRESS_UPDATE_NOTICE"]) = ("1", "off", "true");
-        using var process = Process.Start(start)!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        var (said, complained) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
-        try
-        {
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException e)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{string.Join(' ', arguments)} did not end.", e);
-        }
-
-        return (process.ExitCode, await said + await complained);
+        var (code, said, complained) = await Tool.RunAsync(start);
+        return (code, said + complained);
     }
 
     private static string FindRoot()

@@ -175,35 +175,17 @@ public sealed class StatementTests(Backend backend, ITestOutputHelper output) : 
 
     private static string TusClient()
     {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-        {
-            var script = Path.Combine(folder, "tests", "Payments.Tests", "tus", "upload.js");
-            if (!File.Exists(script)) continue;
-            Directory.Exists(Path.Combine(Path.GetDirectoryName(script)!, "node_modules")).ShouldBeTrue("tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus");
-            return script;
-        }
-
-        throw new FileNotFoundException("tests/Payments.Tests/tus/upload.js");
+        var folder = Path.Combine(NodeTools.Root, "tests", "Payments.Tests", "tus");
+        Directory.Exists(Path.Combine(folder, "node_modules")).ShouldBeTrue("tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus");
+        return Path.Combine(folder, "upload.js");
     }
 
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        var (said, complained) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
-        try
-        {
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException e)
-        {
-            process.Kill();
-            throw new TimeoutException($"{program} did not end.", e);
-        }
-
-        process.ExitCode.ShouldBe(0, await complained);
-        return await said;
+        var (code, said, complained) = await Tool.RunAsync(start);
+        code.ShouldBe(0, complained);
+        return said;
     }
 
     /// <summary>Null when the connection broke.</summary>

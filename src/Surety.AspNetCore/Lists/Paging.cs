@@ -92,7 +92,6 @@ public static class Paging
     private static bool IsOurs(string name) => name.Equals(Token, StringComparison.OrdinalIgnoreCase) || name.Equals(Size, StringComparison.OrdinalIgnoreCase);
 
     private static DateTimeOffset Now(HttpContext http) => http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
-
 }
 
 /// <summary>What a page looks like.</summary>

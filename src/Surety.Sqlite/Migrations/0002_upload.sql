@@ -1,4 +1,3 @@
--- Programs that know version 1 can work with it.
 CREATE TABLE surety_upload (
     id TEXT NOT NULL PRIMARY KEY,
     route TEXT NOT NULL,

@@ -1,4 +1,3 @@
--- Programs that know version 1 can work with it.
 CREATE TABLE surety_quota (
     key BLOB NOT NULL PRIMARY KEY,
     window_start INTEGER NOT NULL,

@@ -16,10 +16,10 @@ internal sealed class Worker(
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
     private readonly SemaphoreSlim room = new(0, 1);
+    private readonly ClaimsInDoubt doubt = new(store, settler, time);
     private Task work = Task.CompletedTask;
     private Task settling = Task.CompletedTask;
     private List<Lane> lanes = [];
-    private readonly ClaimsInDoubt doubt = new(store, settler, time);
     private int claims;
 
     /// <summary>Whether new messages are being claimed.</summary>
