@@ -35,8 +35,11 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
 
     public override Task CommitAsync() => EndAsync(() => CommitGate.CommitAsync(transaction, connection));
 
-    /// <summary>Commits together with the statement that settles, in one round trip; false, and rolled back, when the claim was lost.</summary>
-    public async Task<bool> CommitAsync(NpgsqlBatchCommand settle)
+    /// <summary>Commits together with the statement that settles, in one round trip.</summary>
+    /// <param name="settle">That statement.</param>
+    /// <param name="saysNotHeld">Whether it failed because the claim was lost.</param>
+    /// <returns>False, and rolled back, when the claim was lost.</returns>
+    public async Task<bool> CommitAsync(NpgsqlBatchCommand settle, Func<PostgresException, bool> saysNotHeld)
     {
         try
         {
@@ -47,7 +50,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
             }, (connection, transaction, settle), "The commit failed"));
             return true;
         }
-        catch (StoreException e) when (e.InnerException is PostgresException { SqlState: Sql.SegmentSql.NotHeld })
+        catch (StoreException e) when (e.InnerException is PostgresException cause && saysNotHeld(cause))
         {
             return false;
         }

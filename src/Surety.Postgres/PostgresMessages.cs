@@ -19,6 +19,9 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
 
+    // How long a handler ran whose message may have been taken out meanwhile, for a progress report or to free a segment.
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
+
     // How many claims of a busy node share one look at what has arrived and become due.
     private const int LookEvery = 8;
 
@@ -97,7 +100,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var plain = settlements.Where(s => s.Message.Origin is SegmentClaim).ToList();
         if (plain.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
 
-        var parts = store.Segments.Settle(plain);
+        var parts = store.Segments.Settle(plain, each: transaction is not null);
         // Those taken out are settled in the same breath.
         var others = new SettlePlan([.. settlements.Where(s => s.Message.Origin is null || s.Next != NextState.Succeeded)], sql);
         var ended = new HashSet<long>(plain.Count);
@@ -140,8 +143,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
     {
-        // The usual case in one round trip.
-        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && work is PostgresUnitOfWork own) return [await own.CommitAsync(store.Segments.SettleOrThrow(only))];
+        // The usual case in one round trip. It refuses a message that was taken out while its handler ran, and the handler's work with it; where that may well have happened, the longer way.
+        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long && work is PostgresUnitOfWork own) return [await own.CommitAsync(store.Segments.SettleOrThrow(only), store.Segments.SaysNotHeld)];
         return await IMessageStore.SettleThenCommitAsync(this, settlements, work, cancel);
     }
 

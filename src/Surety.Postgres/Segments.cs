@@ -70,7 +70,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
 
     /// <summary>Settles those that went well; takes the others out, so that they can be settled in the table of messages.</summary>
-    public List<(SegmentClaim Claim, long[] Ids, NpgsqlBatchCommand Command)> Settle(IEnumerable<Settlement> settlements)
+    /// <param name="settlements">Of messages in the segments.</param>
+    /// <param name="each">Whether each is to have a receipt of its own: in the transaction of their effects.</param>
+    public List<(SegmentClaim Claim, long[] Ids, NpgsqlBatchCommand Command)> Settle(IEnumerable<Settlement> settlements, bool each)
     {
         var commands = new List<(SegmentClaim, long[], NpgsqlBatchCommand)>();
         // Claims in one order everywhere, as above.
@@ -79,15 +81,17 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
             foreach (var part in claim.GroupBy(s => s.Next == NextState.Succeeded))
             {
                 long[] ids = [.. part.Select(s => s.Message.Claim.Id.Value)];
-                commands.Add((claim.Key, ids, part.Key ? ids.Length == 1 ? sql.SettleOne(claim.Key, ids[0]) : sql.Settle(claim.Key, ids) : sql.TakeOut(claim.Key, ids)));
+                commands.Add((claim.Key, ids, part.Key ? ids.Length == 1 ? sql.SettleOne(claim.Key, ids[0]) : sql.Settle(claim.Key, ids, each) : sql.TakeOut(claim.Key, ids)));
             }
         }
 
         return commands;
     }
 
-    /// <summary>Settles one that went well, or throws <see cref="SegmentSql.NotHeld"/>.</summary>
+    /// <summary>Settles one that went well, or fails as <see cref="SaysNotHeld"/> knows.</summary>
     public NpgsqlBatchCommand SettleOrThrow(Settlement settlement) => sql.SettleOneOrThrow((SegmentClaim)settlement.Message.Origin!, settlement.Message.Claim.Id.Value);
+
+    public bool SaysNotHeld(PostgresException e) => sql.SaysNotHeld(e);
 
     /// <summary>Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.</summary>
     public async ValueTask<bool> TakeOutAsync(MessageId id, CancellationToken cancel)

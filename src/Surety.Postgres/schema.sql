@@ -104,16 +104,6 @@ CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
 
-CREATE FUNCTION $schema$.require_held(p_held boolean) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF NOT p_held THEN
-        RAISE EXCEPTION 'the message has left the claim' USING ERRCODE = 'SU001';
-    END IF;
-END
-$$;
-
 CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -217,7 +207,7 @@ CREATE FUNCTION $schema$.segment_done(p_ring smallint) RETURNS bigint
         + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.ring = p_ring)
 $$;
 
-CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS bigint[]
+CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[], p_each boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -225,7 +215,9 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
     v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
-    IF cardinality(v_ids) > 0 THEN
+    IF p_each THEN
+        INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
+    ELSIF cardinality(v_ids) > 0 THEN
         INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
     END IF;
 
@@ -305,7 +297,8 @@ BEGIN
     SELECT s.id, 4, s.priority, s.version, 1, p_node, s.enqueued_at, s.enqueued_at, c.claimed_at, false, s.queue, s.kind, s.headers, s.body
     FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
     WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
-    INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
+    -- Each by itself: whoever is waiting to end one in its effect's transaction does not look again, and meets the key.
+    INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
     RETURN cardinality(v_ids);
 END
 $$;

@@ -42,14 +42,37 @@ public abstract class ExactlyOnceContract<TFixture> : StoreContract<TFixture> wh
         (await EffectsAsync()).ShouldBe(1);
         foreach (var id in ids) (await FindAsync(id)).ShouldBeNull();
 
-        async Task<bool> SettleAndCommitAsync(ClaimedMessage message)
+    }
+
+    [Theory]
+    [InlineData("a progress report")]
+    [InlineData("a request to cancel it")]
+    public async Task Something_noted_of_a_running_message_costs_at_most_another_attempt(string what)
+    {
+        var id = (await EnqueueAsync(1))[0];
+        var node = await JoinAsync();
+        var claimed = await ClaimOneAsync(node);
+        if (what == "a progress report") await Store.Messages.ReportAsync([(claimed.Claim, new Progress(1, 2, null, null))], default);
+        else (await Store.Messages.CancelAsync(id, "why", null, default)).ShouldBe(CancelAnswer.Requested);
+
+        if (!await SettleAndCommitAsync(claimed))
         {
-            await using var work = await Store.Database.BeginAsync();
-            await EffectAsync(work, AnyNumber());
-            var answer = await Store.Messages.SettleAndCommitAsync([message.Done()], work, default);
-            Should.Throw<InvalidOperationException>(() => work.Transaction);
-            return answer.ShouldHaveSingleItem();
+            (await EffectsAsync()).ShouldBe(0);
+            (await SettleAsync(claimed.HandBack())).ShouldBeTrue("nobody would ever run it again");
+            (await SettleAndCommitAsync(await ClaimOneAsync(node))).ShouldBeTrue();
         }
+
+        (await EffectsAsync()).ShouldBe(1);
+        (await FindAsync(id)).ShouldBeNull();
+    }
+
+    private async Task<bool> SettleAndCommitAsync(ClaimedMessage message)
+    {
+        await using var work = await Store.Database.BeginAsync();
+        await EffectAsync(work, AnyNumber());
+        var answer = await Store.Messages.SettleAndCommitAsync([message.Done()], work, default);
+        Should.Throw<InvalidOperationException>(() => work.Transaction);
+        return answer.ShouldHaveSingleItem();
     }
 
     private async Task WorkAsync(OpenStore store, Random random)

@@ -250,8 +250,9 @@ BEGIN
 END
 $function$;
 
--- Ends messages of one claim that went well. Answers with those it ended: the others had left the claim before.
-CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[])
+-- Ends messages of one claim that went well. Answers with those it ended: the others had left the claim before. One receipt for all of them is the cheapest; in the transaction of their effects each
+-- has its own, whose key nobody gets past who is just about to end the same message.
+CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[], p_each boolean)
 RETURNS bigint[] LANGUAGE plpgsql
 AS $function$
 DECLARE
@@ -259,7 +260,9 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
     v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
-    IF cardinality(v_ids) > 0 THEN
+    IF p_each THEN
+        INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
+    ELSIF cardinality(v_ids) > 0 THEN
         INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
     END IF;
 
@@ -267,7 +270,7 @@ BEGIN
 END
 $function$;
 
--- Ends one message in the transaction of its effect. Others of the claim go on meanwhile: the lock is shared, and the receipt's key keeps out a second settlement of the same message.
+-- Ends one message. Others of the claim go on meanwhile: the lock is shared, and the receipt's key keeps out a second settlement of the same message.
 -- One function a child, because this is done once a message, and to find the child costs as much as the rest of it.
 DO $do$
 BEGIN
@@ -291,17 +294,6 @@ BEGIN
 END
 $do$;
 
--- Ends the transaction that wanted to settle what it no longer holds.
-CREATE FUNCTION $schema$.require_held(p_held boolean)
-RETURNS void LANGUAGE plpgsql
-AS $function$
-BEGIN
-    IF NOT p_held THEN
-        RAISE EXCEPTION 'the message has left the claim' USING ERRCODE = 'SU001';
-    END IF;
-END
-$function$;
-
 -- Copies running messages of one claim (all, when null) to the table message, where they run on under the same node as their first claim. Answers how many.
 CREATE FUNCTION $schema$.take_out(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[])
 RETURNS int LANGUAGE plpgsql
@@ -319,7 +311,8 @@ BEGIN
     SELECT s.id, 4, s.priority, s.version, 1, p_node, s.enqueued_at, s.enqueued_at, c.claimed_at, false, s.queue, s.kind, s.headers, s.body
     FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
     WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
-    INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
+    -- Each by itself: whoever is waiting to end one in its effect's transaction does not look again, and meets the key.
+    INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
     RETURN cardinality(v_ids);
 END
 $function$;

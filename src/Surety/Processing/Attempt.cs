@@ -211,11 +211,10 @@ internal sealed class Attempt(
                 return null;
             }
 
+            // Refused is not always lost: the claim may go on in another form that no commit of this kind can settle. What is held is handed back; what is lost, the settler says so.
             for (var i = 0; i < held.Count; i++)
             {
-                if (held[i]) continue;
-                SuretyTelemetry.Rejected(settlements[i].Message.Queue);
-                Log.ClaimLost(log, settlements[i].Message.Claim.Id, handler.Kind, settlements[i].Message.Claim.Number, "done");
+                if (!held[i]) await SettleAsync(messages[i], deliveries[i], Outcome.Handback, options, ran, stopping);
             }
 
             if (deliveries.Length > 1) await ApartAsync([.. messages.Where((_, i) => held[i])], options, stopping);

@@ -32,7 +32,7 @@ public interface IMessageStore
     ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel);
 
     /// <summary>As <see cref="SettleAsync"/> in the unit of work, which is then committed when every claim was held, and rolled back otherwise.</summary>
-    /// <returns>As of <see cref="SettleAsync"/>.</returns>
+    /// <returns>One answer per settlement, in order: false when nothing was changed because the claim was lost, or can be settled by <see cref="SettleAsync"/> only.</returns>
     /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
     ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel) => SettleThenCommitAsync(this, settlements, work, cancel);
 

@@ -70,6 +70,32 @@ public sealed class SegmentTests : IAsyncLifetime
         (await ClaimAsync(10)).ShouldBe(ids);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_waits_to_settle_a_message_that_another_transaction_is_just_settling_or_taking_out_is_refused(bool settles)
+    {
+        await EnqueueAsync(2);
+        var claimed = await ClaimedAsync(2);
+        await using var first = await store.Database.BeginAsync();
+        if (settles)
+        {
+            (await store.Messages.SettleAsync([.. claimed.Select(m => m.Done())], first.Transaction, default)).ShouldBe([true, true]);
+        }
+        else
+        {
+            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(ring, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
+            (await takeOut.ExecuteScalarAsync()).ShouldBe(2);
+        }
+
+        await using var second = await store.Database.BeginAsync();
+        var waiting = store.Messages.SettleAndCommitAsync([claimed[0].Done()], second, default).AsTask();
+        await Processing.WorkingHost.UntilAsync(async () => (long)(await ScalarAsync("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))! == 1);
+        await first.CommitAsync();
+        (await waiting).ShouldBe([false]);
+        ((long)(await ScalarAsync($"SELECT {schema}.segment_done(0::smallint)"))!).ShouldBe(2);
+    }
+
     [Fact]
     public async Task A_late_transaction_larger_than_a_claim_is_handed_out_bit_by_bit()
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
+using Surety.Storage;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Postgres;
@@ -55,6 +56,24 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         await UntilAsync(cutOff, again, info => info.Status == MessageStatus.Succeeded);
         (await server.ScalarAsync<string>($"SELECT string_agg(number || ' by ' || by, ', ' ORDER BY number) FROM {schema}.effect")).ShouldBe("7 by heir, 8 by cut off");
         await UntilAsync(cutOff, id, info => info.Attempts.Count == 2);
+    }
+
+    [Fact]
+    public async Task A_message_taken_out_of_its_segment_while_its_handler_runs_is_handled_again_with_one_effect()
+    {
+        var handled = 0;
+        var store = new TaskCompletionSource<IMessageStore>();
+        await using var host = await HostAsync("node", server.Port, async (d, work) =>
+        {
+            await EffectAsync(work, d.Message.Number, "node");
+            if (Interlocked.Increment(ref handled) == 1) await (await store.Task).ReportAsync([(new Claim(d.Id, d.ClaimNumber), new Progress(1, 2, null, null))], default);
+        });
+        store.SetResult(host.Host.Services.GetRequiredService<IMessageStore>());
+        var id = (await host.Queue.EnqueueAsync(new Ping(7))).Id;
+
+        await host.UntilGoneAsync(id);
+        handled.ShouldBe(2);
+        (await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect")).ShouldBe(1);
     }
 
     // As below: reads may meet a connection of before the cut.
