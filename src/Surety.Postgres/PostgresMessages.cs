@@ -30,6 +30,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private int claims;
     private long found;
     private TimeSpan nextLook = FirstLook;
+    private bool emptied;
     private bool plainFound;
     private bool otherFound;
     private (long At, TimeSpan In)? nextDue;
@@ -49,13 +50,25 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
+        // Who took all there was and asks again at once gets crumbs, and costs the server as much as for a full claim. Whatever this process enqueues meanwhile ends the wait.
+        if (emptied) await PulseAsync(FirstLook, cancel);
+        emptied = false;
         Interlocked.Exchange(ref seen, store.Work.Version);
         // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what becomes due, what has a place to take, and the other sort.
         var turn = Interlocked.Increment(ref claims);
         if (turn % LookEvery != 0 && (plainFound || otherFound))
         {
-            var more = plainFound && (!otherFound || turn % 2 == 0) ? await store.Segments.ClaimAsync(node, demands, cancel) : await ClaimOthersAsync(node, demands, promote: false, cancel);
-            if (more.Count > 0) return InOrder(more, demands);
+            if (plainFound && (!otherFound || turn % 2 == 0))
+            {
+                var more = await store.Segments.ClaimAsync(node, demands, cancel);
+                emptied = more.All;
+                if (more.Messages.Count > 0) return InOrder(more.Messages, demands);
+                plainFound = false;
+            }
+            else if (await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
+            {
+                return InOrder(more, demands);
+            }
         }
 
         var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
@@ -71,8 +84,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             try
             {
                 var plain = await store.Segments.ClaimAsync(node, left, cancel);
-                plainFound = plain.Count > 0;
-                claimed.AddRange(plain);
+                (plainFound, emptied) = (plain.Messages.Count > 0, plain.All && !otherFound);
+                claimed.AddRange(plain.Messages);
             }
             catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
             {
@@ -230,7 +243,6 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {
-        var pulse = store.Work.Next;
         if (store.Work.Version != Interlocked.Read(ref seen)) return;
         // Hints get lost; the tables do not, and the next claim looks at them.
         var pause = Look;
@@ -244,13 +256,16 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
         }
 
-        try
-        {
-            await pulse.WaitAsync(pause, cancel);
-        }
-        catch (TimeoutException)
-        {
-        }
+        await PulseAsync(pause, cancel);
+    }
+
+    /// <summary>Until there is something that the last claim has not seen.</summary>
+    private async ValueTask PulseAsync(TimeSpan atMost, CancellationToken cancel)
+    {
+        var pulse = store.Work.Next;
+        if (store.Work.Version != Interlocked.Read(ref seen)) return;
+        await pulse.WaitAsync(atMost, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancel.ThrowIfCancellationRequested();
     }
 
     public async ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel)

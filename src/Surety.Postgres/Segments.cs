@@ -26,7 +26,8 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public static bool Takes(NewMessage message) => message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
 
-    public async ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    /// <returns>What it got, and whether that was all there was.</returns>
+    public async ValueTask<(List<(int Priority, ClaimedMessage Message)> Messages, bool All)> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         // Queues in one order everywhere, or two nodes could wait for each other.
         var ordered = demands.Count == 1 ? demands : [.. demands.OrderBy(d => d.Queue, StringComparer.Ordinal)];
@@ -34,21 +35,26 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         var number = Interlocked.Add(ref numbers, ordered.Count * SegmentSql.NumbersPerClaim) - ordered.Count * SegmentSql.NumbersPerClaim;
         var claimed = new List<(int Priority, ClaimedMessage Message)>();
         var bodiless = 0;
+        var all = true;
         await store.Connections.WriteAsync(null, async reader =>
         {
             claimed.Clear();
-            bodiless = 0;
+            (bodiless, all) = (0, true);
             foreach (var demand in ordered)
             {
                 SegmentClaim? origin = null;
+                var (count, size) = (0, 0);
                 while (await reader.ReadAsync(CancellationToken.None))
                 {
                     if (origin?.Number != reader.GetInt64(1)) origin = new SegmentClaim(reader.GetInt16(0), node.Value, reader.GetInt64(1));
                     var message = Read(reader, origin, demand.Queue);
                     if (message.Body.IsEmpty && reader.IsDBNull(8)) bodiless++;
                     claimed.Add((reader.GetInt16(3), message));
+                    (count, size) = (count + 1, size + RowBytes + message.Body.Length);
                 }
 
+                // Well within both limits: nothing was cut off.
+                all &= count < Math.Min(demand.Limit, fitting) && size < bytes / 2;
                 await reader.NextResultAsync(CancellationToken.None);
             }
 
@@ -56,7 +62,7 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         }, cancel, [.. ordered.Select((d, i) => sql.Claim(node, number + i * SegmentSql.NumbersPerClaim, d with { Limit = Math.Min(d.Limit, fitting) }, bytes))]);
         if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
-        return claimed;
+        return (claimed, all && bodiless == 0);
     }
 
     /// <summary>Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the cursor, and nobody would ever claim them.</summary>

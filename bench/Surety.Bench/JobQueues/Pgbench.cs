@@ -9,6 +9,8 @@ internal abstract partial class Pgbench(Workbench bench, string name) : Entrant(
 {
     private TimeSpan processorTime;
 
+    public override bool WarmsUp => false;
+
     protected Workbench Bench => bench;
 
     public override TimeSpan ProcessorTime() => processorTime;

@@ -7,6 +7,9 @@ namespace Surety.Bench.JobQueues;
 /// <summary>Runs cells: the contenders in turns, each round on a database of its own, and reads off the server what that cost.</summary>
 internal sealed class Workbench(PrivateServer server, Settings settings)
 {
+    // Compilers at run time take that long to have done with hot code on two cores.
+    private const int LeastWarmUp = 6;
+
     private int databases;
     private bool warming;
 
@@ -15,10 +18,10 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     public Settings Settings => settings;
 
     /// <summary>How long a load is kept up.</summary>
-    public int Seconds => warming ? Math.Min(2, settings.Seconds) : settings.Seconds;
+    public int Seconds { get; private set; } = settings.Seconds;
 
     /// <summary>How many jobs there are to work off.</summary>
-    public int Backlog => settings.Quick ? 500 : warming ? 20_000 : 100_000;
+    public int Backlog => settings.Quick ? 500 : 100_000;
 
     public int HugeBacklog => settings.Quick ? 2_000 : warming ? 20_000 : 1_000_000;
 
@@ -65,9 +68,14 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
         {
             warming = true;
             await CountStatementsAsync(true);
-            for (var i = 0; i < entrants.Count; i++) statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
+            for (var i = 0; i < entrants.Count; i++)
+            {
+                Seconds = entrants[i].WarmsUp ? Math.Max(LeastWarmUp, settings.Seconds) : 1;
+                statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
+            }
+
             await CountStatementsAsync(false);
-            warming = false;
+            (warming, Seconds) = (false, settings.Seconds);
         }
 
         for (var round = 0; round < settings.Rounds; round++)
@@ -157,6 +165,9 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
 internal abstract class Entrant(string name) : IAsyncDisposable
 {
     public string Name => name;
+
+    /// <summary>Whether it is faster after a while.</summary>
+    public virtual bool WarmsUp => true;
 
     /// <summary>Before anything is measured.</summary>
     public abstract Task PrepareAsync(string database);
