@@ -51,6 +51,15 @@ public sealed class UploadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_creation_that_is_refused_leaves_no_upload_that_nobody_knows_of()
+    {
+        (await CreateWithAsync(Bytes(500), ("Upload-Length", "1000"), ("Upload-Checksum", $"sha1 {Convert.ToBase64String(SHA1.HashData(Bytes(1)))}"))).ShouldBeProblem(460, "checksum-mismatch");
+        (await CreateWithAsync(Bytes(100, seed: 2), ("Upload-Length", "100"), ("Upload-Metadata", $"sha256 {Base64(Digest(Bytes(100)))}"))).ShouldBeProblem(460, "digest-mismatch");
+        (await files.App.ScalarAsync("SELECT count(*) FROM surety_upload WHERE state <= 3")).ShouldBe(0);
+        files.Blobs.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task An_empty_file_is_complete_when_it_begins()
     {
         var address = await files.BeginAsync(0);
@@ -68,6 +77,10 @@ public sealed class UploadTests : IAsyncLifetime
         (await files.PatchAsync(address, 20, Bytes(10), ("Upload-Length", "31"))).ShouldBeProblem(400, "bad-request");
         (await files.ReadAsync((await files.PatchAsync(address, 20, Bytes(10), ("Upload-Length", "30"))).ShouldBe(204))).ShouldStartWith("30 ");
     }
+
+    [Fact]
+    public async Task A_body_that_is_neither_a_form_nor_of_the_protocol_is_told_of_forms() =>
+        (await files.Alice.SendAsync(HttpMethod.Post, "/files", Chunk(Bytes(10), "text/csv"), default)).ShouldBeProblem(415, "unsupported-media-type")["Tus-Version"].ShouldBeNull();
 
     [Fact]
     public async Task What_the_protocol_can_do_is_said_to_everybody()

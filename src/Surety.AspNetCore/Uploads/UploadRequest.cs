@@ -93,12 +93,27 @@ internal sealed class UploadRequest
 
         using var held = await uploads.Locks.EnterAsync(upload.Id, LockPatience, http.RequestAborted);
         if (held is null) return Locked();
-        // From here on the upload exists and its address is what the client needs, whatever becomes of this body.
-        if (brings && await ReceiveAsync(upload, held) is { } broken) return broken;
-        upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
-        if (await FinishAsync(upload) is { } ended && ended is not Finished) return ended;
-        Created(address, upload, upload.Offset);
-        return Results.StatusCode(StatusCodes.Status201Created);
+        var told = false;
+        try
+        {
+            if (brings && await ReceiveAsync(upload, held) is { } broken) return broken;
+            upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
+            if (await FinishAsync(upload) is { } ended && ended is not Finished) return ended;
+            Created(address, upload, upload.Offset);
+            told = true;
+            return Results.StatusCode(StatusCodes.Status201Created);
+        }
+        catch (StoreException doubt) when (doubt.InDoubt)
+        {
+            // It may be complete: the sweep finds out.
+            told = true;
+            throw;
+        }
+        finally
+        {
+            // Nobody learns its address, so nobody could go on with it.
+            if (!told) await uploads.DeleteAsync(upload, CancellationToken.None);
+        }
     }
 
     private async Task<IResult> HeadAsync()
@@ -264,9 +279,9 @@ internal sealed class UploadRequest
     private ProblemResult? WrongVersion()
     {
         if (Request.Headers[Tus.Resumable] == Tus.Version) return null;
-        Response.Headers["Tus-Version"] = Tus.Version;
         if (Request.Headers[Tus.Resumable].Count == 0 && Request.Headers[Tus.UploadLength].Count == 0 && Request.Headers[Tus.UploadDeferLength].Count == 0 && Request.RouteValues["id"] is null)
             return WrongType("multipart/form-data");
+        Response.Headers["Tus-Version"] = Tus.Version;
         return Refused(412, Problems.TusVersion, $"Send {Tus.Resumable}: {Tus.Version}.");
     }
 
