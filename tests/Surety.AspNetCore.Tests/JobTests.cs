@@ -304,6 +304,13 @@ public class JobTests
     }
 
     [Fact]
+    public async Task Nobody_is_said_to_have_waited_for_a_job_that_does_not_exist()
+    {
+        await using var app = await StartAsync();
+        (await app.Alice.FetchAsync("/jobs/777777777", ("Prefer", "wait=20"))).ShouldBeProblem(404, "not-found")["Preference-Applied"].ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_job_that_takes_longer_than_its_client_waits_is_accepted_all_the_same()
     {
         await using var app = await StartAsync();

@@ -28,7 +28,6 @@ internal static class JobEndpoints
         var preferred = wait is null ? Preference.Read(http.Request.Headers[Preference.Header]).Wait : null;
         if (preferred is > 0 and var seconds) patience = TimeSpan.FromSeconds(Math.Min(seconds, JobWait.Longest.TotalSeconds));
         if (patience == TimeSpan.Zero || !waiting.TryEnter(http)) return Answer(await FindAsync(id, http, messages), id, http);
-        if (preferred is > 0) http.Response.Headers[Preference.Applied] = string.Create(CultureInfo.InvariantCulture, $"wait={patience.TotalSeconds}");
         try
         {
             var known = http.Request.Headers.IfNoneMatch;
@@ -36,6 +35,7 @@ internal static class JobEndpoints
                 () => FindAsync(id, http, messages),
                 f => f.Job is not { } job || JobView.IsTerminal(job.Status) || (known.Count > 0 && !EntityTags.AnyMatches(known, JobView.EntityTag(job))),
                 patience, http.RequestAborted);
+            if (preferred is > 0 && found.Job is not null) http.Response.Headers[Preference.Applied] = string.Create(CultureInfo.InvariantCulture, $"wait={patience.TotalSeconds}");
             return Answer(found, id, http);
         }
         finally
