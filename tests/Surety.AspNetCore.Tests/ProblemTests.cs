@@ -36,6 +36,16 @@ public class ProblemTests
     }
 
     [Fact]
+    public async Task In_Development_a_request_that_cannot_be_read_is_one_line_of_the_log()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map, environment: "Development");
+        (await app.Alice.PostAsync("/orders", "{")).ShouldBeProblem(400, "malformed-body");
+        (await app.Alice.FetchAsync("/orders?page=x")).ShouldBeProblem(400, "validation");
+        app.Log.Lines.Count(l => l.StartsWith("Debug Surety.AspNetCore.ProblemMiddleware 3001", StringComparison.Ordinal)).ShouldBe(2);
+        app.Log.Lines.ShouldNotContain(l => l.Contains("BadHttpRequestException", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_failed_request_that_may_have_acted_says_so_and_a_trace_finds_it_in_the_log()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);

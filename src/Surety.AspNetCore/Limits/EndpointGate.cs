@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
 using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Surety.AspNetCore;
 
@@ -90,7 +91,7 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
             Shape = new RequestShape(metadata);
             var here = quotas.Of(metadata).ToList();
             OfAddresses = [.. here.Where(q => q.Options.By == QuotaBy.Address)];
-            var handle = Timed(endpoint, services);
+            var handle = Refusing(Timed(endpoint, services), services.GetRequiredService<ProblemMiddleware>());
             if (here.Except(OfAddresses).ToArray() is { Length: > 0 } ofCallers) handle = Counted(handle, ofCallers);
             Endpoint = new RouteEndpoint(handle, endpoint.RoutePattern, endpoint.Order, metadata, endpoint.DisplayName);
         }
@@ -113,6 +114,19 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         {
             if (await Quotas.TakeAsync(quotas, http) is { } refusal) await new ProblemResult(refusal).ExecuteAsync(http);
             else await handle(http);
+        };
+
+        /// <summary>What cannot be read is refused right here: further out, in Development, the framework would take each for a failure and log its stack.</summary>
+        private static RequestDelegate Refusing(RequestDelegate handle, ProblemMiddleware problems) => async http =>
+        {
+            try
+            {
+                await handle(http);
+            }
+            catch (BadHttpRequestException fault) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+            {
+                await problems.RefuseAsync(http, fault);
+            }
         };
 
         /// <summary>By the framework's own time limits, and so by its own marks, too. A command has its limit, and knows what became of its transaction.</summary>

@@ -28,12 +28,18 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            Report(exception, context.Request);
-            await AnswerAsync(context, exception);
+            await RefuseAsync(context, exception);
             return;
         }
 
         if (IsBareError(context.Response)) await writer.WriteAsync(context, new());
+    }
+
+    /// <summary>Logs the exception and answers with its problem.</summary>
+    public Task RefuseAsync(HttpContext context, Exception exception)
+    {
+        Report(exception, context.Request);
+        return AnswerAsync(context, exception);
     }
 
     public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) => AnswerAsync(errorContext.HttpContext, errorContext.Exception);
