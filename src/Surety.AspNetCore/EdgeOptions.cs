@@ -90,7 +90,7 @@ public sealed class EdgeOptions
 
     /// <summary>
     /// How long an endpoint that takes no idempotency keys may work, 100 ms to 10 min. Default 1 min. Then its cancellation token fires, and the answer is 504 <c>timeout</c>. The framework's
-    /// <c>WithRequestTimeout</c> and <c>DisableRequestTimeout</c> say otherwise for one endpoint.
+    /// <c>WithRequestTimeout</c> and <c>DisableRequestTimeout</c> say otherwise for one endpoint. It also bounds how long the body of one that does take keys may take to come; then the answer is 408.
     /// </summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
 

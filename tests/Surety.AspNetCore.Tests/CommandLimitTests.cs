@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 
 namespace Surety.AspNetCore.Tests;
@@ -35,6 +36,23 @@ public class CommandLimitTests
         answer!.ShouldBe(201)["Idempotent-Replayed"].ShouldBe("true");
         deposits.Runs.ShouldBe(1);
         (await app.DepositsAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_body_that_stands_still_is_ended_however_much_of_it_has_come()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.RequestTimeout = TimeSpan.FromSeconds(1));
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(app.Address.Host, app.Address.Port);
+        await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n{new string(' ', 100_000)}"));
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var reader = new StreamReader(slow.GetStream(), Encoding.ASCII);
+        (await reader.ReadLineAsync(patience.Token)).ShouldBe("HTTP/1.1 408 Request Timeout");
+        (await app.DepositsAsync()).ShouldBe(0);
+        // The key was never taken.
+        (await app.Alice.DepositAsync("slow")).ShouldBe(201);
     }
 
     [Fact]

@@ -36,6 +36,13 @@ public class ProblemTests
     }
 
     [Fact]
+    public async Task A_bare_400_says_what_it_means()
+    {
+        await using var app = await EdgeApp.StartAsync(Orders.Map);
+        (await app.Alice.FetchAsync("/says/400")).ShouldBeProblem(400, "bad-request").Member("detail").ShouldBe("The request is malformed.");
+    }
+
+    [Fact]
     public async Task In_Development_a_request_that_cannot_be_read_is_one_line_of_the_log()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map, environment: "Development");

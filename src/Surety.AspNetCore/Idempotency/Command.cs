@@ -75,7 +75,7 @@ internal sealed class Command
             return;
         }
 
-        using var body = await RequestBody.BufferAsync(http, options.MaxBodyBytes);
+        using var body = await RequestBody.BufferAsync(http, options, time);
         if (given is not null) Identify(given, body);
 
         // Arguments are bound before the transaction begins, the cancellation token with them: it has to be the command's own from the start.

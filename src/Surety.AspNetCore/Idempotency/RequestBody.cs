@@ -6,8 +6,27 @@ namespace Surety.AspNetCore;
 /// <summary>Reads a request's whole body into memory, bounded, so that a slow client holds up nobody but itself.</summary>
 internal static class RequestBody
 {
+    /// <summary>The server's own least rate of 240 bytes a second bounds how long a body of this size takes. Of a larger one that rate, which counts from the beginning, allows to stand still for an hour.</summary>
+    private const int SmallBytes = 16_384;
+
     /// <summary>The body, positioned at its start. It is also the request's body from now on.</summary>
-    public static async Task<MemoryStream> BufferAsync(HttpContext http, int defaultLimit)
+    /// <exception cref="BadHttpRequestException">It is too large, did not come in time, or is ill-framed.</exception>
+    public static async Task<MemoryStream> BufferAsync(HttpContext http, EdgeOptions options, TimeProvider time)
+    {
+        if (http.Request.ContentLength <= SmallBytes) return await BufferAsync(http, options.MaxBodyBytes, http.RequestAborted);
+        using var limit = new CancellationTokenSource(options.RequestTimeout, time);
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, limit.Token);
+        try
+        {
+            return await BufferAsync(http, options.MaxBodyBytes, reading.Token);
+        }
+        catch (OperationCanceledException e) when (limit.IsCancellationRequested && !http.RequestAborted.IsCancellationRequested)
+        {
+            throw new BadHttpRequestException($"The body did not come within {options.RequestTimeout}.", StatusCodes.Status408RequestTimeout, e);
+        }
+    }
+
+    private static async Task<MemoryStream> BufferAsync(HttpContext http, int defaultLimit, CancellationToken cancel)
     {
         // Kestrel counts too; a server that does not is held to the same limit.
         var limit = (int)Math.Min(http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? defaultLimit, int.MaxValue);
@@ -18,7 +37,7 @@ internal static class RequestBody
         var body = new MemoryStream((int)Math.Min(announced ?? 0, 65_536));
         var chunk = new byte[(int)Math.Clamp(announced ?? 16_384, 1, 16_384)];
         int read;
-        while ((read = await http.Request.Body.ReadAsync(chunk, http.RequestAborted)) > 0)
+        while ((read = await http.Request.Body.ReadAsync(chunk, cancel)) > 0)
         {
             if (body.Length + read > limit) throw TooLarge(limit);
             body.Write(chunk, 0, read);

@@ -60,6 +60,7 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
 
     private static string? DetailOf(HttpContext http, int status) => status switch
     {
+        400 => "The request is malformed.",
         401 => "Send an API key or another credential this server takes in the Authorization header.",
         403 => "The credential is good, but it does not allow this request.",
         404 => "No resource has this address, or the caller may not know of it.",
