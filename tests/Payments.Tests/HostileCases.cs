@@ -25,14 +25,14 @@ internal static class HostileCases
         ("/keys", [("principal", "\"\""), ("operator", "\"yes\"")]),
     ];
 
-    private static readonly string[] Values =
+    public static readonly string[] Values =
     [
         "null", "true", "0", "-1", "1e400", "-1e-400", "9223372036854775808", "0.1", "\"\"", "\" \"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u202e\"", "\"9223372036854775808\"",
         "\"1'; DROP TABLE account; --\"", "\"../../../../etc/passwd\"", "\"${jndi:ldap://x}\"", "\"<script>alert(1)</script>\"", "\"{{7*7}}\"", "\"2026-13-45T99:99:99Z\"", "\"0x10\"", "\"NaN\"", "[]", "{}", "[\"1\"]",
         "{\"$ref\":\"#\"}", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "'1'", "undefined",
     ];
 
-    private static readonly (string Name, byte[] Bytes)[] Bodies =
+    public static readonly (string Name, byte[] Bytes)[] Bodies =
     [
         ("no byte", []), ("a space", " "u8.ToArray()), ("null", "null"u8.ToArray()), ("an array", "[]"u8.ToArray()), ("a number", "1"u8.ToArray()), ("a text", "\"x\""u8.ToArray()), ("half a body", "{\"account\":"u8.ToArray()),
         ("bytes that are no text", [0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), ("an overlong slash", [0x7b, 0x22, 0xc0, 0xaf, 0x22, 0x3a, 0x31, 0x7d]), ("zeros", new byte[64]),
@@ -43,25 +43,25 @@ internal static class HostileCases
         ("a name with U+0000", "{\"\\u0000\":1}"u8.ToArray()), ("a name of half a character", "{\"\\ud800\":1}"u8.ToArray()), ("an empty name", "{\"\":1}"u8.ToArray()),
     ];
 
-    private static readonly string[] MediaTypes =
+    public static readonly string[] MediaTypes =
     [
         "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=", "application/json; charset=utf-16", "application/json; charset=nonsense",
         "application/json; charset=\"utf-7\"", "application/json;charset", "application/*", "*/*", "json", ";", "application/json, text/plain", "application/jsonp", "",
     ];
 
-    private static readonly string[] Ids =
+    public static readonly string[] Ids =
     [
         "0", "-1", "777777777", "9223372036854775807", "9223372036854775808", "1e3", "01", "+1", "%201", "NaN", "null", "%0d%0aSet-Cookie:%20a=b", "..%2f..%2fetc%2fpasswd", "%2e%2e", "%c0%ae%c0%ae", "%ff", "%F0%9F%92%A3",
         "1'%20OR%20'1'='1", "1;%20DROP%20TABLE%20account", "*", "%25", "%25s%25n", "{id}", "$%7b7*7%7d", "<script>", "..;", "a%2fb", "٣", "x.json",
     ];
 
-    private static readonly string[] Queries =
+    public static readonly string[] Queries =
     [
         "pageSize=0", "pageSize=-1", "pageSize=99999999999", "pageSize=1e1", "pageSize=%00", "pageSize=", "pageSize=1&pageSize=2", "pageToken=%00", "pageToken=x&pageToken=y", "pageToken=-1", "pageToken=' OR 1=1", "PAGESIZE=x",
         "%00=1", "a[]=1&a[0]=2", "=&=&&", "%", "wait=x", "wait=-1", "wait=1e9999", "wait=NaN", "wait=1&wait=2", "wait=%00",
     ];
 
-    private static readonly (string Name, string Value)[] Headers =
+    public static readonly (string Name, string Value)[] Headers =
     [
         ("Idempotency-Key", ""), ("Idempotency-Key", "a b"), ("Idempotency-Key", "\"open"), ("Idempotency-Key", "a,b"), ("Idempotency-Key", new string('k', 5_000)), ("Accept", "///;;q=x"), ("Accept", "text/html"),
         ("Accept-Encoding", "gzip;q=nonsense"), ("Accept-Language", new string('x', 2_000)), ("If-None-Match", "\"unclosed"), ("If-Match", "W/"), ("If-Modified-Since", "yesterday"), ("Range", "bytes=9-1,-,x"), ("Prefer", "wait=-1"),
