@@ -13,8 +13,8 @@ internal sealed class Effects
     private readonly Dictionary<string, long> counts = Names.ToDictionary(n => n, _ => 0L);
     private readonly HashSet<string> imports = [];
 
-    /// <summary>Uploads that may or may not have begun: their clients left.</summary>
-    private long doubtful;
+    /// <summary>What may or may not have happened: whoever left before the answer was not told.</summary>
+    private readonly Dictionary<string, long> more = [], less = [];
 
     public static async Task<Effects> CountAsync(Backend backend)
     {
@@ -52,7 +52,9 @@ internal sealed class Effects
     {
         if (reply is null || reply.Status == 408)
         {
-            if (request.Operation.Path == "/statements") doubtful++;
+            if (Steps(request) is ["statements"]) more["uploads"] = more.GetValueOrDefault("uploads") + 1;
+            if (Steps(request) is ["statements", _]) less["uploads"] = less.GetValueOrDefault("uploads") + 1;
+            if (Steps(request) is ["keys", _] && request.Method == "DELETE") more["revocations"] = more.GetValueOrDefault("revocations") + 1;
             return;
         }
 
@@ -82,7 +84,7 @@ internal sealed class Effects
         foreach (var name in Names)
         {
             var (happened, promised) = (after.counts[name] - before.counts[name], counts[name]);
-            if (happened < promised || happened > promised + (name == "uploads" ? doubtful : 0)) yield return $"{promised} {name} were promised, and {happened} happened";
+            if (happened < promised - less.GetValueOrDefault(name) || happened > promised + more.GetValueOrDefault(name)) yield return $"{promised} {name} were promised, and {happened} happened";
         }
     }
 
