@@ -22,31 +22,33 @@ internal static class AccountEndpoints
             .WithDescription("Newest first, in pages: the next one begins with nextPageToken, which is null on the last.").ProducesPage<EntryView>().Refuses(Refusal.NoAccount("99"));
     }
 
-    private static async Task<IResult> OpenAsync(OpenAccount request, UnitOfWork work)
+    private static async Task<IResult> OpenAsync(OpenAccount request, UnitOfWork work, CancellationToken cancel)
     {
-        var id = await work.Connection.ExecuteScalarAsync<long>(
+        var id = await work.Connection.ExecuteScalarAsync<long>(new(
             "INSERT INTO account (kind, owner, currency, overdraft_limit) VALUES ('customer', @Owner, @Currency, @limit) RETURNING id",
             new { request.Owner, request.Currency, limit = Ids.Parse(request.OverdraftLimit) },
-            work.Transaction);
-        var account = await Ledger.FindAsync(work.Connection, id, work);
+            work.Transaction,
+            cancellationToken: cancel));
+        var account = await Ledger.FindAsync(work.Connection, id, cancel, work);
         return Results.Created($"/accounts/{id}", AccountView.Of(account!));
     }
 
     private static async Task<IResult> GetAsync([Id("account")] string id, Database database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        return await Ledger.FindAsync(connection, Ids.Parse(id)) is { } account ? Preconditions.Ok(AccountView.Of(account), account.Revision) : Refusal.NoAccount(id).AsResult();
+        return await Ledger.FindAsync(connection, Ids.Parse(id), cancel) is { } account ? Preconditions.Ok(AccountView.Of(account), account.Revision) : Refusal.NoAccount(id).AsResult();
     }
 
     /// <summary>Only on top of what the client has seen: two who raise a limit at once must not both believe that theirs is the one.</summary>
-    private static async Task<IResult> ChangeAsync([Id("account")] string id, ChangeAccount request, HttpContext http, BookStore store, UnitOfWork work)
+    private static async Task<IResult> ChangeAsync([Id("account")] string id, ChangeAccount request, HttpContext http, BookStore store, UnitOfWork work, CancellationToken cancel)
     {
-        if (await Ledger.LockAsync(Ids.Parse(id), store, work) is not { Kind: "customer" } account) return Refusal.NoAccount(id).AsResult();
+        if (await Ledger.LockAsync(Ids.Parse(id), store, work, cancel) is not { Kind: "customer" } account) return Refusal.NoAccount(id).AsResult();
         if (Preconditions.Refuse(http, account.Revision) is { } refusal) return refusal;
         var changed = account with { Owner = request.Owner ?? account.Owner, OverdraftLimit = request.OverdraftLimit is { } limit ? Ids.Parse(limit) : account.OverdraftLimit, Revision = account.Revision + 1 };
         if (changed.Balance < -changed.OverdraftLimit)
             return Problem.Of(422, "overdraft-in-use", $"Account {account.Id} holds {account.Balance}; its limit cannot be less than {-account.Balance}.");
-        await work.Connection.ExecuteAsync("UPDATE account SET owner = @Owner, overdraft_limit = @OverdraftLimit, revision = @Revision WHERE id = @Id", changed, work.Transaction);
+        await work.Connection.ExecuteAsync(new(
+            "UPDATE account SET owner = @Owner, overdraft_limit = @OverdraftLimit, revision = @Revision WHERE id = @Id", changed, work.Transaction, cancellationToken: cancel));
         return Preconditions.Ok(AccountView.Of(changed), changed.Revision);
     }
 
@@ -58,13 +60,14 @@ internal static class AccountEndpoints
         var before = after is null ? long.MaxValue : Ids.Parse(after);
 
         await using var connection = await database.OpenReadAsync(cancel);
-        if (await Ledger.FindAsync(connection, Ids.Parse(id)) is not { } account) return Refusal.NoAccount(id).AsResult();
-        var rows = (await connection.QueryAsync<EntryRow>(
+        if (await Ledger.FindAsync(connection, Ids.Parse(id), cancel) is not { } account) return Refusal.NoAccount(id).AsResult();
+        var rows = (await connection.QueryAsync<EntryRow>(new(
             """
             SELECT e.id, e.transfer, t.kind, t.reference, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt FROM entry e JOIN transfer t ON t.id = e.transfer
             WHERE e.account = @Id AND e.id < @before ORDER BY e.id DESC LIMIT @limit
             """,
-            new { account.Id, before, limit = pageSize + 1 })).AsList();
+            new { account.Id, before, limit = pageSize + 1 },
+            cancellationToken: cancel))).AsList();
         var page = rows.Take(pageSize).Select(EntryView.Of).ToList();
         return Paging.Page(http, page, rows.Count > pageSize ? page[^1].Id : null);
     }

@@ -14,7 +14,8 @@ internal static class AuditEndpoint
     {
         await using var connection = await database.OpenReadAsync(cancel);
         await using var snapshot = await store.SnapshotAsync(connection, cancel);
-        var sums = await connection.QueryAsync<(string Currency, long Sum)>("SELECT a.currency, CAST(SUM(e.amount) AS BIGINT) FROM entry e JOIN account a ON a.id = e.account GROUP BY a.currency", transaction: snapshot);
+        var sums = await connection.QueryAsync<(string Currency, long Sum)>(new(
+            "SELECT a.currency, CAST(SUM(e.amount) AS BIGINT) FROM entry e JOIN account a ON a.id = e.account GROUP BY a.currency", transaction: snapshot, cancellationToken: cancel));
         return Results.Ok(new AuditView(
             await CountAsync("SELECT COUNT(*) FROM transfer"),
             await CountAsync("SELECT COUNT(*) FROM entry"),
@@ -26,7 +27,7 @@ internal static class AuditEndpoint
             await CountAsync("SELECT COUNT(*) FROM analytics_entry"),
             await CountAsync("SELECT COUNT(*) FROM (SELECT entry FROM analytics_entry GROUP BY entry HAVING COUNT(*) > 1) AS doubled")));
 
-        Task<long> CountAsync(string sql) => connection.ExecuteScalarAsync<long>(sql, transaction: snapshot);
+        Task<long> CountAsync(string sql) => connection.ExecuteScalarAsync<long>(new(sql, transaction: snapshot, cancellationToken: cancel));
     }
 
     private sealed record AuditView(

@@ -13,13 +13,14 @@ public sealed class ExportEntries : ITransactionalBatchHandler<TransferPosted>
     public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<TransferPosted>> deliveries, UnitOfWork work, CancellationToken cancel)
     {
         // {=ids}: the numbers themselves. Dapper hands a list of parameters to PostgreSQL as one array, which IN does not take.
-        await work.Connection.ExecuteAsync(
+        await work.Connection.ExecuteAsync(new(
             """
             INSERT INTO analytics_entry (entry, account, currency, amount, posted_at)
             SELECT e.id, e.account, t.currency, e.amount, t.posted_at FROM entry e JOIN transfer t ON t.id = e.transfer WHERE t.id IN {=ids}
             """,
             new { ids = deliveries.Select(d => d.Message.TransferId) },
-            work.Transaction);
+            work.Transaction,
+            cancellationToken: cancel));
         return [.. deliveries.Select(_ => Outcome.Done)];
     }
 }

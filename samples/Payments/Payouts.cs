@@ -19,7 +19,7 @@ internal static class PayoutEndpoints
 
     private static async Task<IResult> AcceptAsync(RequestPayout request, PayoutBook payouts, Jobs jobs, UnitOfWork work, CancellationToken cancel)
     {
-        if (await Customers.FindAsync(request.Account, work) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
+        if (await Customers.FindAsync(request.Account, work, cancel) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
         var (id, refusal) = await payouts.HoldAsync(account, Ids.Parse(request.Amount), request.Destination, work, cancel);
         return refusal?.AsResult() ?? await jobs.AcceptAsync(new PayoutRequested(id), cancel: cancel);
     }
@@ -33,24 +33,25 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
 {
     public async Task<(long Id, Refusal? Refusal)> HoldAsync(Account account, long amount, string destination, UnitOfWork work, CancellationToken cancel)
     {
-        var held = await Ledger.HouseAccountAsync("held", account.Currency, work);
+        var held = await Ledger.HouseAccountAsync("held", account.Currency, work, cancel);
         var posting = await ledger.PostAsync(new Movement("hold", account.Id, held, amount, destination), work, cancel);
         if (posting.Refusal is { } refusal) return (0, refusal);
-        var id = await work.Connection.ExecuteScalarAsync<long>(
+        var id = await work.Connection.ExecuteScalarAsync<long>(new(
             """
             INSERT INTO payout (state, account, amount, currency, destination, provider, provider_key)
             VALUES ('held', @Id, @amount, @Currency, @destination, @provider, @key) RETURNING id
             """,
             new { account.Id, amount, account.Currency, destination, provider = providers.HasFallback ? null : PaymentProviders.Primary, key = Guid.CreateVersion7(time.GetUtcNow()).ToString("N") },
-            work.Transaction);
+            work.Transaction,
+            cancellationToken: cancel));
         return (id, null);
     }
 
     public async Task<Payout> FindAsync(long id, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        return await connection.QuerySingleAsync<Payout>(
-            "SELECT id, state, account, amount, currency, destination, provider, provider_key AS ProviderKey FROM payout WHERE id = @id", new { id });
+        return await connection.QuerySingleAsync<Payout>(new(
+            "SELECT id, state, account, amount, currency, destination, provider, provider_key AS ProviderKey FROM payout WHERE id = @id", new { id }, cancellationToken: cancel));
     }
 
     /// <summary>
@@ -61,8 +62,9 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
     {
         await using (var work = await database.BeginAsync(cancel))
         {
-            await work.Connection.ExecuteAsync(
-                "UPDATE payout SET provider = @provider WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @from", new { payout.Id, provider, from = payout.Provider ?? "" }, work.Transaction);
+            await work.Connection.ExecuteAsync(new(
+                "UPDATE payout SET provider = @provider WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @from", new { payout.Id, provider, from = payout.Provider ?? "" }, work.Transaction,
+                cancellationToken: cancel));
             await work.CommitAsync();
         }
 
@@ -70,18 +72,19 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
     }
 
     public Task PaidAsync(Payout payout, string providerReference, CancellationToken cancel) =>
-        EndAsync(payout, "paid", providerReference, work => Ledger.HouseAccountAsync("settlement", payout.Currency, work), cancel);
+        EndAsync(payout, "paid", providerReference, work => Ledger.HouseAccountAsync("settlement", payout.Currency, work, cancel), cancel);
 
     public Task ReleaseAsync(Payout payout, CancellationToken cancel) => EndAsync(payout, "released", null, _ => Task.FromResult(payout.Account), cancel);
 
     private async Task EndAsync(Payout payout, string state, string? providerReference, Func<UnitOfWork, Task<long>> receiver, CancellationToken cancel)
     {
         await using var work = await database.BeginAsync(cancel);
-        var changed = await work.Connection.ExecuteAsync(
+        var changed = await work.Connection.ExecuteAsync(new(
             "UPDATE payout SET state = @state, provider_reference = @providerReference WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @provider",
-            new { payout.Id, state, providerReference, provider = payout.Provider ?? "" }, work.Transaction);
+            new { payout.Id, state, providerReference, provider = payout.Provider ?? "" }, work.Transaction,
+            cancellationToken: cancel));
         if (changed == 0) return;
-        var held = await Ledger.HouseAccountAsync("held", payout.Currency, work);
+        var held = await Ledger.HouseAccountAsync("held", payout.Currency, work, cancel);
         var movement = new Movement(state == "paid" ? "paid" : "release", held, await receiver(work), payout.Amount, payout.Destination);
         var posting = await ledger.PostAsync(movement, work, cancel);
         if (posting.Refusal is { } refusal) throw new InvalidOperationException($"Payout {payout.Id} cannot be {state}: {refusal.Detail}");

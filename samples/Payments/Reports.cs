@@ -36,13 +36,14 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
     {
         var report = delivery.Message;
         await using var connection = await database.OpenReadAsync(cancel);
-        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account)) is not { Kind: "customer" } account) return Outcome.Reject($"There is no account \"{report.Account}\".");
-        var rows = (await connection.QueryAsync<Row>(
+        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account), cancel) is not { Kind: "customer" } account) return Outcome.Reject($"There is no account \"{report.Account}\".");
+        var rows = (await connection.QueryAsync<Row>(new(
             """
             SELECT e.id, e.transfer, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt FROM entry e JOIN transfer t ON t.id = e.transfer
             WHERE e.account = @Id AND t.posted_at >= @from AND t.posted_at < @to ORDER BY e.id LIMIT @limit
             """,
-            new { account.Id, from = report.From.ToUnixTimeMilliseconds(), to = report.To.ToUnixTimeMilliseconds(), limit = MaxLines + 1 })).AsList();
+            new { account.Id, from = report.From.ToUnixTimeMilliseconds(), to = report.To.ToUnixTimeMilliseconds(), limit = MaxLines + 1 },
+            cancellationToken: cancel))).AsList();
         if (rows.Count > MaxLines) return Outcome.Reject($"The report would have more than {MaxLines} lines; ask for a shorter time.");
 
         var csv = new StringBuilder("id,transferId,amount,balanceAfter,postedAt\r\n");

@@ -20,8 +20,8 @@ internal static class TransferEndpoints
     /// <summary>The other side is the currency's settlement account, so that all entries of a currency sum to zero.</summary>
     private static async Task<IResult> DepositAsync(Deposit request, Ledger ledger, UnitOfWork work, CancellationToken cancel)
     {
-        if (await Customers.FindAsync(request.Account, work) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
-        var settlement = await Ledger.HouseAccountAsync("settlement", account.Currency, work);
+        if (await Customers.FindAsync(request.Account, work, cancel) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
+        var settlement = await Ledger.HouseAccountAsync("settlement", account.Currency, work, cancel);
         var posting = await ledger.PostAsync(new Movement("deposit", settlement, account.Id, Ids.Parse(request.Amount), request.Reference), work, cancel);
         if (posting.Refusal is { } refusal) return refusal.AsResult();
         var deposit = posting.Transfer!;
@@ -31,8 +31,8 @@ internal static class TransferEndpoints
 
     private static async Task<IResult> TransferAsync(TransferMoney request, Ledger ledger, UnitOfWork work, CancellationToken cancel)
     {
-        if (await Customers.FindAsync(request.From, work) is not { } from) return Refusal.NoAccount(request.From).AsResult();
-        if (await Customers.FindAsync(request.To, work) is not { } to) return Refusal.NoAccount(request.To).AsResult();
+        if (await Customers.FindAsync(request.From, work, cancel) is not { } from) return Refusal.NoAccount(request.From).AsResult();
+        if (await Customers.FindAsync(request.To, work, cancel) is not { } to) return Refusal.NoAccount(request.To).AsResult();
         var posting = await ledger.PostAsync(new Movement("transfer", from.Id, to.Id, Ids.Parse(request.Amount), request.Reference), work, cancel);
         return posting.Refusal?.AsResult() ?? Results.Created($"/transfers/{posting.Transfer!.Id}", TransferView.Of(posting.Transfer));
     }
@@ -40,7 +40,7 @@ internal static class TransferEndpoints
     private static async Task<IResult> GetAsync([Id("transfer")] string id, Database database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        return await Ledger.FindTransferAsync(connection, Ids.Parse(id)) is { } transfer
+        return await Ledger.FindTransferAsync(connection, Ids.Parse(id), cancel) is { } transfer
             ? Results.Ok(TransferView.Of(transfer))
             : Problem.Of(404, "transfer-not-found", $"There is no transfer \"{(id.Length <= 20 ? id : id[..20])}\".");
     }
@@ -65,5 +65,6 @@ internal static class TransferEndpoints
 /// <summary>Accounts as clients may name them: the house's own are not for them to move money with.</summary>
 internal static class Customers
 {
-    public static async Task<Account?> FindAsync(string id, UnitOfWork work) => await Ledger.FindAsync(work.Connection, Ids.Parse(id), work) is { Kind: "customer" } account ? account : null;
+    public static async Task<Account?> FindAsync(string id, UnitOfWork work, CancellationToken cancel) =>
+        await Ledger.FindAsync(work.Connection, Ids.Parse(id), cancel, work) is { Kind: "customer" } account ? account : null;
 }

@@ -22,6 +22,8 @@ internal sealed class CommonOptions
 
     public Option<int> Nodes { get; } = Number("--nodes", "How many nodes work on the one database, one of which is killed at a time; more than one needs --store postgres.", 1, 1, RigOptions.MostNodes);
 
+    public Option<bool> Pooled { get; } = new("--pgbouncer") { Description = "The nodes reach PostgreSQL through PgBouncer in transaction mode; needs --store postgres, and PgBouncer has to be installed." };
+
     public Option<bool> Keep { get; } = new("--keep") { Description = "Keep the databases of the run. They are always kept when a promise was broken." };
 
     public void AddTo(System.CommandLine.Command command)
@@ -31,12 +33,13 @@ internal sealed class CommonOptions
         command.Options.Add(Provider);
         command.Options.Add(Store);
         command.Options.Add(Nodes);
+        command.Options.Add(Pooled);
         command.Options.Add(Keep);
     }
 
     public Programs Programs(ParseResult parsed) => Rigs.Programs.Find(parsed.GetValue(Payments)?.FullName, parsed.GetValue(Provider)?.FullName);
 
-    public RigOptions Rig(ParseResult parsed) => new(parsed.GetValue(Store)!, parsed.GetValue(Nodes));
+    public RigOptions Rig(ParseResult parsed) => new(parsed.GetValue(Store)!, parsed.GetValue(Nodes), Pooled: parsed.GetValue(Pooled));
 
     public static Option<int> Number(string name, string description, int value, int least, int most)
     {

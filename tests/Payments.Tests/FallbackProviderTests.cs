@@ -1,25 +1,25 @@
-using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
 /// <summary>A backend with a second provider beside the primary one.</summary>
-public sealed class TwoProviders : Backend, IAsyncLifetime
+public class TwoProviders : Backend, IAsyncLifetime
 {
     private readonly string folder = Directory.CreateTempSubdirectory("surety-fallback-").FullName;
     private ChildProcess? fallback;
 
-    public HttpClient Fallback { get; } = new() { BaseAddress = new Uri($"http://127.0.0.1:{FreePort()}") };
+    public HttpClient Fallback { get; } = new() { BaseAddress = new Uri($"http://127.0.0.1:{Rig.FreePort()}") };
 
-    private protected override RigOptions Options => new() { Environment = _ => new Dictionary<string, string> { ["Payouts__FallbackUrl"] = Fallback.BaseAddress!.ToString() } };
+    private protected virtual IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["Payouts__FallbackUrl"] = Fallback.BaseAddress!.ToString() };
+
+    private protected override RigOptions Options => new() { Environment = _ => Environment };
+
+    public Task<List<string>> PaidByFallbackAsync() => PaidAsync(Fallback);
 
     async Task IAsyncLifetime.InitializeAsync()
     {
-        var program = Programs.Find().Provider;
-        fallback = ChildProcess.Start(program, folder, new Dictionary<string, string> { ["ASPNETCORE_URLS"] = Fallback.BaseAddress!.GetLeftPart(UriPartial.Authority), ["Logging__LogLevel__Default"] = "Warning" });
-        await fallback.UntilAnswersAsync(Fallback, "/troubles", program, default);
+        fallback = await OpenAsync(Fallback);
         await InitializeAsync();
     }
 
@@ -31,12 +31,31 @@ public sealed class TwoProviders : Backend, IAsyncLifetime
         Directory.Delete(folder, recursive: true);
     }
 
-    private static int FreePort()
+    private protected async Task<ChildProcess> OpenAsync(HttpClient address)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        var (program, port) = (Programs.Find().Provider, address.BaseAddress!.Port);
+        var provider = ChildProcess.Start(program, folder, new Dictionary<string, string>
+        {
+            ["ASPNETCORE_URLS"] = address.BaseAddress.GetLeftPart(UriPartial.Authority), ["ConnectionStrings__main"] = $"Data Source={port}.db", ["Logging__LogLevel__Default"] = "Warning",
+        });
+        await provider.UntilAnswersAsync(address, "/troubles", program, default);
+        return provider;
     }
+
+    private protected static async Task<List<string>> PaidAsync(HttpClient provider) =>
+        [.. (await provider.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!.Where(p => p.State == "paid").Select(p => p.Destination)];
+}
+
+/// <summary>As before, and nobody listens at the primary one's address until it is opened.</summary>
+public sealed class UnreachablePrimary : TwoProviders
+{
+    private readonly HttpClient primary = new() { BaseAddress = new Uri($"http://127.0.0.1:{Rig.FreePort()}") };
+
+    private protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(base.Environment) { ["Payouts__PrimaryUrl"] = primary.BaseAddress!.ToString() };
+
+    internal Task<ChildProcess> OpenPrimaryAsync() => OpenAsync(primary);
+
+    public Task<List<string>> PaidByPrimaryAsync() => PaidAsync(primary);
 }
 
 public class FallbackProviderTests(TwoProviders backend) : IClassFixture<TwoProviders>
@@ -54,7 +73,7 @@ public class FallbackProviderTests(TwoProviders backend) : IClassFixture<TwoProv
         await backend.QuietAsync();
 
         var primary = (await ProviderPayment.AllAsync(backend.Rig, default)).Where(p => p.State == "paid").Select(p => p.Destination).ToList();
-        var fallback = (await backend.Fallback.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!.Where(p => p.State == "paid").Select(p => p.Destination).ToList();
+        var fallback = await backend.PaidByFallbackAsync();
         var ours = primary.Concat(fallback).Where(d => d.StartsWith("moved-", StringComparison.Ordinal)).ToList();
         ours.Count.ShouldBe(12);
         ours.Distinct().Count().ShouldBe(12, "somebody was paid twice");
@@ -76,6 +95,33 @@ public class FallbackProviderTests(TwoProviders backend) : IClassFixture<TwoProv
         var paid = (await ProviderPayment.AllAsync(backend.Rig, default)).Concat((await backend.Fallback.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!);
         paid.Where(p => p.Destination == "paid-in-silence").ShouldHaveSingleItem().State.ShouldBe("paid");
         (await backend.BalanceAsync(account)).ShouldBe(700);
+        (await backend.AuditAsync()).Faults().ShouldBeEmpty();
+    }
+}
+
+public class UnreachablePrimaryTests(UnreachablePrimary backend) : IClassFixture<UnreachablePrimary>
+{
+    [Fact]
+    public async Task While_the_primary_provider_cannot_be_reached_new_payouts_go_to_the_other_and_those_it_was_asked_for_wait_for_it()
+    {
+        var account = await backend.AccountAsync(10_000);
+        var jobs = new List<string>();
+        for (var i = 0; i < 24; i++)
+        {
+            jobs.Add((await backend.PayOutAsync(account, 100, $"p{i}")).ShouldBe(202)["id"]!);
+            // One after the other: by and by it is known that nothing is sent to the primary.
+            if (i < 12) await Backend.UntilAsync(async () => await backend.GetAsync($"/jobs/{jobs[^1]}") is { } job && (job["status"] == "succeeded" || job.Json.GetProperty("attempt").GetInt32() > 0), () => $"payout {i} is not tried");
+        }
+
+        await Backend.UntilAsync(async () => (await backend.PaidByFallbackAsync()).Count >= 6, () => "nobody is paid by the other provider");
+        (await backend.AuditAsync()).OpenHolds.ShouldBeGreaterThan(0, "nothing waits for the primary provider");
+
+        await using var primary = await backend.OpenPrimaryAsync();
+        foreach (var job in jobs) await backend.JobUntilAsync(job, "succeeded");
+        await backend.QuietAsync();
+        var paid = (await backend.PaidByPrimaryAsync()).Concat(await backend.PaidByFallbackAsync()).ToList();
+        paid.Order(StringComparer.Ordinal).ShouldBe(Enumerable.Range(0, 24).Select(i => $"p{i}").Order(StringComparer.Ordinal));
+        (await backend.BalanceAsync(account)).ShouldBe(10_000 - 2_400);
         (await backend.AuditAsync()).Faults().ShouldBeEmpty();
     }
 }

@@ -37,6 +37,19 @@ public class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Two_nodes_behind_PgBouncer_killed_one_after_the_other_lose_nothing_and_double_nothing()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        var options = new ChaosOptions(Kills: 8, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
+        var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
+        output.WriteLine(report.Line);
+        report.Violations.ShouldBeEmpty(report.Line);
+        report.Accounts.Accepted.ShouldBeGreaterThan(8);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+    }
+
+    [Fact]
     public async Task Two_nodes_whose_connections_to_PostgreSQL_are_all_cut_twice_a_second_lose_nothing_double_nothing_and_go_on_between_the_cuts()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));

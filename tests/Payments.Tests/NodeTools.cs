@@ -1,14 +1,12 @@
 using System.Diagnostics;
+using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
 
 /// <summary>Programs of npm, installed by <c>./test</c> at exact versions.</summary>
 internal static class NodeTools
 {
-    /// <summary>The checkout this test was built in.</summary>
-    public static string Root { get; } = FindRoot();
-
-    private static string Folder => Path.Combine(Root, "tests", "Payments.Tests", "openapi");
+    private static string Folder => Path.Combine(Repository.Root, "tests", "Payments.Tests", "openapi");
 
     /// <summary>A temporary folder in which the tools and the named files of this project are at hand.</summary>
     public static string Prepare(params IEnumerable<string> files)
@@ -29,12 +27,5 @@ internal static class NodeTools
         (start.Environment["NO_COLOR"], start.Environment["REDOCLY_TELEMETRY"], start.Environment["REDOCLY_SUPPRESS_UPDATE_NOTICE"]) = ("1", "off", "true");
         var (code, said, complained) = await Tool.RunAsync(start);
         return (code, said + complained);
-    }
-
-    private static string FindRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Surety.slnx"))) folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new DirectoryNotFoundException("Surety.slnx");
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Surety.Cli.Rigs;
+using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
 
@@ -8,7 +9,7 @@ namespace Payments.Tests;
 public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-    private static readonly string Golden = Path.Combine(NodeTools.Root, "samples", "Payments", "openapi.json");
+    private static readonly string Golden = Path.Combine(Repository.Root, "samples", "Payments", "openapi.json");
 
     /// <summary>What the build wrote, beside the program.</summary>
     public static string Built { get; } = Path.Combine(Path.GetDirectoryName(Programs.Find().Payments)!, "openapi.json");

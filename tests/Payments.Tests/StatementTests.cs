@@ -4,34 +4,20 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Surety;
 using Surety.Cli.Rigs;
+using Surety.Tests.Conventions;
 using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
 /// <summary>Files of payments: uploaded by the clients people have, cut, killed, and imported line by line.</summary>
-public sealed class StatementTests(Backend backend, ITestOutputHelper output) : IClassFixture<Backend>
+public sealed class StatementTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Each_good_line_is_a_transfer_and_each_bad_one_is_named()
-    {
-        var (from, to) = (await backend.AccountAsync(holds: 1_000), await backend.AccountAsync());
-        using var file = StatementFile.Of(
-            $"first,{from},{to},100", $"\"with, comma and \"\"quotes\"\"\",{from},{to},200", $"too much,{from},{to},5000", $"nobody,{from},99999999,1", $"self,{from},{from},1", "half a line",
-            $"no sum,{from},{to},1.5", new string('x', 2_000), "", $"last,{from},{to},300");
-        var job = await CurlAsync(file);
-        var result = await ResultAsync(job);
-        (result.GetProperty("lines").GetInt32(), result.GetProperty("posted").GetInt32(), result.GetProperty("rejectedInAll").GetInt32()).ShouldBe((9, 3, 6));
-        result.GetProperty("rejected").EnumerateArray().Select(r => (r.GetProperty("line").GetInt32(), r.GetProperty("code").GetString()!)).ShouldBe(
-            [(4, "insufficient-funds"), (5, "account-not-found"), (6, "validation"), (7, "validation"), (8, "validation"), (9, "validation")]);
-        (await backend.BalanceAsync(from)).ShouldBe(400);
-        (await backend.BalanceAsync(to)).ShouldBe(600);
-        (await backend.GetAsync(job)).ShouldBe(200).Json.GetProperty("progress").GetProperty("unit").GetString().ShouldBe("lines");
-    }
+    public Task A_tus_client_that_is_cut_fifty_times_and_whose_server_is_killed_uploads_one_whole_file() => UploadUnderKillsAsync(new RigOptions(), output);
 
-    [Fact]
-    public async Task A_tus_client_that_is_cut_fifty_times_and_whose_server_is_killed_uploads_one_whole_file()
+    internal static async Task UploadUnderKillsAsync(RigOptions options, ITestOutputHelper output)
     {
-        await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
+        await using var rig = await Rig.StartAsync(Programs.Find(), options, default);
         using var file = StatementFile.Large(40_000_000, "1", "2", payments: 0);
         var kills = 0;
         await using var proxy = new CuttingProxy(rig.Payments.BaseAddress!, cuts: 50, mostBytes: 1_200_000, seed: 20261121, async cut =>
@@ -103,10 +89,12 @@ public sealed class StatementTests(Backend backend, ITestOutputHelper output) : 
         (await CountJobsAsync(client, job.ShouldNotBeNull())).ShouldBe(1);
     }
 
-    [Fact]
-    public async Task An_import_that_is_killed_again_and_again_posts_each_line_once()
+    [Theory]
+    [InlineData(RigOptions.Sqlite)]
+    [InlineData(RigOptions.Postgres)]
+    public async Task An_import_that_is_killed_again_and_again_posts_each_line_once(string store)
     {
-        await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
+        await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(store), default);
         var http = rig.Payments;
         var accounts = new List<string>();
         foreach (var owner in new[] { "payer", "payee" })
@@ -161,26 +149,14 @@ public sealed class StatementTests(Backend backend, ITestOutputHelper output) : 
     private static long PeakKiB(int process) =>
         long.Parse(File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
 
-    private async Task<string> CurlAsync(StatementFile file)
-    {
-        var answer = await RunAsync("curl", ["-sS", "-H", "Authorization: Bearer dev", "-F", $"file=@{file.Path};type=text/csv", $"{backend.Rig.Payments.BaseAddress}statements"]);
-        return JsonDocument.Parse(answer).RootElement.GetProperty("links").GetProperty("self").GetString()!;
-    }
-
-    private async Task<JsonElement> ResultAsync(string job)
-    {
-        await backend.JobUntilAsync(job["/jobs/".Length..], "succeeded");
-        return (await backend.GetAsync(job + "/result")).ShouldBe(200).Json;
-    }
-
     private static string TusClient()
     {
-        var folder = Path.Combine(NodeTools.Root, "tests", "Payments.Tests", "tus");
+        var folder = Path.Combine(Repository.Root, "tests", "Payments.Tests", "tus");
         Directory.Exists(Path.Combine(folder, "node_modules")).ShouldBeTrue("tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus");
         return Path.Combine(folder, "upload.js");
     }
 
-    private static async Task<string> RunAsync(string program, params string[] arguments)
+    internal static async Task<string> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         var (code, said, complained) = await Tool.RunAsync(start);

@@ -69,6 +69,7 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
         413 => "The body is larger than this endpoint takes.",
         415 => "The Content-Type is not one this endpoint takes; the Accept header names those it does.",
         500 => "The failure has been logged under the traceId.",
+        504 => "The answer was not ready in time.",
         _ => null,
     };
 

@@ -11,7 +11,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     private readonly string bin;
     private readonly string folder;
 
-    private PostgresServer(string bin, string folder, int port) => (this.bin, this.folder, Port) = (bin, folder, port);
+    private readonly IReadOnlyList<string> variables;
+
+    private PostgresServer(string bin, string folder, int port, IReadOnlyList<string> variables) => (this.bin, this.folder, Port, this.variables) = (bin, folder, port, variables);
 
     public int Port { get; }
 
@@ -21,17 +23,11 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <param name="port">Where it is to listen.</param>
     /// <param name="settings">Lines for postgresql.conf.</param>
     /// <param name="cancel">Gives up; what was started is ended.</param>
-    public static async Task<PostgresServer> StartAsync(string folder, int port, IReadOnlyList<string> settings, CancellationToken cancel)
+    /// <param name="variables">Of the server's environment, each as <c>NAME=value</c>.</param>
+    public static async Task<PostgresServer> StartAsync(string folder, int port, IReadOnlyList<string> settings, CancellationToken cancel, IReadOnlyList<string>? variables = null)
     {
-        var server = new PostgresServer(FindPrograms(), folder, port);
-        Directory.CreateDirectory(folder);
-        if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
-        {
-            var above = Path.GetDirectoryName(Path.GetFullPath(folder))!;
-            File.SetUnixFileMode(above, File.GetUnixFileMode(above) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-            await RunAsync("chown", ["postgres", folder], cancel);
-        }
-
+        var server = new PostgresServer(FindPrograms(), folder, port, variables ?? []);
+        await MakeFolderAsync(folder, cancel);
         await server.RunAsOwnerAsync("initdb", ["-D", $"{folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C"], cancel);
         var own = string.Create(CultureInfo.InvariantCulture, $"\nport = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'\nmax_connections = {MaxConnections}\n");
         await File.AppendAllTextAsync($"{folder}/data/postgresql.conf", $"{own}{string.Join('\n', settings)}\n", cancel);
@@ -47,7 +43,20 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    public Task BeginAsync(CancellationToken cancel) => RunAsOwnerAsync("pg_ctl", ["start", "-D", $"{folder}/data", "-l", $"{folder}/log", "-w"], cancel);
+    public Task BeginAsync(CancellationToken cancel) => RunAsync(AsOwner(["env", .. variables, $"{bin}/pg_ctl", "start", "-D", $"{folder}/data", "-l", $"{folder}/log", "-w"]), cancel);
+
+    public async Task<bool> IsRunningAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await RunAsOwnerAsync("pg_ctl", ["status", "-D", $"{folder}/data"], cancel);
+            return true;
+        }
+        catch (RigException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Nothing happens when it does not run.</summary>
     /// <param name="mode">pg_ctl's: <c>immediate</c> is a crash.</param>
@@ -85,23 +94,33 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>A copy of this server that follows it under that name, and can be read.</summary>
     public async Task<PostgresServer> StartStandbyAsync(string name, string above, int port, CancellationToken cancel)
     {
-        var standby = new PostgresServer(bin, above, port);
-        Directory.CreateDirectory(above);
-        if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess) await RunAsync("chown", ["postgres", above], cancel);
+        var standby = new PostgresServer(bin, above, port, []);
+        await MakeFolderAsync(above, cancel);
         await RunAsOwnerAsync("pg_basebackup", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "-D", $"{above}/data", "-R", "-c", "fast"], cancel);
         await File.AppendAllTextAsync($"{above}/data/postgresql.conf", string.Create(CultureInfo.InvariantCulture, $"\nport = {port}\nunix_socket_directories = '{above}'\ncluster_name = '{name}'\n"), cancel);
         await standby.BeginAsync(cancel);
         return standby;
     }
 
-    /// <summary>One of PostgreSQL's programs, run as the server's owner, since PostgreSQL refuses to run as root; its output.</summary>
-    public Task<string> RunAsOwnerAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel) => Environment.IsPrivilegedProcess
-        ? RunAsync("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{bin}/{program}", .. arguments], cancel)
-        : RunAsync($"{bin}/{program}", arguments, cancel);
+    /// <summary>One of PostgreSQL's programs, run as the server's owner; its output.</summary>
+    public Task<string> RunAsOwnerAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel) => RunAsync(AsOwner([$"{bin}/{program}", .. arguments]), cancel);
 
-    private static async Task<string> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancel)
+    /// <summary>The command as the server's owner runs it: PostgreSQL and PgBouncer refuse to run as root.</summary>
+    public static string[] AsOwner(string[] command) => Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", .. command] : command;
+
+    /// <summary>Makes a folder of the server's owner.</summary>
+    public static async Task MakeFolderAsync(string folder, CancellationToken cancel)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/", UseShellExecute = false };
+        Directory.CreateDirectory(folder);
+        if (OperatingSystem.IsWindows() || !Environment.IsPrivilegedProcess) return;
+        var above = Path.GetDirectoryName(Path.GetFullPath(folder))!;
+        File.SetUnixFileMode(above, File.GetUnixFileMode(above) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        await RunAsync(["chown", "postgres", folder], cancel);
+    }
+
+    private static async Task<string> RunAsync(string[] command, CancellationToken cancel)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/", UseShellExecute = false };
         Process process;
         try
         {
@@ -109,17 +128,17 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new RigException($"{program} cannot be started: {e.Message}");
+            throw new RigException($"{command[0]} cannot be started: {e.Message}");
         }
 
         using (process)
         {
             // The server inherits pg_ctl's output; whoever reads that to its end waits for the server.
-            var read = !arguments.Contains("start");
+            var read = !command.Contains("start");
             var error = read ? process.StandardError.ReadToEndAsync(cancel) : Task.FromResult("see the server's log");
             var output = read ? await process.StandardOutput.ReadToEndAsync(cancel) : "";
             await process.WaitForExitAsync(cancel);
-            if (process.ExitCode != 0) throw new RigException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {(await error).Trim()}");
+            if (process.ExitCode != 0) throw new RigException($"{string.Join(' ', command)} ended with {process.ExitCode}: {(await error).Trim()}");
             return output;
         }
     }

@@ -15,6 +15,7 @@ internal sealed class Rig : IAsyncDisposable
     private readonly Programs programs;
     private readonly RigOptions options;
     private ChildProcess? provider;
+    private Pooler? pooler;
 
     private Rig(Programs programs, RigOptions options)
     {
@@ -64,7 +65,8 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(programs, options);
         try
         {
-            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel);
+            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel, options.Server);
+            if (options.Pooled) rig.pooler = await Pooler.StartAsync(rig.Postgres!, Path.Combine(rig.Folder, "pooler"), FreePort(), cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
@@ -86,6 +88,7 @@ internal sealed class Rig : IAsyncDisposable
     {
         foreach (var node in Nodes) await node.DisposeAsync();
         if (provider is not null) await provider.DisposeAsync();
+        if (pooler is not null) await pooler.DisposeAsync();
         if (Postgres is not null) await Postgres.DisposeAsync();
         Provider.Dispose();
         if (!KeepFolder) Directory.Delete(Folder, recursive: true);
@@ -100,7 +103,7 @@ internal sealed class Rig : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url(http),
             ["Surety__Store"] = options.Store,
-            ["ConnectionStrings__main"] = Postgres is { } server ? $"{server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}" : "Data Source=payments.db",
+            ["ConnectionStrings__main"] = Postgres is { } server ? $"{pooler?.ConnectionString ?? server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}" : "Data Source=payments.db",
             ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
             // A storm on a slow machine is what these nodes are for, not an overload.

@@ -15,6 +15,9 @@ internal sealed class Attempt(
     HandlerMap handlers, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, IQueue queue, Database database,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
+    /// <summary>An SQLSTATE: the next message would find the same.</summary>
+    private const string DiskFull = "53100";
+
     // Whoever would be given up at one more death runs alone among its like: when the process dies again, it is the one.
     private readonly SemaphoreSlim alone = new(1, 1);
 
@@ -283,6 +286,7 @@ internal sealed class Attempt(
         (StopReason.Timeout, OperationCanceledException) =>
             Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
         (_, StoreException trouble) => Wait(trouble),
+        (_, DbException { SqlState: DiskFull }) => Wait(new StoreException($"The database's disk is full. ({exception.Message})", isTransient: false, innerException: exception)),
         (_, RejectException) => Outcome.RejectedBy(exception),
         _ => Outcome.Failed(exception),
     };

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using Surety.Cli.Rigs;
 using PrivateServer = Surety.Cli.Rigs.PostgresServer;
 
 namespace Surety.Tests.Postgres;
@@ -44,6 +45,9 @@ public sealed class PostgresServer
     }
 
     public Task EndStartingAsync() => server.RunAsOwnerAsync("pg_ctl", ["promote", "-D", Path.Combine(folder, "server", "data"), "-w"], default);
+
+    /// <summary>PgBouncer before it, in a folder of the test's.</summary>
+    internal Task<Pooler> StartPoolerAsync(string pooler) => Pooler.StartAsync(server, pooler, FreePort(), default);
 
     /// <summary>What pg_dump says of a schema, without its data.</summary>
     public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync("pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);

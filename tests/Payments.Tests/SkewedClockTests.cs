@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Surety.Cli.Rigs;
+using Xunit.Abstractions;
+
+namespace Payments.Tests;
+
+/// <summary>Hosts on one database, each in a process whose clock is wrong by half a day.</summary>
+public sealed class SkewedClockTests(ITestOutputHelper output)
+{
+    private static readonly int[] Hours = [-12, 0, 12];
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
+
+    /// <summary>An answer is kept for less than the clocks are apart: one clock's word would make every other's answers old, or eternal.</summary>
+    private static RigOptions Options => new(RigOptions.Postgres, Nodes: 3, Environment: number => new Dictionary<string, string>
+    {
+        ["LD_PRELOAD"] = Library(), ["FAKETIME"] = string.Create(CultureInfo.InvariantCulture, $"{Hours[number]:+0;-0;+0}h"),
+        // What measures how long something takes is no clock that anybody sets.
+        ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
+        ["Surety__Edge__KeepAnswers"] = "01:00:00",
+    });
+
+    [Fact]
+    public async Task Processes_whose_clocks_are_half_a_day_apart_keep_answers_leases_and_due_times_alike()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        await using var rig = await Rig.StartAsync(Programs.Find(), Options, limit.Token);
+        using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
+        var account = (await opened.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
+
+        // Each node answers a command of its own by its own clock, and every other node repeats that.
+        for (var node = 0; node < 3; node++)
+        {
+            var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
+            var first = await PostAsync(rig, node, "/deposits", $"d{node}", body);
+            var off = JsonDocument.Parse(first.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
+            off.TotalHours.ShouldBe(Hours[node], 0.1);
+            for (var other = 0; other < 3; other++) (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
+        }
+
+        // The provider says when to come back, and nobody comes sooner.
+        await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, limit.Token);
+        var since = Stopwatch.GetTimestamp();
+        for (var node = 0; node < 3; node++) (await PostAsync(rig, node, "/payouts", $"p{node}", $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
+        while ((await ProviderPayment.AllAsync(rig, limit.Token)).Count == 0) await Task.Delay(20, limit.Token);
+        var soonest = Stopwatch.GetElapsedTime(since);
+        while (!(await Audit.ReadAsync(rig, limit.Token)).IsQuiet) await Task.Delay(50, limit.Token);
+        var last = Stopwatch.GetElapsedTime(since);
+        output.WriteLine($"the first payout was paid after {soonest.TotalSeconds:0.0} s, all were after {last.TotalSeconds:0.0} s");
+        soonest.ShouldBeGreaterThan(TimeSpan.FromSeconds(4));
+        last.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+        (await ProviderPayment.AllAsync(rig, limit.Token)).Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
+
+        // For longer than a lease nobody takes anybody for dead.
+        var beat = await BeatAsync();
+        while (await BeatAsync() < beat + Lease) await Task.Delay(200, limit.Token);
+        (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
+
+        async Task<TimeSpan> BeatAsync() =>
+            TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+    }
+
+    private static string Library() =>
+        Directory.GetFiles("/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }).FirstOrDefault()
+        ?? throw new InvalidOperationException("libfaketime is not installed. Run ./test, or install the package faketime.");
+
+    private static async Task<Reply> PostAsync(Rig rig, int node, string path, string key, string body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } } };
+        using var response = await rig.Nodes[node].Http.SendAsync(request);
+        return new Reply((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
+    }
+
+    private sealed record Reply(int Status, string Body, bool Replayed);
+}
