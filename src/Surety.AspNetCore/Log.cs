@@ -32,7 +32,7 @@ internal static partial class Log
     [LoggerMessage(3009, LogLevel.Warning, "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
     public static partial void QuotaStoreAway(this ILogger logger, Exception exception, string quota, QuotaFallback fallback);
 
-    [LoggerMessage(3010, LogLevel.Error, "Watching job {Job} for its event streams failed; their clients come back")]
+    [LoggerMessage(3011, LogLevel.Error, "Watching job {Job} for its event streams failed; their clients come back")]
     public static partial void WatchFailed(this ILogger logger, Exception exception, MessageId job);
 
     [LoggerMessage(3030, LogLevel.Warning, "Calls of {Client} mostly fail; none are sent for {Pause}")]

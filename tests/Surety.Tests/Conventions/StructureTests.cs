@@ -56,6 +56,10 @@ public partial class StructureTests
     }
 
     [Fact]
+    public void Every_event_of_the_log_has_a_number_of_its_own() =>
+        Repository.Sources("src").SelectMany(f => EventNumber().Matches(File.ReadAllText(f))).GroupBy(m => m.Groups[1].Value).Where(same => same.Count() > 1).Select(same => same.Key).ShouldBeEmpty();
+
+    [Fact]
     public void No_test_sleeps() =>
         Repository.Sources("tests").Where(f => Sleep().IsMatch(File.ReadAllText(f))).Select(f => Path.GetRelativePath(Repository.Root, f)).ShouldBeEmpty();
 
@@ -64,6 +68,9 @@ public partial class StructureTests
 
     [GeneratedRegex(@"""[^""\n]*\b(?:SELECT\s+\w+.*\bFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\b")]
     private static partial Regex Sql();
+
+    [GeneratedRegex(@"\[LoggerMessage\((\d+)")]
+    private static partial Regex EventNumber();
 
     [GeneratedRegex(@"Thread\.Sleep\(")]
     private static partial Regex Sleep();
