@@ -11,16 +11,79 @@ public class OverloadTests
     private int working;
 
     [Theory]
-    [InlineData(64, 64, 5, 70)]       // used up, and nobody waits: more
-    [InlineData(5, 5, 5, 6)]
-    [InlineData(990, 990, 5, 1000)]   // not beyond the most
-    [InlineData(64, 10, 5, 64)]       // never used: nothing is known
-    [InlineData(64, 64, 21, 51)]      // even the luckiest waits too long: less
-    [InlineData(64, 40, 21, 32)]      // from what there was, not from what there might have been
-    [InlineData(17, 17, 21, 16)]      // not below the least
-    [InlineData(64, 64, null, 64)]    // nothing measured
-    public void What_may_be_at_work_follows_the_shortest_wait(int limit, int peak, int? leastMs, int next) =>
-        Admission.Next(limit, peak, leastMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null, new EdgeOptions()).ShouldBe(next);
+    [InlineData(64, 64, false, 70)]    // used up, and nobody waits: more
+    [InlineData(5, 5, false, 6)]
+    [InlineData(990, 990, false, 1000)] // not beyond the most
+    [InlineData(64, 10, false, 64)]    // never used: nothing is known
+    [InlineData(20, 10, false, 22)]    // after an overload: back to where it started
+    [InlineData(64, 64, true, 51)]     // a queue stands: less
+    [InlineData(64, 40, true, 32)]     // from what there was, not from what there might have been
+    [InlineData(4, 4, true, 4)]        // not below the least
+    [InlineData(64, 64, null, 64)]     // nothing measured
+    public void What_may_be_at_work_follows_the_waits(int limit, int peak, bool? waits, int next) => Admission.Next(limit, peak, waits, new EdgeOptions()).ShouldBe(next);
+
+    [Theory]
+    [InlineData(5, 14, false)]   // thrice as long, but by no more than may be
+    [InlineData(5, 16, true)]
+    [InlineData(50, 65, false)]  // by more than may be, but nothing like twice as long
+    [InlineData(50, 101, true)]
+    public void A_command_is_late_when_it_takes_twice_as_long_as_usual_and_longer_than_may_be(int usualMs, int tookMs, bool late)
+    {
+        var pace = new Pace();
+        for (var i = 0; i < 100; i++) pace.Note(TimeSpan.FromMilliseconds(usualMs), calm: true, i, frequency: 1000);
+        pace.IsLate(TimeSpan.FromMilliseconds(tookMs), TimeSpan.FromMilliseconds(10)).ShouldBe(late);
+    }
+
+    [Fact]
+    public void What_is_usual_is_learned_at_ease_in_a_moment_and_under_load_in_minutes()
+    {
+        var (calm, loaded) = (new Pace(), new Pace());
+        var (usual, slow) = (TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(30));
+        for (var i = 0; i < 100; i++)
+        {
+            calm.Note(usual, calm: true, i, frequency: 1000);
+            loaded.Note(usual, calm: true, i, frequency: 1000);
+        }
+
+        for (var i = 100; i < 200; i++) calm.Note(slow, calm: true, i, frequency: 1000);
+        calm.IsLate(slow, TimeSpan.FromMilliseconds(10)).ShouldBeFalse();
+        // A minute of overload, and ten: what stays so is no overload.
+        for (var i = 100; i < 60_000; i += 10) loaded.Note(slow, calm: false, i, frequency: 1000);
+        loaded.IsLate(slow, TimeSpan.FromMilliseconds(10)).ShouldBeTrue();
+        for (var i = 60_000; i < 600_000; i += 10) loaded.Note(slow, calm: false, i, frequency: 1000);
+        loaded.IsLate(slow, TimeSpan.FromMilliseconds(10)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Commands_that_take_longer_than_usual_let_less_in_though_nothing_waits_here()
+    {
+        var admission = new Admission(Microsoft.Extensions.Options.Options.Create(new EdgeOptions()), TimeProvider.System);
+        var pace = new Pace();
+        void End(int times, int ms)
+        {
+            for (var i = 0; i < times; i++) admission.Ended(pace, TimeSpan.FromMilliseconds(ms), admission.IsCalm);
+            admission.WaitedForThread(TimeSpan.Zero);
+            admission.Adjust();
+        }
+
+        End(40, 5);
+        for (var i = 0; i < 64; i++) admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
+        admission.IsCalm.ShouldBeFalse();
+        for (var i = 0; i < 20; i++) End(10, 40);
+        admission.Limit.ShouldBe(4);
+        // One slow one among many is its own affair.
+        for (var i = 0; i < 5; i++)
+        {
+            while (admission.TryEnter(RequestPriority.Normal))
+            {
+            }
+
+            for (var one = 0; one < 4; one++) admission.Ended(pace, TimeSpan.FromSeconds(3), wasCalm: false);
+            End(5, 5);
+        }
+
+        admission.Limit.ShouldBe(9);
+    }
 
     [Fact]
     public void A_standing_queue_lets_less_in_until_it_is_gone()
@@ -34,13 +97,13 @@ public class OverloadTests
             admission.Adjust();
         }
 
-        admission.Limit.ShouldBe(16);
+        admission.Limit.ShouldBe(4);
         admission.IsShedding.ShouldBeFalse();
-        for (var i = 0; i < 60; i++) admission.Leave();
-        for (var i = 0; i < 12; i++) admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
+        for (var i = 0; i < 62; i++) admission.Leave();
+        for (var i = 0; i < 2; i++) admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
         admission.TryEnter(RequestPriority.Normal).ShouldBeFalse();
         admission.IsShedding.ShouldBeTrue();
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 60; i++)
         {
             while (admission.TryEnter(RequestPriority.Normal))
             {

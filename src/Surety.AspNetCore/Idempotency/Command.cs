@@ -30,6 +30,7 @@ internal sealed class Command
     private readonly Database database;
     private readonly IIdempotencyStore records;
     private readonly KeysInFlight inFlight;
+    private readonly Admission admission;
     private readonly ILogger logger;
 
     private CancellationTokenSource limit = null!;
@@ -39,6 +40,8 @@ internal sealed class Command
     private bool entered;
     private OwnedUnitOfWork? work;
     private KeyAnswer held;
+    private long began;
+    private bool beganCalm;
 
     /// <summary>An effect is durable, of this request or of the one it repeats: whatever fails from now on, nobody may say that nothing happened.</summary>
     public bool HasEffect { get; private set; }
@@ -53,6 +56,7 @@ internal sealed class Command
         database = services.GetRequiredService<Database>();
         records = services.GetRequiredService<IIdempotencyStore>();
         inFlight = services.GetRequiredService<KeysInFlight>();
+        admission = services.GetRequiredService<Admission>();
         logger = services.GetRequiredService<ILogger<Command>>();
     }
 
@@ -136,9 +140,9 @@ internal sealed class Command
         {
             try
             {
-                var asked = time.GetTimestamp();
+                (began, beganCalm) = (time.GetTimestamp(), admission.IsCalm);
                 work = await database.BeginAsync(limit.Token);
-                http.RequestServices.GetRequiredService<Admission>().WaitedForStore(time.GetElapsedTime(asked));
+                admission.WaitedForStore(time.GetElapsedTime(began));
                 if (key is not null) held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
                 return;
             }
@@ -206,6 +210,7 @@ internal sealed class Command
             await work.CommitAsync();
             HasEffect = true;
             Failpoint.Pass(Failpoint.CommandCommitted);
+            admission.Ended(http.GetEndpoint()!.Metadata.GetRequiredMetadata<CommandMetadata>().Pace, time.GetElapsedTime(began), beganCalm);
             return new HeldAnswer(answer.Written);
         }
         catch (StoreException doubt) when (doubt.InDoubt && key is not null)

@@ -53,4 +53,7 @@ internal sealed record CommandMetadata(bool KeyRequired)
 {
     /// <summary>The endpoint's request delegate is a command's already: its group's mark must not make it one twice.</summary>
     public bool Wrapped { get; set; }
+
+    /// <summary>How long the endpoint's commands take.</summary>
+    public Pace Pace { get; } = new();
 }

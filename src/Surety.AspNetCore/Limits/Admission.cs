@@ -2,17 +2,27 @@ using Microsoft.Extensions.Options;
 
 namespace Surety.AspNetCore;
 
-/// <summary>How many requests may be at work at once. The number follows what they are measured to wait for: while even the luckiest waits too long, work stands in a queue, and less is let in.</summary>
+/// <summary>
+/// How many requests may be at work at once. The number follows what they are measured to wait for: while even the luckiest waits too long, or most commands take much longer than when few are at
+/// work, a queue stands, here or in the database, and less is let in.
+/// </summary>
 internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time)
 {
+    private const int Start = 64;
+
+    // Fewer say little of the rest.
+    private const int EnoughCommands = 8;
+
     private readonly EdgeOptions options = options.Value;
     private readonly Lock gate = new();
     private readonly Window threads = new();
     private readonly Window store = new();
-    private int limit = Math.Clamp(64, options.Value.MinConcurrency, options.Value.MaxConcurrency);
+    private int limit = Math.Clamp(Start, options.Value.MinConcurrency, options.Value.MaxConcurrency);
     private int atWork;
     private int peak;
     private long shedAt;
+    private int ended;
+    private int late;
 
     public int Limit => Volatile.Read(ref limit);
 
@@ -20,6 +30,9 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
 
     /// <summary>Somebody was turned away in the last 10 s.</summary>
     public bool IsShedding => Volatile.Read(ref shedAt) is var at && at != 0 && time.GetElapsedTime(at) < TimeSpan.FromSeconds(10);
+
+    /// <summary>Few are at work, and nobody was turned away: what takes long now does so by itself.</summary>
+    public bool IsCalm => AtWork <= options.MinConcurrency && !IsShedding;
 
     public bool TryEnter(RequestPriority priority)
     {
@@ -51,14 +64,31 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     /// <summary>How long a command waited for its transaction to begin.</summary>
     public void WaitedForStore(TimeSpan delay) => store.Add(delay);
 
+    /// <summary>A command has committed.</summary>
+    /// <param name="pace">Its endpoint's.</param>
+    /// <param name="took">Since its transaction was asked for.</param>
+    /// <param name="wasCalm">What <see cref="IsCalm"/> was then.</param>
+    public void Ended(Pace pace, TimeSpan took, bool wasCalm)
+    {
+        var isLate = pace.IsLate(took, options.MaxQueueDelay);
+        pace.Note(took, wasCalm && IsCalm, time.GetTimestamp(), time.TimestampFrequency);
+        if (isLate) Interlocked.Increment(ref late);
+        Interlocked.Increment(ref ended);
+    }
+
     /// <summary>Once an interval.</summary>
     public void Adjust()
     {
-        var (least, standing) = (threads.Take(), store.Take());
-        if (standing > least || least is null) least = standing;
+        var waits = Longest(threads.Take(), store.Take()) is { } least ? least > options.MaxQueueDelay : (bool?)null;
+        if (Volatile.Read(ref ended) >= EnoughCommands)
+        {
+            var (all, slow) = (Interlocked.Exchange(ref ended, 0), Interlocked.Exchange(ref late, 0));
+            waits = waits == true || slow > all / 2;
+        }
+
         lock (gate)
         {
-            limit = Next(limit, peak, least, options);
+            limit = Next(limit, peak, waits, options);
             peak = atWork;
         }
     }
@@ -66,13 +96,13 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     /// <summary>The next interval's limit. Pure.</summary>
     /// <param name="limit">This interval's.</param>
     /// <param name="peak">The most that were at work.</param>
-    /// <param name="least">The shortest wait; null when nothing was measured.</param>
+    /// <param name="waits">Whether a queue stands; null when nothing was measured.</param>
     /// <param name="options">The bounds.</param>
-    public static int Next(int limit, int peak, TimeSpan? least, EdgeOptions options)
+    public static int Next(int limit, int peak, bool? waits, EdgeOptions options)
     {
-        // What was never used says nothing: it goes down from what was.
-        if (least > options.MaxQueueDelay) return Math.Max(options.MinConcurrency, Math.Min(limit, peak) * 4 / 5);
-        return peak >= limit && least is not null ? Math.Min(options.MaxConcurrency, limit + Math.Max(1, limit / 10)) : limit;
+        // What was never used says nothing: it goes down from what was, and up to where it started, so that the next burst after an overload is let in.
+        if (waits == true) return Math.Max(options.MinConcurrency, Math.Min(limit, peak) * 4 / 5);
+        return waits == false && (peak >= limit || limit < Start) ? Math.Min(options.MaxConcurrency, limit + Math.Max(1, limit / 10)) : limit;
     }
 
     /// <summary>Low ones make room first; high ones, and operators, still enter when the others do not. Pure.</summary>
@@ -82,6 +112,8 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
         RequestPriority.High => limit + 8 + (limit / 4),
         _ => limit,
     };
+
+    private static TimeSpan? Longest(TimeSpan? one, TimeSpan? other) => one > other || other is null ? one : other;
 
     private void Enter() => peak = Math.Max(peak, Interlocked.Increment(ref atWork));
 

@@ -1,0 +1,34 @@
+namespace Surety.AspNetCore;
+
+/// <summary>How long an endpoint's commands usually take: learned while few are at work, and slowly at all other times, or a host that is never calm would hold its commands against what was long ago.</summary>
+internal sealed class Pace
+{
+    private const int First = 32;
+    private const double CalmWeight = 1.0 / 16;
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(5);
+
+    private readonly Lock gate = new();
+    private TimeSpan usual;
+    private int count;
+    private long notedAt;
+
+    /// <summary>It took twice as long as usual, and longer by more than may be.</summary>
+    public bool IsLate(TimeSpan took, TimeSpan maxDelay)
+    {
+        lock (gate) return count >= First && took - usual > (usual > maxDelay ? usual : maxDelay);
+    }
+
+    /// <param name="took">How long one took.</param>
+    /// <param name="calm">Few were at work.</param>
+    /// <param name="now">The timestamp.</param>
+    /// <param name="frequency">Of timestamps, a second.</param>
+    public void Note(TimeSpan took, bool calm, long now, long frequency)
+    {
+        lock (gate)
+        {
+            var weight = count < First ? 1.0 / ++count : calm ? CalmWeight : Math.Min(CalmWeight, (now - notedAt) / (frequency * Memory.TotalSeconds));
+            notedAt = now;
+            usual += (took - usual) * weight;
+        }
+    }
+}
