@@ -10,6 +10,7 @@ if (args is [{ } role, .. var rest])
     switch (role)
     {
         case "serve": return await Server.RunAsync(rest);
+        case "serve-edge": return await EdgeServer.RunAsync(rest);
         case "load": return await Load.RunAsync(rest);
         case "fill": return await Surety.Bench.Drain.FillAsync(rest);
         case "drain-child": return await Surety.Bench.Drain.RunAsync(rest);
@@ -23,18 +24,20 @@ if (args is [{ } role, .. var rest])
 
 const string only = "--only=";
 var what = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "all";
-if (what is not ("sqlite" or "command" or "drain" or "idle" or "all") || args.Any(a => a.StartsWith('-') && a != "--quick" && !a.StartsWith(only, StringComparison.Ordinal)))
+if (what is not ("sqlite" or "command" or "drain" or "idle" or "all" or "edge") || args.Any(a => a.StartsWith('-') && a != "--quick" && !a.StartsWith(only, StringComparison.Ordinal)))
 {
-    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all] [--quick] [--only=PART-OF-A-NAME]\n       " + Settings.Usage);
+    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all|edge] [--quick] [--only=PART-OF-A-NAME]\n       " + Settings.Usage);
     return 2;
 }
 
 var quick = args.Contains("--quick");
 var part = args.FirstOrDefault(a => a.StartsWith(only, StringComparison.Ordinal))?[only.Length..];
-var report = new Report(Machine.Describe(), quick);
+// The one part that is not on SQLite, and so not among all.
+var report = what == "edge" ? new Report("PostgreSQL", Machine.Describe("PostgreSQL"), quick) : new Report("SQLite", Machine.Describe(), quick);
 Console.WriteLine(report.Machine);
 if (what is "sqlite" or "all") await QueueBenchmarks.RunAsync(report, quick, part ?? "");
 if (what is "command" or "all") await CommandBenchmark.RunAsync(report, quick);
+if (what is "edge") await CommandBenchmark.RunEdgeAsync(report, quick);
 if (what is "drain" or "all") await Surety.Bench.Drain.MeasureAsync(report, quick);
 if (what is "idle" or "all") await Idle.MeasureAsync(report, quick);
 

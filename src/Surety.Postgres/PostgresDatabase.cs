@@ -35,22 +35,22 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
 
     public override Task CommitAsync() => EndAsync(() => CommitGate.CommitAsync(transaction, connection));
 
-    /// <summary>Commits together with the statement that settles, in one round trip.</summary>
-    /// <param name="settle">That statement.</param>
-    /// <param name="saysNotHeld">Whether it failed because the claim was lost.</param>
-    /// <returns>False, and rolled back, when the claim was lost.</returns>
-    public async Task<bool> CommitAsync(NpgsqlBatchCommand settle, Func<PostgresException, bool> saysNotHeld)
+    /// <summary>Commits together with a last statement, in one round trip.</summary>
+    /// <param name="last">That statement.</param>
+    /// <param name="saysNo">Whether it failed because it did not find what it needs: the claim, or the key.</param>
+    /// <returns>False, and rolled back, when it said no.</returns>
+    public async Task<bool> CommitAsync(NpgsqlBatchCommand last, Func<PostgresException, bool> saysNo)
     {
         try
         {
             await EndAsync(() => CommitGate.RunAsync(connection, static async state =>
             {
-                await using var batch = new NpgsqlBatch(state.connection, state.transaction) { BatchCommands = { state.settle, new NpgsqlBatchCommand(Sql.Statement.Commit) } };
+                await using var batch = new NpgsqlBatch(state.connection, state.transaction) { BatchCommands = { state.last, new NpgsqlBatchCommand(Sql.Statement.Commit) } };
                 return await batch.ExecuteNonQueryAsync(CancellationToken.None);
-            }, (connection, transaction, settle), "The commit failed"));
+            }, (connection, transaction, last), "The commit failed"));
             return true;
         }
-        catch (StoreException e) when (e.InnerException is PostgresException cause && saysNotHeld(cause))
+        catch (StoreException e) when (e.InnerException is PostgresException cause && saysNo(cause))
         {
             return false;
         }

@@ -43,6 +43,30 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
+    public async Task An_answer_that_commits_is_kept_with_its_effect_and_without_its_key_nothing_is()
+    {
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            await EffectAsync(work.Transaction, 1);
+            await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(Key, Created, work));
+        }
+
+        (await EffectsAsync()).ShouldBe(0);
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            (await TakeAsync(work)).State.ShouldBe(KeyState.Taken);
+            await EffectAsync(work.Transaction, 1);
+            await Store.Idempotency.AnswerAndCommitAsync(Key, Created, work);
+            Should.Throw<InvalidOperationException>(() => work.Transaction);
+        }
+
+        await using var again = await Store.Database.BeginAsync();
+        (await TakeAsync(again)).Answer.ShouldNotBeNull().Status.ShouldBe(201);
+        await again.CommitAsync();
+        (await EffectsAsync()).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task The_first_request_decides_about_its_fingerprint()
     {
         await AnswerAsync();

@@ -71,7 +71,7 @@ internal sealed class BareServer : IDisposable
         await turn.WaitAsync(cancel);
         try
         {
-            return InTurn(http, key, fingerprint, command);
+            return await InTurnAsync(http, key, fingerprint, command);
         }
         finally
         {
@@ -79,7 +79,7 @@ internal sealed class BareServer : IDisposable
         }
     }
 
-    private IResult InTurn(HttpContext http, string key, byte[] fingerprint, Transfer command)
+    private async ValueTask<IResult> InTurnAsync(HttpContext http, string key, byte[] fingerprint, Transfer command)
     {
         var now = TimeProvider.System.GetUtcNow();
         using var transaction = connection.BeginTransaction(deferred: false);
@@ -97,7 +97,7 @@ internal sealed class BareServer : IDisposable
                 : Results.Problem("The key was used for another request.", statusCode: 422);
         }
 
-        if (Ledger.Transfer(command, now, Run) is not { } done) return Results.Problem("Insufficient funds.", statusCode: 422);
+        if (await Ledger.TransferAsync(command, now, (sql, parameters) => new(Run(sql, parameters))) is not { } done) return Results.Problem("Insufficient funds.", statusCode: 422);
         Run(Enqueue, [("@kind", "transfer.posted"), ("@now", now.ToUnixTimeMilliseconds()), ("@payload", JsonSerializer.SerializeToUtf8Bytes(new TransferPosted(done.Id, done.From, done.To, done.Amount), Json))]);
         var answer = JsonSerializer.SerializeToUtf8Bytes(done, Json);
         Run(Remember, [("@key", key), ("@fingerprint", fingerprint), ("@expires", now.AddHours(24).ToUnixTimeMilliseconds()), ("@status", 201), ("@body", answer)]);

@@ -17,10 +17,11 @@ internal static class Load
         var connections = int.Parse(args[0], CultureInfo.InvariantCulture);
         for (var round = 0; await Console.In.ReadLineAsync() is { } line; round++)
         {
-            var (url, seconds) = (new Uri(line.Split(' ')[0]), double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
+            var words = line.Split(' ');
+            var (url, key, seconds) = (new Uri(words[0]), words[1], double.Parse(words[2], CultureInfo.InvariantCulture));
             var ends = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
             var began = Stopwatch.GetTimestamp();
-            var clients = await Task.WhenAll(Enumerable.Range(0, connections).Select(c => ClientAsync(url, $"{Environment.ProcessId}-{round}-{c}", c, ends)));
+            var clients = await Task.WhenAll(Enumerable.Range(0, connections).Select(c => ClientAsync(url, key, $"{Environment.ProcessId}-{round}-{c}", c, ends)));
             var took = Stopwatch.GetElapsedTime(began).TotalSeconds;
             var latencies = clients.SelectMany(c => c).Order().ToArray();
             Console.WriteLine(string.Create(
@@ -31,20 +32,21 @@ internal static class Load
     }
 
     /// <summary>The latencies of its accepted requests, in milliseconds.</summary>
-    private static async Task<List<double>> ClientAsync(Uri url, string name, int seed, long ends)
+    private static async Task<List<double>> ClientAsync(Uri url, string key, string name, int seed, long ends)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Loopback, url.Port);
         var random = new Random(seed);
         var latencies = new List<double>();
         var answer = new byte[8192];
+        var credential = key.Length == 0 ? "" : $"Authorization: Bearer {key}\r\n";
         var request = new byte[1024];
         for (var i = 0; Stopwatch.GetTimestamp() < ends; i++)
         {
             var from = random.Next(1, Ledger.Accounts);
             var body = string.Create(CultureInfo.InvariantCulture, $$"""{"from":{{from}},"to":{{from + 1}},"amount":{{random.Next(1, 100)}},"reference":"Invoice 2026-{{i}}"}""");
             var length = Encoding.ASCII.GetBytes(
-                $"POST /transfers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nIdempotency-Key: \"{name}-{i}\"\r\nContent-Length: {body.Length}\r\n\r\n{body}", request);
+                $"POST /transfers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{credential}Idempotency-Key: \"{name}-{i}\"\r\nContent-Length: {body.Length}\r\n\r\n{body}", request);
             var sent = Stopwatch.GetTimestamp();
             await socket.SendAsync(request.AsMemory(0, length));
             await ReceiveAsync(socket, answer);
@@ -57,12 +59,17 @@ internal static class Load
     private static async ValueTask ReceiveAsync(Socket socket, byte[] answer)
     {
         var (have, need) = (0, int.MaxValue);
-        while (have < need)
+        var chunked = false;
+        while (chunked ? !answer.AsSpan(0, have).EndsWith("\r\n0\r\n\r\n"u8) : have < need)
         {
             var read = await socket.ReceiveAsync(answer.AsMemory(have));
             if (read == 0) throw new IOException("The server closed the connection.");
             have += read;
-            if (need == int.MaxValue && answer.AsSpan(0, have).IndexOf("\r\n\r\n"u8) is > 0 and var head) need = head + 4 + BodyLength(answer.AsSpan(0, head));
+            if (need == int.MaxValue && answer.AsSpan(0, have).IndexOf("\r\n\r\n"u8) is > 0 and var head)
+            {
+                chunked = answer.AsSpan(0, head).IndexOf("Transfer-Encoding: chunked"u8) > 0;
+                need = chunked ? 0 : head + 4 + BodyLength(answer.AsSpan(0, head));
+            }
         }
 
         if (!answer.AsSpan().StartsWith("HTTP/1.1 201"u8)) throw new InvalidOperationException($"Not accepted: {Encoding.UTF8.GetString(answer, 0, have)}");

@@ -22,22 +22,28 @@ internal static class Server
         if (args[0] == "surety")
         {
             builder.AddSurety(surety => surety.UseSqlite($"Data Source={Path.Combine(folder, "surety.db")}").Configure(o => o.Work = false));
-            builder.Services.AddSuretyEdge();
+            // All of the load is to be carried here, at whatever price in time.
+            builder.Services.AddSuretyEdge(edge => edge.MinConcurrency = 64);
         }
 
         await using var app = builder.Build();
         if (args[0] == "surety") MapSurety(app);
         else (bare = new BareServer(folder)).Map(app);
         await app.StartAsync();
-        if (args[0] == "surety") await CreateSchemaAsync(app.Services.GetRequiredService<Database>());
-        Console.WriteLine(app.Urls.First());
-        // Every line of input asks what has been spent so far.
+        if (args[0] == "surety") await CreateSchemaAsync(app.Services.GetRequiredService<Database>(), Ledger.Schema);
+        await ServeAsync(app, "");
+        bare?.Dispose();
+        return 0;
+    }
+
+    /// <summary>Says where it is and what key lets callers in; every line of input asks what has been spent so far.</summary>
+    public static async Task ServeAsync(WebApplication app, string key)
+    {
+        Console.WriteLine($"{app.Urls.First()} {key}");
         while (await Console.In.ReadLineAsync() is not null)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.CpuUsage.TotalTime.TotalMicroseconds} {GC.GetTotalAllocatedBytes(precise: true)}"));
 
         await app.StopAsync();
-        bare?.Dispose();
-        return 0;
     }
 
     public static long[] Audit(DbCommand command)
@@ -53,11 +59,11 @@ internal static class Server
         app.MapPost("/transfers", async (Transfer command, UnitOfWork work, IQueue queue, TimeProvider time, CancellationToken cancel) =>
         {
             if (Ledger.Fault(command) is { } fault) return Results.Problem(fault, statusCode: 400);
-            var done = Ledger.Transfer(command, time.GetUtcNow(), (sql, parameters) =>
+            var done = await Ledger.TransferAsync(command, time.GetUtcNow(), (sql, parameters) =>
             {
                 using var statement = work.Connection.CreateCommand();
                 (statement.Transaction, statement.CommandText) = (work.Transaction, sql);
-                return Ledger.Scalar(statement, parameters);
+                return new(Ledger.Scalar(statement, parameters));
             });
             if (done is null) return Results.Problem("Insufficient funds.", statusCode: 422);
             await queue.EnqueueAsync(new TransferPosted(done.Id, done.From, done.To, done.Amount), work, cancel);
@@ -73,11 +79,11 @@ internal static class Server
         }).AllowAnonymous();
     }
 
-    private static async Task CreateSchemaAsync(Database database)
+    public static async Task CreateSchemaAsync(Database database, string schema)
     {
         await using var work = await database.BeginAsync();
         await using var command = work.Connection.CreateCommand();
-        (command.Transaction, command.CommandText) = (work.Transaction, Ledger.Schema);
+        (command.Transaction, command.CommandText) = (work.Transaction, schema);
         await command.ExecuteNonQueryAsync();
         await work.CommitAsync();
     }

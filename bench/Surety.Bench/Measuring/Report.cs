@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Surety.Bench.Measuring;
 
 /// <summary>What was measured: shown while it runs, and kept as text for people and JSON for programs.</summary>
-internal sealed class Report(string machine, bool quick)
+internal sealed class Report(string database, string machine, bool quick)
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
     private readonly List<Comparison> comparisons = [];
@@ -31,8 +31,9 @@ internal sealed class Report(string machine, bool quick)
         if (quick) throw new InvalidOperationException("The figures of a quick run are not kept.");
         var folder = Path.Combine(Checkout.Folder, "bench", "results");
         Directory.CreateDirectory(folder);
+        var slug = database.ToLowerInvariant();
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        var name = Path.Combine(folder, what == "all" ? $"{date}-sqlite" : $"{date}-sqlite-{what}");
+        var name = Path.Combine(folder, what == "all" ? $"{date}-{slug}" : $"{date}-{slug}-{what}");
         File.WriteAllText(name + ".md", Text(date));
         File.WriteAllText(name + ".json", JsonSerializer.Serialize(new { date, machine, load = Measuring.Machine.Load(), comparisons, figures }, Json) + "\n");
         return Path.GetRelativePath(Environment.CurrentDirectory, name + ".md");
@@ -41,7 +42,7 @@ internal sealed class Report(string machine, bool quick)
     private string Text(string date)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# SQLite, {date}\n\n{machine}. Load average at the end: {Measuring.Machine.Load()}.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"# {database}, {date}\n\n{machine}. Load average at the end: {Measuring.Machine.Load()}.\n\n");
         if (IsBusy()) text.Append("**The machine was busy.** That favours Surety's several threads over the single one of the hand-written queue: go by the best rounds and the processor time, or repeat this elsewhere.\n\n");
         if (comparisons.Count > 0)
         {

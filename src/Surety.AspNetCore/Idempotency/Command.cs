@@ -203,11 +203,11 @@ internal sealed class Command
     {
         // A handler that pays no heed to its token would otherwise end after its time, if without a key.
         limit.Token.ThrowIfCancellationRequested();
-        if (key is not null) await records.AnswerAsync(key, Stored(answer), work.Transaction, limit.Token);
         Failpoint.Pass(Failpoint.CommandHandled);
         try
         {
-            await work.CommitAsync();
+            if (key is null) await work.CommitAsync();
+            else await records.AnswerAndCommitAsync(key, Stored(answer), work);
             HasEffect = true;
             Failpoint.Pass(Failpoint.CommandCommitted);
             admission.Ended(http.GetEndpoint()!.Metadata.GetRequiredMetadata<CommandMetadata>().Pace, time.GetElapsedTime(began), beganCalm);

@@ -91,6 +91,10 @@ internal sealed class IdempotencySql(string s)
 
     private readonly string answer = $"UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1";
 
+    // No row, no quotient: the only way of one statement to stop the commit behind it.
+    private readonly string answerOrThrow =
+        $"WITH answered AS (UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1) SELECT 1 / count(*) FROM answered";
+
     private readonly string prune =
         $"WITH gone AS (DELETE FROM {s}.idempotency WHERE key = ANY (ARRAY(SELECT key FROM {s}.idempotency WHERE expires_at <= {s}.now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
 
@@ -102,10 +106,16 @@ internal sealed class IdempotencySql(string s)
 
     public NpgsqlBatchCommand Take(byte[] key, long locked, byte[] fingerprint, TimeSpan keepFor) => Statement.Of(take).With(key).With(locked).With(fingerprint).With(keepFor);
 
-    public NpgsqlBatchCommand Answer(byte[] key, StoredAnswer answered) =>
-        Statement.Of(answer).With(key).With(answered.Status).WithText(StoredJson.Headers(answered.Headers)).With(answered.Body);
+    public NpgsqlBatchCommand Answer(byte[] key, StoredAnswer answered) => Of(answer, key, answered);
+
+    /// <summary>Fails as <see cref="SaysNotTaken"/> knows where the key was not taken.</summary>
+    public NpgsqlBatchCommand AnswerOrThrow(byte[] key, StoredAnswer answered) => Of(answerOrThrow, key, answered);
+
+    public static bool SaysNotTaken(PostgresException e) => e.SqlState == PostgresErrorCodes.DivisionByZero;
 
     public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
+
+    private static NpgsqlBatchCommand Of(string text, byte[] key, StoredAnswer answered) => Statement.Of(text).With(key).With(answered.Status).WithText(StoredJson.Headers(answered.Headers)).With(answered.Body);
 }
 
 /// <summary>API keys, as digests.</summary>

@@ -18,6 +18,14 @@ public interface IIdempotencyStore
     /// <summary>Stores the answer under a key taken in the same transaction.</summary>
     ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel);
 
+    /// <summary>As <see cref="AnswerAsync"/> in the unit of work, which is then committed. There is no cancellation: a commit that was sent cannot be taken back.</summary>
+    /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
+    async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, OwnedUnitOfWork work)
+    {
+        await AnswerAsync(key, answer, work.Transaction, CancellationToken.None);
+        await work.CommitAsync();
+    }
+
     /// <summary>Deletes records whose time is over; at most <paramref name="limit"/> a call. Returns how many.</summary>
     ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 }

@@ -12,6 +12,7 @@ public class BenchmarkTests
     [Theory]
     [InlineData("sqlite", "Full cycle")]
     [InlineData("command", "POST /transfers")]
+    [InlineData("edge", "POST /transfers on PostgreSQL")]
     [InlineData("drain", "Drain of")]
     [InlineData("idle", "Idle host")]
     public async Task A_quick_run_of_every_benchmark_does_all_its_work(string what, string line)
@@ -56,7 +57,7 @@ public class BenchmarkTests
         var (code, _, errors) = await RunAsync("sqlight");
 
         code.ShouldBe(2);
-        errors.ShouldContain("sqlite|command|drain|idle|all");
+        errors.ShouldContain("sqlite|command|drain|idle|all|edge");
     }
 
     private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
