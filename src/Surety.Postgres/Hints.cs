@@ -16,7 +16,9 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
     private static readonly TimeSpan WatchedFor = TimeSpan.FromMinutes(1);
 
     private readonly string self = Guid.CreateVersion7().ToString("N");
-    private readonly ConcurrentDictionary<DbTransaction, bool> enqueued = new();
+    // Our own units of work under way, and whether something was enqueued in them.
+    private readonly ConcurrentDictionary<DbTransaction, bool> units = new();
+    private readonly ConcurrentDictionary<DbTransaction, bool> watched = new();
     private readonly SemaphoreSlim due = new(0, 1);
     private readonly CancellationTokenSource closing = new();
     private Task sending = Task.CompletedTask;
@@ -49,16 +51,17 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
     /// <summary>Messages were enqueued in a transaction that has not committed yet.</summary>
     public void Enqueued(NpgsqlTransaction transaction)
     {
-        if (enqueued.TryAdd(transaction, true)) _ = WatchAsync(transaction);
+        if (units.ContainsKey(transaction)) units[transaction] = true;
+        else if (watched.TryAdd(transaction, true)) _ = WatchAsync(transaction);
     }
 
-    /// <summary>One of our own units of work has committed.</summary>
-    public void Committed(NpgsqlTransaction transaction)
+    /// <summary>One of our own units of work began; <see cref="Ended"/> tells of its end.</summary>
+    public void Began(NpgsqlTransaction transaction) => units[transaction] = false;
+
+    public void Ended(NpgsqlTransaction transaction, bool committed)
     {
-        if (enqueued.TryRemove(transaction, out _)) Committed();
+        if (units.TryRemove(transaction, out var enqueued) && enqueued && committed) Committed();
     }
-
-    public void Forget(NpgsqlTransaction transaction) => enqueued.TryRemove(transaction, out _);
 
     public async ValueTask DisposeAsync()
     {
@@ -75,13 +78,13 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
         for (var pause = 2; time.GetElapsedTime(began) < WatchedFor; pause = Math.Min(pause * 2, 100))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(pause), time, closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (closing.IsCancellationRequested || !enqueued.ContainsKey(transaction)) return;
+            if (closing.IsCancellationRequested) return;
             if (IsOpen(transaction)) continue;
-            Committed(transaction);
-            return;
+            Committed();
+            break;
         }
 
-        Forget(transaction);
+        watched.TryRemove(transaction, out _);
     }
 
     private static bool IsOpen(NpgsqlTransaction transaction)

@@ -13,6 +13,7 @@ internal sealed class PostgresDatabase(PostgresStore store) : Database
         try
         {
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
+            store.Hints.Began(transaction);
             return new PostgresUnitOfWork(connection, transaction, store.Hints);
         }
         catch (Exception e)
@@ -60,7 +61,6 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
     {
         if (ended) return;
         ended = true;
-        hints.Forget(transaction);
         // Disposing rolls back, and breaks the connection rather than leaving the transaction open.
         await CloseAsync();
     }
@@ -74,7 +74,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         try
         {
             await commit();
-            hints.Committed(transaction);
+            hints.Ended(transaction, committed: true);
         }
         catch (Exception e) when (Errors.IsConflict(e))
         {
@@ -88,6 +88,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
 
     private async ValueTask CloseAsync()
     {
+        hints.Ended(transaction, committed: false);
         try
         {
             await transaction.DisposeAsync();

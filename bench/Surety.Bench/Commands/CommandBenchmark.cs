@@ -37,15 +37,20 @@ internal static class CommandBenchmark
 
     private static async Task CompareAsync(Report report, bool quick, string name, string role, string bareStore, string suretyStore)
     {
-        var (rounds, seconds) = quick ? (1, 0.5) : (9, 3.0);
+        var (warmUps, rounds, seconds) = quick ? (1, 1, 0.5) : (6, 9, 3.0);
         await using var load = Child.Start(false, "load", Connections.ToString(CultureInfo.InvariantCulture));
         await using var bare = Child.Start(true, role, "bare", bareStore);
         await using var surety = Child.Start(true, role, "surety", suretyStore);
         var (bareAt, suretyAt) = (await bare.LineAsync(), await surety.LineAsync());
 
         var (bares, suretys) = (new List<Pressed>(), new List<Pressed>());
-        bares.Add(await PressAsync(load, bare, bareAt, seconds));
-        suretys.Add(await PressAsync(load, surety, suretyAt, seconds));
+        // On two cores, which the database and the load want too, the compiler takes that long to have done with either of them.
+        for (var round = 0; round < warmUps; round++)
+        {
+            bares.Add(await PressAsync(load, bare, bareAt, seconds));
+            suretys.Add(await PressAsync(load, surety, suretyAt, seconds));
+        }
+
         for (var round = 0; round < rounds; round++)
         {
             if (round % 2 == 0) bares.Add(await PressAsync(load, bare, bareAt, seconds));
@@ -56,9 +61,8 @@ internal static class CommandBenchmark
         await CheckAsync(bareAt, bares.Sum(p => p.Count));
         await CheckAsync(suretyAt, suretys.Sum(p => p.Count));
 
-        // The first round of each warmed it up.
-        bares.RemoveAt(0);
-        suretys.RemoveAt(0);
+        bares.RemoveRange(0, warmUps);
+        suretys.RemoveRange(0, warmUps);
         report.Add(new Comparison(
             name, "requests", Of(bares), Of(suretys), [.. suretys.Zip(bares, (s, b) => s.Rate / b.Rate)], 0.7,
             string.Create(CultureInfo.InvariantCulture, $"latency by hand p50 {Series.MedianOf(bares.Select(p => p.P50)):0.0} ms, p99 {Series.MedianOf(bares.Select(p => p.P99)):0.0} ms; Surety p50 {Series.MedianOf(suretys.Select(p => p.P50)):0.0} ms, p99 {Series.MedianOf(suretys.Select(p => p.P99)):0.0} ms")));
