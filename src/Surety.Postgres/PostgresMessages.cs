@@ -16,6 +16,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     // How soon a waiter who has just had work looks again: at first, and at most. A hint from another process takes longer than its first looks.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan ManyLook = TimeSpan.FromMilliseconds(5);
+    private const int Many = 50;
     private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
 
@@ -30,7 +32,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private int claims;
     private long found;
     private TimeSpan nextLook = FirstLook;
-    private bool emptied;
+    private TimeSpan gather;
     private bool plainFound;
     private bool otherFound;
     private (long At, TimeSpan In)? nextDue;
@@ -51,8 +53,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentNullException.ThrowIfNull(demands);
         // Who took all there was and asks again at once gets crumbs, and costs the server as much as for a full claim. Whatever this process enqueues meanwhile ends the wait.
-        if (emptied) await PulseAsync(FirstLook, cancel);
-        emptied = false;
+        if (gather > TimeSpan.Zero) await PulseAsync(gather, cancel);
+        gather = TimeSpan.Zero;
         Interlocked.Exchange(ref seen, store.Work.Version);
         // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what becomes due, what has a place to take, and the other sort.
         var turn = Interlocked.Increment(ref claims);
@@ -61,7 +63,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             if (plainFound && (!otherFound || turn % 2 == 0))
             {
                 var more = await store.Segments.ClaimAsync(node, demands, cancel);
-                emptied = more.All;
+                gather = After(more);
                 if (more.Messages.Count > 0) return InOrder(more.Messages, demands);
                 plainFound = false;
             }
@@ -84,7 +86,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             try
             {
                 var plain = await store.Segments.ClaimAsync(node, left, cancel);
-                (plainFound, emptied) = (plain.Messages.Count > 0, plain.All && !otherFound);
+                (plainFound, gather) = (plain.Messages.Count > 0, otherFound ? TimeSpan.Zero : After(plain));
                 claimed.AddRange(plain.Messages);
             }
             catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
@@ -258,6 +260,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
         await PulseAsync(pause, cancel);
     }
+
+    /// <summary>How long to let messages gather after a claim: longer where many come, since then what a claim costs counts for more than a few milliseconds.</summary>
+    private static TimeSpan After((List<(int Priority, ClaimedMessage Message)> Messages, bool All) claim) =>
+        !claim.All ? TimeSpan.Zero : claim.Messages.Count < Many ? FirstLook : ManyLook;
 
     /// <summary>Until there is something that the last claim has not seen.</summary>
     private async ValueTask PulseAsync(TimeSpan atMost, CancellationToken cancel)

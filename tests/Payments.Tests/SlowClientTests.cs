@@ -77,7 +77,8 @@ public sealed class SlowClientTests(ITestOutputHelper output)
             lines.ShouldAllBe(line => line == "HTTP/1.1 408 Request Timeout" || line == "");
             lines.Count(line => line.Length > 0).ShouldBeGreaterThan(slow.Count / 2);
             clients.Take(idle).ShouldAllBe(c => c.IsOpen);
-            (most - memory).ShouldBeLessThan(64 + (clients.Count * 32 / 1024), "MiB");
+            // What the collector leaves lying about from thousands of transfers, and what a connection costs.
+            (most - memory).ShouldBeLessThan(160 + (clients.Count * 32 / 1024), "MiB");
             Crowd.Part(meanwhile, 0.5).ShouldBeLessThan((5 * Crowd.Part(before, 0.5)) + 20, "ms");
         }
         finally

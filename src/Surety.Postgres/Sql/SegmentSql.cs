@@ -36,15 +36,15 @@ internal sealed class SegmentSql(string s, string name)
     private readonly string settle = $"SELECT {s}.settle_segment($1, $2, $3, $4, $5)";
     private readonly string[] settleOne = [.. Enumerable.Range(0, Children).Select(ring => $"SELECT {s}.settle_segment_one_{ring}($1, $2, $3)")];
 
-    // A row that cannot be inserted ends the transaction: a message taken out or settled before meets the key, and where the claim is gone there is no number. A plain statement, because this is
-    // done once a message, and a function that does it costs twice as much.
+    // A row that cannot be inserted ends the transaction: a message taken out or settled before meets the key, and where the claim is gone there is no number. That the message is of this claim
+    // is known from claiming it. A plain statement, because this is done once a message, and a function that does it costs twice as much.
     private readonly string[] settleOneOrThrow =
     [
         .. Enumerable.Range(0, Children).Select(ring =>
             $"""
             INSERT INTO {s}.receipt_{ring} (ring, node, number, id) VALUES ({ring}, $1, (
                 SELECT c.number FROM {s}.claim_{ring} c
-                WHERE c.ring = {ring} AND c.node = $1 AND c.number = $2 AND $3 = ANY (c.ids) AND pg_advisory_xact_lock_shared(hashint8extended($2, $1)) IS NOT NULL
+                WHERE c.ring = {ring} AND c.node = $1 AND c.number = $2 AND pg_advisory_xact_lock_shared(hashint8extended($2, $1)) IS NOT NULL
                     AND NOT EXISTS (SELECT FROM {s}.receipt_{ring} r WHERE r.ring = {ring} AND r.node = $1 AND r.number = $2 AND r.id < 0 AND $3 = ANY (r.ids))), $3)
             """),
     ];
