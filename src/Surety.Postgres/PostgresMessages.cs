@@ -16,10 +16,12 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     // How soon a waiter who has just had work looks again: at first, and at most. A hint from another process takes longer than its first looks.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan ManyLook = TimeSpan.FromMilliseconds(5);
-    private const int Many = 50;
     private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
+
+    // How long messages gather before the next claim when the last one brought many, and all there were.
+    private const int Many = 50;
+    private static readonly TimeSpan ManyLook = TimeSpan.FromMilliseconds(5);
 
     // How long a handler ran whose message may have been taken out meanwhile, for a progress report or to free a segment.
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);

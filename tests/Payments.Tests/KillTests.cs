@@ -13,10 +13,7 @@ public class KillTests(ITestOutputHelper output)
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
         var report = await ChaosRun.RunAsync(new ChaosOptions(Kills: 100, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        report.Violations.ShouldBeEmpty(report.Line);
-        report.Accounts.Accepted.ShouldBeGreaterThan(100);
-        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
-        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+        ShouldBeWhole(report, 100);
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
         report.Accounts.Released.ShouldBeGreaterThan(0, "a run without a released payout has not seen one die");
         report.MedianMs.ShouldBeLessThan(3000, report.Line);
@@ -29,10 +26,7 @@ public class KillTests(ITestOutputHelper output)
         var options = new ChaosOptions(Kills: 40, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        report.Violations.ShouldBeEmpty(report.Line);
-        report.Accounts.Accepted.ShouldBeGreaterThan(40);
-        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
-        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+        ShouldBeWhole(report, 40);
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
     }
 
@@ -43,10 +37,7 @@ public class KillTests(ITestOutputHelper output)
         var options = new ChaosOptions(Kills: 8, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        report.Violations.ShouldBeEmpty(report.Line);
-        report.Accounts.Accepted.ShouldBeGreaterThan(8);
-        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
-        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
+        ShouldBeWhole(report, 8);
     }
 
     [Fact]
@@ -83,5 +74,13 @@ public class KillTests(ITestOutputHelper output)
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
         (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((20, 20, 20 * 64, 10, 0));
+    }
+
+    private static void ShouldBeWhole(ChaosReport report, int least)
+    {
+        report.Violations.ShouldBeEmpty(report.Line);
+        report.Accounts.Accepted.ShouldBeGreaterThan(least);
+        report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
+        (report.Accounts.Lost, report.Accounts.Duplicated).ShouldBe((0, 0));
     }
 }

@@ -59,7 +59,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
             var after = await PressAsync("calm again", Connections, full.Rate / 4, Calm);
 
             watch.Growth.ShouldBeLessThan(100, "MiB");
-            faults = [.. Faults(most, before, watch, pressed, after)];
+            faults = [.. Faults(most, whole: asked > 0, before, watch, pressed, after)];
         }
 
         faults.ShouldBeEmpty();
@@ -70,10 +70,10 @@ public sealed class OverloadTests(ITestOutputHelper output)
     }
 
     /// <summary>What took too long, or was no overload.</summary>
-    private static IEnumerable<string> Faults(int most, Pressed before, Watch watch, Pressed pressed, Pressed after)
+    private static IEnumerable<string> Faults(int most, bool whole, Pressed before, Watch watch, Pressed pressed, Pressed after)
     {
-        // Unloaded is unloaded, before and after: the machine is not the same from one to the other.
-        var unloaded = Math.Max(before.P99, after.P99);
+        // Beside other work the machine is not the same from one to the other. On a quiet one, what is slow afterwards is no excuse: it has not recovered.
+        var unloaded = whole ? before.P99 : Math.Max(before.P99, after.P99);
         if (pressed.Refused <= pressed.Accepted) yield return $"It was no overload: {pressed.Accepted} were accepted, {pressed.Refused} refused.";
         if (pressed.P99 >= most * unloaded) yield return $"Of the accepted, one in a hundred took longer than {pressed.P99} ms; unloaded, {unloaded} ms.";
         if (watch.SlowestProbe >= 1000) yield return $"A health probe took {watch.SlowestProbe} ms.";
