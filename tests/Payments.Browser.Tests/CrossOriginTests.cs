@@ -33,7 +33,7 @@ public sealed class CrossOriginTests(Chromium chromium) : IClassFixture<Chromium
     [Fact]
     public async Task A_page_that_the_host_lets_in_uploads_in_chunks_and_reads_where_its_job_is()
     {
-        await using var pages = new PageServer(Rig.FreePort());
+        await using var pages = new PageServer(Ports.Free());
         await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(Environment: _ => new Dictionary<string, string> { ["Cors__Origins__0"] = pages.Origin }), default);
         var told = await UploadAsync(pages, rig);
         told.TryGetProperty("error", out var error).ShouldBeFalse(error.ToString());
@@ -44,7 +44,7 @@ public sealed class CrossOriginTests(Chromium chromium) : IClassFixture<Chromium
         ((int)found.StatusCode).ShouldBe(200);
 
         // One page is let in, not every page.
-        await using var others = new PageServer(Rig.FreePort());
+        await using var others = new PageServer(Ports.Free());
         (await UploadAsync(others, rig)).TryGetProperty("error", out _).ShouldBeTrue();
         (await JobsAsync(rig)).ShouldBe(1);
     }
@@ -52,7 +52,7 @@ public sealed class CrossOriginTests(Chromium chromium) : IClassFixture<Chromium
     [Fact]
     public async Task A_page_from_elsewhere_does_nothing_here_by_default()
     {
-        await using var pages = new PageServer(Rig.FreePort());
+        await using var pages = new PageServer(Ports.Free());
         await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
         var told = await UploadAsync(pages, rig);
         told.GetProperty("error").GetString().ShouldNotBeNullOrEmpty();

@@ -11,14 +11,19 @@ public class Backend : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private int keys;
+    private Rig? rig;
 
     private protected virtual RigOptions Options => new();
 
-    internal Rig Rig { get; private set; } = null!;
+    internal Rig Rig => rig!;
 
-    public async Task InitializeAsync() => Rig = await Rig.StartAsync(Programs.Find(), Options, default);
+    public async Task InitializeAsync() => rig = await Rig.StartAsync(Programs.Find(), Options, default);
 
-    public async Task DisposeAsync() => await Rig.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        // Without one, its start has failed, and said why.
+        if (rig is not null) await rig.DisposeAsync();
+    }
 
     public Task<Reply> GetAsync(string path, params (string Name, string Value)[] headers) => SendAsync(new HttpRequestMessage(HttpMethod.Get, path), headers);
 

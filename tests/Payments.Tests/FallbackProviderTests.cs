@@ -9,7 +9,7 @@ public class TwoProviders : Backend, IAsyncLifetime
     private readonly string folder = Directory.CreateTempSubdirectory("surety-fallback-").FullName;
     private ChildProcess? fallback;
 
-    public HttpClient Fallback { get; } = new() { BaseAddress = new Uri($"http://127.0.0.1:{Rig.FreePort()}") };
+    public HttpClient Fallback { get; } = new() { BaseAddress = new Uri($"http://127.0.0.1:{Ports.Free()}") };
 
     private protected virtual IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["Payouts__FallbackUrl"] = Fallback.BaseAddress!.ToString() };
 
@@ -49,7 +49,7 @@ public class TwoProviders : Backend, IAsyncLifetime
 /// <summary>As before, and nobody listens at the primary one's address until it is opened.</summary>
 public sealed class UnreachablePrimary : TwoProviders
 {
-    private readonly HttpClient primary = new() { BaseAddress = new Uri($"http://127.0.0.1:{Rig.FreePort()}") };
+    private readonly HttpClient primary = new() { BaseAddress = new Uri($"http://127.0.0.1:{Ports.Free()}") };
 
     private protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(base.Environment) { ["Payouts__PrimaryUrl"] = primary.BaseAddress!.ToString() };
 

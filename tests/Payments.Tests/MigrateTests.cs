@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Net;
-using System.Net.Sockets;
 using Surety.Cli;
 using Surety.Cli.Rigs;
 
@@ -84,11 +82,7 @@ public sealed class MigrateTests : IAsyncLifetime
     private async Task<string> ConnectionStringAsync(string store)
     {
         if (store == RigOptions.Sqlite) return $"Data Source={File}";
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        server = await PostgresServer.StartAsync(Path.Combine(folder, "server"), port, [], default);
+        server = await PostgresServer.StartAsync(Path.Combine(folder, "server"), Ports.Free(), [], default);
         return server.ConnectionString;
     }
 }

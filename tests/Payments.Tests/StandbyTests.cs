@@ -117,7 +117,7 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task ShouldHappenOnceWithStandbyAsync()
     {
-        standby = await server.StartStandbyAsync(Standby, Path.Combine(rig.Folder, "standby"), Rig.FreePort(), limit.Token);
+        standby = await server.StartStandbyAsync(Standby, Path.Combine(rig.Folder, "standby"), Ports.Free(), limit.Token);
         var client = new HonestClient(rig.Nodes);
         var answers = new ConcurrentBag<Answer>();
         await Parallel.ForEachAsync(commands, limit.Token, async (command, cancel) => answers.Add(await client.SendAsync(command, cancel)));

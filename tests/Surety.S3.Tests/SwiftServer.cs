@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Amazon.Runtime;
 using Amazon.S3;
+using Surety.Cli.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Surety.S3.Tests;
@@ -20,7 +19,7 @@ public sealed class SwiftServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var port = FreePort();
+        var port = Ports.Free(4);
         Address = new Uri($"http://127.0.0.1:{port}");
         var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root, "tests/Surety.S3.Tests/swift.sh"), folder, $"{port}"])
         {
@@ -62,32 +61,6 @@ public sealed class SwiftServer : IAsyncLifetime
 
     public AmazonS3Client Client() =>
         new(new BasicAWSCredentials(AccessKey, SecretKey), new AmazonS3Config { ServiceURL = Address.AbsoluteUri, AuthenticationRegion = "us-east-1", ForcePathStyle = true, MaxErrorRetry = 0 });
-
-    /// <summary>Four in a row.</summary>
-    private static int FreePort()
-    {
-        for (var tries = 0; ; tries++)
-        {
-            using var first = Listen(0);
-            var port = ((IPEndPoint)first.LocalEndpoint).Port;
-            try
-            {
-                for (var next = 1; next <= 3; next++) Listen(port + next).Dispose();
-                return port;
-            }
-            catch (SocketException) when (tries < 20)
-            {
-                // Somebody has one of them.
-            }
-        }
-
-        static TcpListener Listen(int port)
-        {
-            var listener = new TcpListener(IPAddress.Loopback, port);
-            listener.Start();
-            return listener;
-        }
-    }
 }
 
 /// <summary>One server for all that need it: it takes seconds to start.</summary>

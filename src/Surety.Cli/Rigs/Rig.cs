@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 
 namespace Surety.Cli.Rigs;
 
@@ -22,7 +20,7 @@ internal sealed class Rig : IAsyncDisposable
         options.Check();
         (this.programs, this.options) = (programs, options);
         Folder = Directory.CreateTempSubdirectory("surety-rig-").FullName;
-        Provider = Client(FreePort());
+        Provider = Client(Ports.Free());
     }
 
     public string Folder { get; }
@@ -65,8 +63,8 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(programs, options);
         try
         {
-            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), FreePort(), [], cancel, options.Server);
-            if (options.Pooled) rig.pooler = await Pooler.StartAsync(rig.Postgres!, Path.Combine(rig.Folder, "pooler"), FreePort(), cancel);
+            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), Ports.Free(), [], cancel, options.Server);
+            if (options.Pooled) rig.pooler = await Pooler.StartAsync(rig.Postgres!, Path.Combine(rig.Folder, "pooler"), Ports.Free(), cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
                 ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
@@ -96,7 +94,7 @@ internal sealed class Rig : IAsyncDisposable
 
     private Node NewNode(int number)
     {
-        var http = Client(FreePort());
+        var http = Client(Ports.Free());
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "dev");
         var environment = new Dictionary<string, string>
         {
@@ -119,11 +117,4 @@ internal sealed class Rig : IAsyncDisposable
     {
         BaseAddress = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}")), Timeout = TimeSpan.FromSeconds(30),
     };
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -23,12 +23,11 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         var path = Path.Combine(Path.GetFullPath(folder), storeId);
         Directory.CreateDirectory(path);
         SyncFolder(Path.GetDirectoryName(path)!);
-        var probe = Path.Combine(path, ".probe");
-        using (File.Create(probe))
+        // A name of its own: nodes that share the folder may start at the same moment. No upload's id has a dot.
+        using (new FileStream(Path.Combine(path, $".probe-{Path.GetRandomFileName()}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
         {
         }
 
-        File.Delete(probe);
         home = path;
         return true;
     });

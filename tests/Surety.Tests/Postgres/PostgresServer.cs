@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 using Surety.Cli.Rigs;
 using PrivateServer = Surety.Cli.Rigs.PostgresServer;
@@ -27,7 +25,7 @@ public sealed class PostgresServer
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var folder = Directory.CreateTempSubdirectory("surety-pg-").FullName;
-        var server = new PostgresServer(folder, await PrivateServer.StartAsync(Path.Combine(folder, "server"), FreePort(), ["shared_buffers = 256MB", .. settings], default));
+        var server = new PostgresServer(folder, await PrivateServer.StartAsync(Path.Combine(folder, "server"), Ports.Free(), ["shared_buffers = 256MB", .. settings], default));
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Stop();
         return server;
     }
@@ -47,7 +45,7 @@ public sealed class PostgresServer
     public Task EndStartingAsync() => server.RunAsOwnerAsync("pg_ctl", ["promote", "-D", Path.Combine(folder, "server", "data"), "-w"], default);
 
     /// <summary>PgBouncer before it, in a folder of the test's.</summary>
-    internal Task<Pooler> StartPoolerAsync(string pooler) => Pooler.StartAsync(server, pooler, FreePort(), default);
+    internal Task<Pooler> StartPoolerAsync(string pooler) => Pooler.StartAsync(server, pooler, Ports.Free(), default);
 
     /// <summary>What pg_dump says of a schema, without its data.</summary>
     public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync("pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);
@@ -72,12 +70,5 @@ public sealed class PostgresServer
     {
         server.StopAsync().Wait(TimeSpan.FromSeconds(10));
         Directory.Delete(folder, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -59,6 +59,14 @@ public sealed class FolderBlobsTests : BlobContract
     }
 
     [Fact]
+    public async Task Nodes_that_share_a_folder_may_start_at_the_same_moment()
+    {
+        var nodes = Enumerable.Range(0, 8).Select(_ => Open()).ToList();
+        await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, cancel) => await nodes[i % nodes.Count].OpenAsync("5701e", cancel));
+        Directory.EnumerateFileSystemEntries(Path.Combine(folder, "5701e")).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task What_is_no_id_does_not_reach_the_file_system() =>
         await Should.ThrowAsync<ArgumentException>(async () => await Blobs.ReadAsync("../../etc/passwd", 0, default));
 
