@@ -445,14 +445,23 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
         if (claimed.Count > 0) (found, nextLook) = (Stopwatch.GetTimestamp(), FirstLook);
-        claimed.Sort((a, b) =>
+        // Those of one queue and priority come in order already.
+        for (var i = 1; i < claimed.Count; i++)
+        {
+            if (Compare(claimed[i - 1], claimed[i]) <= 0) continue;
+            claimed.Sort(Compare);
+            break;
+        }
+
+        return claimed.ConvertAll(m => m.Message);
+
+        int Compare((int Priority, ClaimedMessage Message) a, (int Priority, ClaimedMessage Message) b)
         {
             var (left, right) = (order[a.Message.Queue], order[b.Message.Queue]);
             if (left.Place != right.Place) return left.Place.CompareTo(right.Place);
             if (a.Priority != b.Priority) return left.LowestFirst ? a.Priority.CompareTo(b.Priority) : b.Priority.CompareTo(a.Priority);
             return a.Message.Claim.Id.Value.CompareTo(b.Message.Claim.Id.Value);
-        });
-        return claimed.ConvertAll(m => m.Message);
+        }
     }
 
     private ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimOthersAsync(NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)

@@ -4,12 +4,13 @@ using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>A group of settlements as one round trip: plain successes in one statement, every other in one of its own, then what follows from their ends.</summary>
+/// <summary>A group of settlements as one round trip: plain successes in one statement, what is tried again in another, every other in one of its own, then what follows from their ends.</summary>
 internal sealed class SettlePlan
 {
     private readonly IReadOnlyList<Settlement> settlements;
     private readonly bool locks;
     private readonly bool deletes;
+    private readonly bool waits;
 
     public SettlePlan(IReadOnlyList<Settlement> settlements, MessageSql sql)
     {
@@ -25,7 +26,10 @@ internal sealed class SettlePlan
         var deleted = settlements.Where(IsDeleted).ToList();
         deletes = deleted.Count > 0;
         if (deletes) commands.Add(sql.Delete([.. deleted.Select(s => s.Message.Claim.Id.Value)], [.. deleted.Select(s => s.Message.Claim.Number)]));
-        commands.AddRange(settlements.Where(s => !IsDeleted(s)).Select(sql.Settle));
+        var waiting = settlements.Where(s => s.Next == NextState.Waiting).ToList();
+        waits = waiting.Count > 0;
+        if (waits) commands.Add(sql.Wait(waiting));
+        commands.AddRange(settlements.Where(s => !IsDeleted(s) && s.Next != NextState.Waiting).Select(sql.Finish));
 
         // A first claim that succeeds leaves no history.
         long[] withHistory = [.. deleted.Where(s => s.Message.Claim.Number > 1).Select(s => s.Message.Claim.Id.Value)];
@@ -35,7 +39,7 @@ internal sealed class SettlePlan
         if (holders.Length > 0) commands.Add(sql.FreeKeys(holders));
         if (locks) commands.Add(sql.Unblock(queues, keys));
         Commands = [.. commands];
-        MakesWork = locks || settlements.Any(s => s.Next == NextState.Waiting);
+        MakesWork = locks || waits;
     }
 
     public NpgsqlBatchCommand[] Commands { get; }
@@ -46,19 +50,15 @@ internal sealed class SettlePlan
     public async Task<IReadOnlyList<bool>> ReadAsync(NpgsqlDataReader reader)
     {
         if (locks) await reader.NextResultAsync(CancellationToken.None);
-        var held = new HashSet<long>();
+        var deleted = deletes ? await IdsAsync(reader) : [];
+        var waiting = waits ? await IdsAsync(reader) : [];
         var answers = new bool[settlements.Count];
-        if (deletes)
-        {
-            while (await reader.ReadAsync(CancellationToken.None)) held.Add(reader.GetInt64(0));
-            await reader.NextResultAsync(CancellationToken.None);
-        }
-
         for (var i = 0; i < answers.Length; i++)
         {
-            if (IsDeleted(settlements[i]))
+            var settlement = settlements[i];
+            if (IsDeleted(settlement) || settlement.Next == NextState.Waiting)
             {
-                answers[i] = held.Remove(settlements[i].Message.Claim.Id.Value);
+                answers[i] = (IsDeleted(settlement) ? deleted : waiting).Remove(settlement.Message.Claim.Id.Value);
                 continue;
             }
 
@@ -67,6 +67,14 @@ internal sealed class SettlePlan
         }
 
         return answers;
+    }
+
+    private static async Task<HashSet<long>> IdsAsync(NpgsqlDataReader reader)
+    {
+        var ids = new HashSet<long>();
+        while (await reader.ReadAsync(CancellationToken.None)) ids.Add(reader.GetInt64(0));
+        await reader.NextResultAsync(CancellationToken.None);
+        return ids;
     }
 
     private static bool IsDeleted(Settlement settlement) => settlement is { Next: NextState.Succeeded, Message.Tracked: false };

@@ -80,16 +80,24 @@ internal sealed class MessageSql(string s)
 
     private readonly string deleteAttempts = $"DELETE FROM {s}.attempt a WHERE message_id = ANY ($1) AND NOT EXISTS (SELECT FROM {s}.message WHERE id = a.message_id)";
 
+    // All of a group at once: where a provider is down, every message of a busy queue comes this way, again and again.
     private readonly string wait =
         $"""
         WITH settled AS (
-            UPDATE {s}.message SET state = CASE WHEN $3 <= interval '0' OR cancel_reason IS NOT NULL THEN 1 ELSE 2 END,
-                due_at = CASE WHEN cancel_reason IS NULL THEN {s}.now() + greatest($3, interval '0') ELSE {s}.now() END,
-                attempt = attempt + $4, reason = coalesce($5, reason), cause = coalesce($6, cause),
-                progress_done = CASE WHEN $7 IS NULL THEN progress_done ELSE $7 END, progress_total = CASE WHEN $7 IS NULL THEN progress_total ELSE $8 END,
-                progress_unit = CASE WHEN $7 IS NULL THEN progress_unit ELSE $9 END, progress_message = CASE WHEN $7 IS NULL THEN progress_message ELSE $10 END,
-                revision = revision + 1
-            WHERE id = $1 AND claim = $2 AND state = 4 RETURNING id, claim, node)
+            UPDATE {s}.message m SET state = CASE WHEN w.delay <= interval '0' OR m.cancel_reason IS NOT NULL THEN 1 ELSE 2 END,
+                due_at = CASE WHEN m.cancel_reason IS NULL THEN {s}.now() + greatest(w.delay, interval '0') ELSE {s}.now() END,
+                attempt = m.attempt + w.spent, reason = coalesce(w.reason, m.reason), cause = coalesce(w.cause, m.cause),
+                progress_done = CASE WHEN w.done IS NULL THEN m.progress_done ELSE w.done END, progress_total = CASE WHEN w.done IS NULL THEN m.progress_total ELSE w.total END,
+                progress_unit = CASE WHEN w.done IS NULL THEN m.progress_unit ELSE w.unit END, progress_message = CASE WHEN w.done IS NULL THEN m.progress_message ELSE w.said END,
+                revision = m.revision + 1
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS w (id, claim, delay, spent, reason, cause, done, total, unit, said, recorded, outcome, error, ran)
+            WHERE m.id = w.id AND m.claim = w.claim AND m.state = 4 RETURNING m.id, m.claim, m.node, w.recorded, w.outcome, w.error, w.ran),
+        noted AS (
+            INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
+            SELECT w.id, (SELECT coalesce(max(a.number), 0) + 1 FROM {s}.attempt a WHERE a.message_id = w.id), w.claim, w.outcome, w.error,
+                coalesce((SELECT n.name FROM {s}.node n WHERE n.id = w.node), ''), {s}.now() - w.ran, {s}.now()
+            FROM settled w WHERE w.recorded)
+        SELECT id FROM settled
         """;
 
     private readonly string finish =
@@ -105,13 +113,12 @@ internal sealed class MessageSql(string s)
 
     private const string SelectSettled = " SELECT id FROM settled";
 
-    // Both end with the same two parameters less one: outcome, error, ran.
-    private string WithAttempt(int outcome) =>
+    private readonly string withAttempt =
         $"""
         , noted AS (
             INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
-            SELECT settled.id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt WHERE message_id = settled.id), settled.claim, ${outcome}, ${outcome + 1},
-                coalesce((SELECT name FROM {s}.node WHERE node.id = settled.node), ''), {s}.now() - ${outcome + 2}, {s}.now()
+            SELECT settled.id, (SELECT coalesce(max(number), 0) + 1 FROM {s}.attempt WHERE message_id = settled.id), settled.claim, $14, $15,
+                coalesce((SELECT name FROM {s}.node WHERE node.id = settled.node), ''), {s}.now() - $16, {s}.now()
             FROM settled)
         SELECT id FROM settled
         """;
@@ -256,17 +263,27 @@ internal sealed class MessageSql(string s)
 
     public NpgsqlBatchCommand TrimAttempts(long id) => Statement.Of(trimAttempts).With(id);
 
-    /// <summary>Ends one attempt; answers with its id when the claim was held.</summary>
-    public NpgsqlBatchCommand Settle(Settlement settlement)
+    /// <summary>Lets messages wait for their next attempt; answers with the ids of those whose claim was held.</summary>
+    public NpgsqlBatchCommand Wait(IReadOnlyList<Settlement> settlements)
     {
-        var waits = settlement.Next == NextState.Waiting;
-        var text = (waits ? wait : finish) + (settlement.Recorded ? WithAttempt(waits ? 11 : 14) : SelectSettled);
-        var command = Statement.Of(text).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number);
-        if (waits) command.With(settlement.Delay);
-        else command.With((int)(settlement.Next switch { NextState.Succeeded => MessageState.Succeeded, NextState.Dead => MessageState.Dead, _ => MessageState.Cancelled }));
-        command.With(settlement.SpendsAttempt ? 1 : 0).WithText(settlement.Reason).WithText(settlement.Cause)
-            .WithBigint(settlement.Progress?.Done).WithBigint(settlement.Progress?.Total).WithText(settlement.Progress?.Unit).WithText(settlement.Progress?.Message);
-        if (!waits) command.WithInterval(settlement.KeepFor).WithText(settlement.Result?.Content).WithText(settlement.Result?.ContentType);
+        return Statement.Of(wait)
+            .With(Each(w => w.Message.Claim.Id.Value)).With(Each(w => w.Message.Claim.Number)).With(Each(w => w.Delay)).With(Each(w => w.SpendsAttempt ? 1 : 0))
+            .WithTexts(Each(w => w.Reason)).WithTexts(Each(w => w.Cause))
+            .With(Each(w => w.Progress?.Done)).With(Each(w => w.Progress?.Total)).WithTexts(Each(w => w.Progress?.Unit)).WithTexts(Each(w => w.Progress?.Message))
+            .With(Each(w => w.Recorded)).WithTexts(Each(w => w.Outcome)).WithTexts(Each(w => w.Error ?? w.Reason)).With(Each(w => w.Ran));
+
+        T[] Each<T>(Func<Settlement, T> value) => [.. settlements.Select(value)];
+    }
+
+    /// <summary>Ends one message; answers with its id when the claim was held.</summary>
+    public NpgsqlBatchCommand Finish(Settlement settlement)
+    {
+        var state = settlement.Next switch { NextState.Succeeded => MessageState.Succeeded, NextState.Dead => MessageState.Dead, _ => MessageState.Cancelled };
+        var command = Statement.Of(finish + (settlement.Recorded ? withAttempt : SelectSettled))
+            .With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number).With((int)state)
+            .With(settlement.SpendsAttempt ? 1 : 0).WithText(settlement.Reason).WithText(settlement.Cause)
+            .WithBigint(settlement.Progress?.Done).WithBigint(settlement.Progress?.Total).WithText(settlement.Progress?.Unit).WithText(settlement.Progress?.Message)
+            .WithInterval(settlement.KeepFor).WithText(settlement.Result?.Content).WithText(settlement.Result?.ContentType);
         if (settlement.Recorded) command.WithText(settlement.Outcome).WithText(settlement.Error ?? settlement.Reason).With(settlement.Ran);
         return command;
     }

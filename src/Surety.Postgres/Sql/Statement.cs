@@ -29,9 +29,10 @@ internal static class Statement
 
     public static NpgsqlBatchCommand With<T>(this NpgsqlBatchCommand command, T[] values) => Add(command, new NpgsqlParameter<T[]> { TypedValue = values });
 
-    public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) =>
-        // The database has no text with a NUL in it; a failure's message may.
-        Add(command, value?.Replace('\0', '\uFFFD'), NpgsqlDbType.Text);
+    public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) => Add(command, Storable(value), NpgsqlDbType.Text);
+
+    public static NpgsqlBatchCommand WithTexts(this NpgsqlBatchCommand command, string?[] values) =>
+        Add(command, new NpgsqlParameter { Value = Array.ConvertAll(values, Storable), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
 
     public static NpgsqlBatchCommand WithBigint(this NpgsqlBatchCommand command, long? value) => Add(command, value, NpgsqlDbType.Bigint);
 
@@ -61,6 +62,9 @@ internal static class Statement
     public static DateTimeOffset? InstantOrNull(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.Instant(column);
 
     public static byte[] Bytes(this NpgsqlDataReader row, int column) => row.GetFieldValue<byte[]>(column);
+
+    // The database has no text with a NUL in it; a failure's message may.
+    private static string? Storable(string? text) => text?.Replace('\0', '\uFFFD');
 
     private static NpgsqlBatchCommand Add(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
         Add(command, new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });

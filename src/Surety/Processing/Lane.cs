@@ -21,6 +21,7 @@ internal sealed class Lane
     private readonly int batchMax;
     private readonly RateLimiter? rate;
     private int active;
+    private bool starting;
     private int ending;
     private ExecutionContext? nobodys;
     private int held;
@@ -111,27 +112,43 @@ internal sealed class Lane
 
     private void Pump()
     {
-        lock (gate)
-        {
-            var ready = singles.Count + gatherings.Values.Sum(g => g.DueBatches);
-            for (; ready > 0 && active < Options.Concurrency; ready--)
-            {
-                active++;
-                ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunnerAsync(), this, preferLocal: false);
-            }
-        }
+        lock (gate) Start();
     }
 
-    private async Task RunnerAsync()
+    /// <summary>
+    /// Sends one more runner on its way, if there is something for it; the gate is held. Each starts the next when it has begun, so that one at most is on its way: handlers that are done at once leave
+    /// nothing for the others, whose start costs more than such a handler.
+    /// </summary>
+    private void Start()
+    {
+        if (starting || active >= Options.Concurrency || !AnyDue()) return;
+        starting = true;
+        active++;
+        ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunnerAsync(started: true), this, preferLocal: false);
+    }
+
+    private bool AnyDue()
+    {
+        if (singles.Count > 0) return true;
+        foreach (var gathering in gatherings.Values)
+        {
+            if (gathering.DueBatches > 0) return true;
+        }
+
+        return false;
+    }
+
+    private async Task RunnerAsync(bool started)
     {
         nobodys ??= ExecutionContext.Capture();
-        while (Next() is { } messages)
+        var runner = new Runner(this);
+        for (var messages = Next(started); messages is not null;)
         {
-            var started = time.GetTimestamp();
-            var left = false;
-            await run(messages, Options, () => left = left || Leave());
-            Finished(messages, time.GetElapsedTime(started).TotalMilliseconds);
-            if (left && !Return()) return;
+            var began = time.GetTimestamp();
+            runner.HasLeft = false;
+            await run(messages, Options, runner.Leave);
+            var milliseconds = time.GetElapsedTime(began).TotalMilliseconds;
+            messages = runner.HasLeft ? Return(messages, milliseconds) : Next(messages, milliseconds);
         }
     }
 
@@ -145,56 +162,96 @@ internal sealed class Lane
         }
 
         // On this thread, which has nothing to do but wait; as if on another one, or what is the ending attempt's own (its trace, its transaction) would be the next one's.
-        ExecutionContext.Run(nobodys!, static lane => _ = ((Lane)lane!).RunnerAsync(), this);
+        ExecutionContext.Run(nobodys!, static lane => _ = ((Lane)lane!).RunnerAsync(started: false), this);
         return true;
     }
 
-    /// <summary>Takes a place again, if one is free.</summary>
-    private bool Return()
+    /// <summary>What a runner does first.</summary>
+    private IReadOnlyList<ClaimedMessage>? Next(bool started)
     {
         lock (gate)
         {
-            ending--;
-            if (active >= Options.Concurrency) return false;
-            active++;
-            return true;
+            if (started) starting = false;
+            return Begin();
         }
     }
 
-    private IReadOnlyList<ClaimedMessage>? Next()
+    /// <summary>What it does after that.</summary>
+    private IReadOnlyList<ClaimedMessage>? Next(IReadOnlyList<ClaimedMessage> ended, double milliseconds)
     {
+        bool room;
+        IReadOnlyList<ClaimedMessage>? next;
         lock (gate)
         {
-            foreach (var gathering in gatherings.Values)
-            {
-                if (gathering.DueBatches > 0) return Begin(gathering.Take(gathering.Limits.MaxSize));
-            }
+            room = End(ended, milliseconds);
+            next = Begin();
+        }
 
-            if (singles.TryDequeue(out var message)) return Begin([message]);
+        if (room) roomMade();
+        return next;
+    }
+
+    /// <summary>The same for one that gave its place away: it takes a place again, if one is free.</summary>
+    private IReadOnlyList<ClaimedMessage>? Return(IReadOnlyList<ClaimedMessage> ended, double milliseconds)
+    {
+        bool room;
+        IReadOnlyList<ClaimedMessage>? next = null;
+        lock (gate)
+        {
+            room = End(ended, milliseconds);
+            ending--;
+            if (active < Options.Concurrency)
+            {
+                active++;
+                next = Begin();
+            }
+        }
+
+        if (room) roomMade();
+        return next;
+    }
+
+    /// <summary>Takes the next messages and sees to it that others take those behind them; null, and the runner's place is free, when there are none. The gate is held.</summary>
+    private IReadOnlyList<ClaimedMessage>? Begin()
+    {
+        IReadOnlyList<ClaimedMessage>? messages = null;
+        foreach (var gathering in gatherings.Values)
+        {
+            if (gathering.DueBatches == 0) continue;
+            messages = gathering.Take(gathering.Limits.MaxSize);
+            break;
+        }
+
+        if (messages is null && singles.TryDequeue(out var message)) messages = [message];
+        if (messages is null)
+        {
             active--;
             return null;
         }
 
-        IReadOnlyList<ClaimedMessage> Begin(IReadOnlyList<ClaimedMessage> messages)
-        {
-            begun.Add(messages);
-            return messages;
-        }
+        begun.Add(messages);
+        Start();
+        return messages;
     }
 
-    private void Finished(IReadOnlyList<ClaimedMessage> messages, double milliseconds)
+    /// <returns>Whether the lane may claim more. The gate is held.</returns>
+    private bool End(IReadOnlyList<ClaimedMessage> messages, double milliseconds)
     {
-        bool room;
-        lock (gate)
-        {
-            begun.Remove(messages);
-            held -= messages.Count;
-            var one = Math.Max(0.001, milliseconds / messages.Count);
-            handlerMilliseconds = double.IsNaN(handlerMilliseconds) ? one : handlerMilliseconds + (one - handlerMilliseconds) * 0.05;
-            room = Room() > 0;
-        }
+        begun.Remove(messages);
+        held -= messages.Count;
+        var one = Math.Max(0.001, milliseconds / messages.Count);
+        handlerMilliseconds = double.IsNaN(handlerMilliseconds) ? one : handlerMilliseconds + (one - handlerMilliseconds) * 0.05;
+        return Room() > 0;
+    }
 
-        if (room) roomMade();
+    /// <summary>Whether the runner's place was given to the next one, which the attempt it runs decides.</summary>
+    private sealed class Runner
+    {
+        public Runner(Lane lane) => Leave = () => HasLeft = HasLeft || lane.Leave();
+
+        public Action Leave { get; }
+
+        public bool HasLeft { get; set; }
     }
 
     /// <summary>Messages of one kind on their way to becoming a batch.</summary>
