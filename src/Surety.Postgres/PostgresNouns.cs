@@ -131,4 +131,7 @@ internal sealed class PostgresApiKeys(PostgresStore store, ApiKeySql sql) : IApi
         ArgumentNullException.ThrowIfNull(uses);
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.NoteUses(uses));
     }
+
+    public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(keepFor, limit));
 }

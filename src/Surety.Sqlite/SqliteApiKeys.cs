@@ -49,4 +49,6 @@ internal sealed class SqliteApiKeys(SqliteStore store) : IApiKeyStore
             },
             cancel);
     }
+
+    public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => store.WriteAsync(null, db => ApiKeySql.Prune(db, store.Now - keepFor, limit), cancel);
 }

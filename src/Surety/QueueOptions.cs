@@ -60,4 +60,7 @@ public sealed class SuretyOptions
 
     /// <summary>How long the content of an upload stays after its message has succeeded or was cancelled, zero to 1 year. Default zero: it goes at the sweep's next look, within half a minute.</summary>
     public TimeSpan KeepUploads { get; set; } = TimeSpan.Zero;
+
+    /// <summary>How long an API key is listed after it was revoked or expired, whichever was first; 1 day to 100 years. Default 90 days. Zero keeps ended keys for ever.</summary>
+    public TimeSpan KeepEndedKeys { get; set; } = TimeSpan.FromDays(90);
 }

@@ -339,5 +339,7 @@ public class ApiKeyTests
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => throw new NotSupportedException();
 
         public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel) => throw new NotSupportedException();
+
+        public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => throw new NotSupportedException();
     }
 }

@@ -234,5 +234,7 @@ public class HealthTests
         public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel) => real.RotateAsync(prefix, successor, until, cancel);
 
         public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) => real.NoteUsesAsync(uses, cancel);
+
+        public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => real.PruneAsync(keepFor, limit, cancel);
     }
 }

@@ -119,6 +119,32 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         (await Store.ApiKeys.ListAsync(null, null, 10, default)).Select(k => k.UsedAt).ShouldBe([early, late], ignoreOrder: true);
     }
 
+    [Fact]
+    public async Task Keys_that_ended_long_ago_are_pruned_within_the_limit_and_no_others()
+    {
+        var (keepFor, hour) = (TimeSpan.FromDays(90), TimeSpan.FromHours(1));
+        foreach (var prefix in new[] { "sk_works", "sk_revoked" }) await Store.ApiKeys.AddAsync(Key(prefix), default);
+        foreach (var prefix in new[] { "sk_expired_1", "sk_expired_2", "sk_expired_3" }) await Store.ApiKeys.AddAsync(Key(prefix) with { ExpiresAt = Clock.Now + hour }, default);
+        await Store.ApiKeys.AddAsync(Key("sk_revoked_early") with { ExpiresAt = Clock.Now + keepFor * 3 }, default);
+        await Store.ApiKeys.AddAsync(Key("sk_expires") with { ExpiresAt = Clock.Now + hour + TimeSpan.FromMilliseconds(1) }, default);
+        foreach (var prefix in new[] { "sk_revoked", "sk_revoked_early" }) (await Store.ApiKeys.RevokeAsync(prefix, default)).ShouldBeTrue();
+        Clock.Advance(hour);
+        // What has ended once does not end again.
+        (await Store.ApiKeys.RevokeAsync("sk_expired_1", default)).ShouldBeTrue();
+
+        Clock.Advance(keepFor - hour - TimeSpan.FromMilliseconds(1));
+        (await PruneAsync()).ShouldBe(0);
+        Clock.Advance(TimeSpan.FromMilliseconds(1));
+        (await PruneAsync()).ShouldBe(2);
+        Clock.Advance(hour);
+        var pruned = new List<int>();
+        for (var i = 0; i < 3; i++) pruned.Add(await PruneAsync());
+        pruned.ShouldBe([2, 1, 0]);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Select(k => k.Prefix).ShouldBe(["sk_works", "sk_expires"]);
+
+        ValueTask<int> PruneAsync() => Store.ApiKeys.PruneAsync(keepFor, 2, default);
+    }
+
     private async Task<IEnumerable<string>> PageAsync(string? principal, string? after) => (await Store.ApiKeys.ListAsync(principal, after, 2, default)).Select(k => k.Prefix);
 
     private ApiKeyRecord Key(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "tenant-1", Scopes = [], CreatedAt = Clock.Now };

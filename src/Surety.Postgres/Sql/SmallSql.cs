@@ -152,6 +152,16 @@ internal sealed class ApiKeySql(string s)
         WHERE k.prefix = u.prefix
         """;
 
+    // No index: there are thousands of keys at most, and an hour between two looks.
+    private readonly string prune =
+        $"""
+        WITH gone AS (
+            DELETE FROM {s}.api_key
+            WHERE prefix = ANY (ARRAY(SELECT prefix FROM {s}.api_key WHERE least(revoked_at, expires_at) <= {s}.now() - $1 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """;
+
     public NpgsqlBatchCommand Add(ApiKeyRecord key) => Added(Statement.Of(add), key);
 
     private static NpgsqlBatchCommand Added(NpgsqlBatchCommand command, ApiKeyRecord key) => command.With(key.Prefix).With(key.Digest).With(key.Principal).With(StoredJson.Scopes(key.Scopes))
@@ -167,6 +177,8 @@ internal sealed class ApiKeySql(string s)
 
     public NpgsqlBatchCommand NoteUses(IReadOnlyDictionary<string, DateTimeOffset> uses) =>
         Statement.Of(noteUses).With(uses.Keys.ToArray()).WithInstants([.. uses.Values.Select(at => (DateTime?)at.UtcDateTime)]);
+
+    public NpgsqlBatchCommand Prune(TimeSpan keepFor, int limit) => Statement.Of(prune).With(keepFor).With((long)limit);
 
     public static ApiKeyRecord Read(NpgsqlDataReader row) => new()
     {

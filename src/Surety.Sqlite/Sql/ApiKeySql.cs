@@ -25,6 +25,13 @@ internal static class ApiKeySql
 
     private const string NoteUseText = "UPDATE surety_api_key SET used_at = ?2 WHERE prefix = ?1 AND (used_at IS NULL OR used_at < ?2)";
 
+    // No index: there are thousands of keys at most, and an hour between two looks.
+    private const string PruneText =
+        """
+        DELETE FROM surety_api_key WHERE prefix IN (
+            SELECT prefix FROM surety_api_key WHERE min(ifnull(revoked_at, expires_at), ifnull(expires_at, revoked_at)) <= ?1 LIMIT ?2)
+        """;
+
     public static void Add(Statements db, ApiKeyRecord key) => db.Prepare(AddText)
         .With(key.Prefix).With(key.Digest.Span).With(key.Principal).With(StoredJson.Scopes(key.Scopes)).With(key.CreatedAt).With(key.ExpiresAt).With(key.RevokedAt).Run();
 
@@ -43,6 +50,8 @@ internal static class ApiKeySql
     public static bool EndBy(Statements db, string prefix, DateTimeOffset until, DateTimeOffset now) => db.Prepare(EndByText).With(prefix).With(until).With(now).Run() == 1;
 
     public static void NoteUse(Statements db, string prefix, DateTimeOffset at) => db.Prepare(NoteUseText).With(prefix).With(at).Run();
+
+    public static int Prune(Statements db, DateTimeOffset endedBy, int limit) => db.Prepare(PruneText).With(endedBy).With(limit).Run();
 
     private static ApiKeyRecord Read(Statement row) => new()
     {

@@ -70,6 +70,7 @@ internal sealed class Configuration : IQueueCatalog
         Range(options.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "SuretyOptions.PollInterval");
         Range(options.MaxDeaths, 1, 100, "SuretyOptions.MaxDeaths");
         Range(options.KeepUploads, TimeSpan.Zero, TimeSpan.FromDays(365), "SuretyOptions.KeepUploads");
+        if (options.KeepEndedKeys != TimeSpan.Zero) Range(options.KeepEndedKeys, TimeSpan.FromDays(1), TimeSpan.FromDays(36500), "SuretyOptions.KeepEndedKeys");
         Range(options.MaxBodyBytes, 1, 16 * 1024 * 1024, "SuretyOptions.MaxBodyBytes");
     }
 

@@ -11,11 +11,12 @@ namespace Surety.Operations;
 /// that harmless.
 /// </summary>
 internal sealed class Upkeep(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQuotaStore quotas, IQueues reader, SuretyHealth health,
-    Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IDisposable
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQuotaStore quotas, IApiKeyStore keys, IQueues reader,
+    SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Upkeep> log) : IDisposable
 {
     private const int BatchSize = 500;
     private static readonly TimeSpan PruneEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PruneKeysEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(15);
 
     private readonly CancellationTokenSource stopping = new();
@@ -38,7 +39,7 @@ internal sealed class Upkeep(
 
     private async Task RunAsync(Action turned, CancellationToken cancel)
     {
-        long lastPrune = 0, lastCount = 0;
+        long lastPrune = 0, lastKeyPrune = 0, lastCount = 0;
         while (true)
         {
             // Asked once a turn: a node that joins while this turn counts must not be taken for one that was rescued for.
@@ -48,7 +49,8 @@ internal sealed class Upkeep(
                 // Its own lease first: behind a long transaction, or after a clock that jumped, it would presume itself dead.
                 await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
                 await RescueAsync(cancel);
-                if (IsDue(ref lastPrune, PruneEvery)) await PruneAsync(cancel);
+                if (options.KeepEndedKeys > TimeSpan.Zero && IsDue(ref lastKeyPrune, PruneKeysEvery)) await PruneAsync([(limit, stop) => keys.PruneAsync(options.KeepEndedKeys, limit, stop)], cancel);
+                if (IsDue(ref lastPrune, PruneEvery)) await PruneAsync([messages.PruneAsync, idempotency.PruneAsync, quotas.PruneAsync], cancel);
             }
 
             if (IsDue(ref lastCount, CountEvery)) await CountAsync(cancel);
@@ -68,10 +70,10 @@ internal sealed class Upkeep(
         }
     }
 
-    private async Task PruneAsync(CancellationToken cancel)
+    private async Task PruneAsync(Func<int, CancellationToken, ValueTask<int>>[] prunes, CancellationToken cancel)
     {
         var pruned = 0L;
-        foreach (var prune in (Func<int, CancellationToken, ValueTask<int>>[])[messages.PruneAsync, idempotency.PruneAsync, quotas.PruneAsync])
+        foreach (var prune in prunes)
         {
             int count;
             do

@@ -27,6 +27,9 @@ public interface IApiKeyStore
 
     /// <summary>Notes when keys were used last. Never goes back; keys that do not exist are passed over, and a store may pass over those that somebody else is changing.</summary>
     ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel);
+
+    /// <summary>Deletes keys that were revoked or expired, whichever was first, at least <paramref name="keepFor"/> ago; at most <paramref name="limit"/> a call. Returns how many.</summary>
+    ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel);
 }
 
 /// <summary>What is kept of an API key; never the key itself.</summary>

@@ -75,7 +75,7 @@ internal static partial class Log
     [LoggerMessage(30, LogLevel.Warning, "Rescued {Rescued} messages; nodes presumed dead: {Nodes}")]
     public static partial void Rescued(ILogger log, int rescued, string nodes);
 
-    [LoggerMessage(31, LogLevel.Information, "Pruned {Count} finished messages, idempotency records and quota counts")]
+    [LoggerMessage(31, LogLevel.Information, "Pruned {Count} finished messages, idempotency records, quota counts and ended API keys")]
     public static partial void Pruned(ILogger log, long count);
 
     [LoggerMessage(40, LogLevel.Information, "Deleted the content of {Count} uploads that expired or whose message was handled")]

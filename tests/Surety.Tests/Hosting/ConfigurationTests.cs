@@ -20,7 +20,7 @@ public class ConfigurationTests
             .HandleBatch<Pong, NoBatch>(maxSize: 0)
             .OnDead<Orphan>(o => o)
             .Upcast<Ping>(1, json => json)
-            .Configure(o => (o.NodeLease, o.MaxDeaths) = (TimeSpan.Zero, 0)));
+            .Configure(o => (o.NodeLease, o.MaxDeaths, o.KeepEndedKeys) = (TimeSpan.Zero, 0, TimeSpan.FromHours(1))));
         using var host = builder.Build();
 
         var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
@@ -28,7 +28,7 @@ public class ConfigurationTests
         [
             "No store is chosen", "\"Bad Name\": that is not a name", "Concurrency is 0", "HandlerTimeout is 00:00:00", "RateLimit is -1", "Retention is", "has two handlers on this host",
             "Unnamed has no [Message", "NoBatch: maxSize is 0", "OnDead<Orphan> is registered, but no handler", "Upcast<Ping>(1): there is no such older version", "SuretyOptions.NodeLease",
-            "SuretyOptions.MaxDeaths",
+            "SuretyOptions.MaxDeaths", "SuretyOptions.KeepEndedKeys is 01:00:00",
         ];
         foreach (var text in expected) fault.Message.ShouldContain(text);
     }

@@ -29,6 +29,26 @@ public sealed class UpkeepTests
         pings.Seen.ShouldHaveSingleItem().Attempt.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(30, false)]
+    [InlineData(0, true)]
+    public async Task A_key_that_ended_is_kept_as_long_as_the_host_says(int days, bool isKept)
+    {
+        await using var place = new SqlitePlace();
+        await using (var store = SqliteStore.Create(place.Path, TimeProvider.System))
+        {
+            await store.OpenAsync(default);
+            foreach (var (prefix, ended) in new[] { ("long-ago", 31), ("lately", 29) })
+                await store.ApiKeys.AddAsync(new() { Prefix = prefix, Digest = new byte[32], Principal = "p", Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch, ExpiresAt = DateTimeOffset.UtcNow.AddDays(-ended) }, default);
+        }
+
+        var pruned = new TaskCompletionSource();
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Configure(o => o.KeepEndedKeys = TimeSpan.FromDays(days)), place, services => services.AddSingleton<IQuotaStore>(p => new PrunedAfterKeys(p.GetRequiredService<SqliteStore>().Quotas, pruned)));
+        await pruned.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        (await host.Get<IApiKeyStore>().ListAsync(null, null, 10, default)).Select(k => k.Prefix).ShouldBe(isKept ? ["long-ago", "lately"] : ["lately"], ignoreOrder: true);
+    }
+
     /// <summary>A message that a process held when it died.</summary>
     private static async Task<MessageId> LeaveBehindAsync(string path)
     {
@@ -70,5 +90,17 @@ public sealed class UpkeepTests
         public ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default) => real.PauseAsync(queue, reason, cancel);
 
         public ValueTask ResumeAsync(string queue, CancellationToken cancel = default) => real.ResumeAsync(queue, cancel);
+    }
+
+    private sealed class PrunedAfterKeys(IQuotaStore real, TaskCompletionSource pruned) : IQuotaStore
+    {
+        public ValueTask<LeasedPermits> LeaseAsync(ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel) => real.LeaseAsync(key, want, permits, window, cancel);
+
+        public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+        {
+            var count = await real.PruneAsync(limit, cancel);
+            pruned.TrySetResult();
+            return count;
+        }
     }
 }
