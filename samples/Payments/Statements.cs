@@ -46,7 +46,8 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
     public async Task<Import> FindAsync(string upload, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        return await connection.QuerySingleOrDefaultAsync<Import>("SELECT upload, line, position, lines, posted, rejected FROM statement WHERE upload = @upload", new { upload }) ?? new Import(upload, 0, 0, 0, 0, 0);
+        return await connection.QuerySingleOrDefaultAsync<Import>(
+            new CommandDefinition("SELECT upload, line, position, lines, posted, rejected FROM statement WHERE upload = @upload", new { upload }, cancellationToken: cancel)) ?? new Import(upload, 0, 0, 0, 0, 0);
     }
 
     /// <exception cref="InvalidOperationException">Another attempt at the same file is ahead.</exception>
@@ -55,13 +56,14 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
         await using var work = await database.BeginAsync(cancel);
         // First of all: whoever takes this row has the file to himself until the commit.
         var (last, counted) = (batch[^1], batch.Count(l => !l.IsHeader));
+        var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
         var moved = import.Line == 0
-            ? await ExecuteAsync("INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) ON CONFLICT DO NOTHING")
-            : await ExecuteAsync("UPDATE statement SET line = @Number, position = @End, lines = lines + @counted WHERE upload = @Upload AND line = @before");
+            ? await ExecuteAsync("INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) ON CONFLICT DO NOTHING", place)
+            : await ExecuteAsync("UPDATE statement SET line = @Number, position = @End, lines = lines + @counted WHERE upload = @Upload AND line = @before", place);
         if (moved == 0) throw new InvalidOperationException($"Another attempt at the file is beyond line {import.Line}.");
 
         var orders = batch.Where(l => !l.IsHeader).Select(StatementLine.Read).ToList();
-        var customers = await LockAsync(orders, work);
+        var customers = await LockAsync(orders, work, cancel);
         int posted = 0, rejected = 0;
         foreach (var order in orders)
         {
@@ -73,40 +75,40 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
                 if (posting.Transfer is { } transfer)
                 {
                     // The primary key says it once more: a line of a file is one transfer.
-                    await work.Connection.ExecuteAsync(
-                        "INSERT INTO statement_line (upload, line, transfer) VALUES (@Upload, @Number, @Id)", new { import.Upload, order.Number, transfer.Id }, work.Transaction);
+                    await ExecuteAsync("INSERT INTO statement_line (upload, line, transfer) VALUES (@Upload, @Number, @Id)", new { import.Upload, order.Number, transfer.Id });
                     posted++;
                 }
             }
 
             if (refusal is null) continue;
             if (import.Rejected + rejected++ >= MostRejectedShown) continue;
-            await work.Connection.ExecuteAsync(
-                "INSERT INTO statement_rejection (upload, line, code, detail) VALUES (@Upload, @Number, @Code, @Detail)", new { import.Upload, order.Number, refusal.Code, refusal.Detail }, work.Transaction);
+            await ExecuteAsync(
+                "INSERT INTO statement_rejection (upload, line, code, detail) VALUES (@Upload, @Number, @Code, @Detail)", new { import.Upload, order.Number, refusal.Code, refusal.Detail });
         }
 
-        await work.Connection.ExecuteAsync(
-            "UPDATE statement SET posted = posted + @posted, rejected = rejected + @rejected WHERE upload = @Upload", new { import.Upload, posted, rejected }, work.Transaction);
+        await ExecuteAsync("UPDATE statement SET posted = posted + @posted, rejected = rejected + @rejected WHERE upload = @Upload", new { import.Upload, posted, rejected });
         await work.CommitAsync();
         return import with { Line = last.Number, Position = last.End, Lines = import.Lines + counted, Posted = import.Posted + posted, Rejected = import.Rejected + rejected };
 
-        Task<int> ExecuteAsync(string sql) => work.Connection.ExecuteAsync(sql, new { import.Upload, last.Number, last.End, counted, before = import.Line }, work.Transaction);
+        Task<int> ExecuteAsync(string sql, object values) => work.Connection.ExecuteAsync(new CommandDefinition(sql, values, work.Transaction, cancellationToken: cancel));
     }
 
     public async Task<object> ResultAsync(Import import, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        var shown = await connection.QueryAsync<Rejection>("SELECT line, code, detail FROM statement_rejection WHERE upload = @Upload ORDER BY line", new { import.Upload });
+        var shown = await connection.QueryAsync<Rejection>(
+            new CommandDefinition("SELECT line, code, detail FROM statement_rejection WHERE upload = @Upload ORDER BY line", new { import.Upload }, cancellationToken: cancel));
         return new { import.Lines, import.Posted, RejectedInAll = import.Rejected, Rejected = shown };
     }
 
     /// <summary>The customers' accounts of a batch, locked in the order of their ids: two batches that name the same ones must not wait for each other.</summary>
-    private async Task<HashSet<long>> LockAsync(IEnumerable<StatementLine> lines, UnitOfWork work)
+    private async Task<HashSet<long>> LockAsync(IEnumerable<StatementLine> lines, UnitOfWork work, CancellationToken cancel)
     {
         var ids = lines.Where(l => l.Movement is not null).SelectMany(l => new[] { l.Movement!.From, l.Movement.To }).Distinct().ToList();
         return ids.Count == 0
             ? []
-            : [.. await work.Connection.QueryAsync<long>($"SELECT id FROM account WHERE id IN {{=ids}} AND kind = 'customer' ORDER BY id {store.ForUpdate}", new { ids }, work.Transaction)];
+            : [.. await work.Connection.QueryAsync<long>(
+                new CommandDefinition($"SELECT id FROM account WHERE id IN {{=ids}} AND kind = 'customer' ORDER BY id {store.ForUpdate}", new { ids }, work.Transaction, cancellationToken: cancel))];
     }
 
     private async Task<Posting> PostAsync(Movement movement, HashSet<long> customers, UnitOfWork work, CancellationToken cancel)
