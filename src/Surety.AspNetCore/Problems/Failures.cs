@@ -21,6 +21,7 @@ internal static partial class Failures
 {
     public static ProblemDetails Problem(Exception exception, int maxJsonDepth, Endpoint? endpoint) => exception switch
     {
+        _ when FormFaultException.In(exception) is { } form => form.Name is { } field ? RequestShape.Unkept(field) : UnreadableForm(),
         BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, maxJsonDepth),
         BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message, endpoint),
         BadHttpRequestException bad => Problems.Create(bad.StatusCode, Problems.CodeOf(bad.StatusCode), null),
@@ -42,10 +43,12 @@ internal static partial class Failures
         return problem;
     }
 
+    private static ProblemDetails UnreadableForm() => Problems.Create(400, Problems.MalformedBody, "The body cannot be read in the form its Content-Type says.");
+
     private static ProblemDetails Unbound(string message, Endpoint? endpoint)
     {
         if (NoBody().IsMatch(message)) return Problems.Create(400, Problems.MalformedBody, "A body is required.");
-        if (message.StartsWith("Failed to read parameter", StringComparison.Ordinal)) return Problems.Create(400, Problems.MalformedBody, "The body cannot be read in the form its Content-Type says.");
+        if (message.StartsWith("Failed to read parameter", StringComparison.Ordinal)) return UnreadableForm();
         return Parameter().Match(message) is { Success: true } name
             ? Validation.Problem("invalid", "The value is missing or has the wrong type.", ParameterNames.Of(endpoint, name.Groups["name"].Value))
             : Problems.Create(400, Problems.CodeOf(400), "The request is malformed.");

@@ -63,7 +63,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
     {
         // Escaped: a path may hold line breaks.
         var path = request.Path.ToUriComponent();
-        if (exception is BadHttpRequestException) logger.RequestRefused(path, exception.Message);
+        if (exception is BadHttpRequestException || FormFaultException.In(exception) is not null) logger.RequestRefused(path, exception.Message);
         else if (exception is StoreException or NotCommittedException or CommandTimeoutException or System.Data.Common.DbException { IsTransient: true }) logger.CommandFailed(exception, path);
         else logger.RequestFailed(exception, path);
     }

@@ -18,15 +18,21 @@ internal sealed class RequestShape(EndpointMetadataCollection metadata)
 
     private readonly bool takesJson = metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase)) == true;
 
-    /// <summary>Null when there is nothing wrong.</summary>
-    public ProblemDetails? Fault(HttpRequest request) => (request.QueryString.HasValue ? FaultIn(request.Query) : null) ?? (takesJson ? FaultInEncoding(request) : null);
+    /// <summary>Null when there is nothing wrong. A form is looked at when somebody reads it.</summary>
+    public ProblemDetails? Fault(HttpRequest request)
+    {
+        if (request.ContentType is { } type && (type.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase) || type.StartsWith("application/x-www-form", StringComparison.OrdinalIgnoreCase))) FormShape.Watch(request);
+        return (request.QueryString.HasValue ? FaultIn(request.Query) : null) ?? (takesJson ? FaultInEncoding(request) : null);
+    }
+
+    public static ProblemDetails Unkept(string name) => Validation.Problem("invalid", "The value must not contain the character U+0000.", name);
 
     private ProblemDetails? FaultIn(IQueryCollection query)
     {
         foreach (var (name, values) in query)
         {
             if (values.Count > 1 && single.TryGetValue(name, out var declared)) return Validation.Problem("duplicate", $"The parameter has one value and is given {values.Count} times.", declared);
-            if (name.Contains('\0', StringComparison.Ordinal) || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Validation.Problem("invalid", "The value must not contain the character U+0000.", name);
+            if (name.Contains('\0', StringComparison.Ordinal) || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Unkept(name);
         }
 
         return null;
