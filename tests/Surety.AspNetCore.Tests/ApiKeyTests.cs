@@ -92,6 +92,30 @@ public class ApiKeyTests
     }
 
     [Fact]
+    public async Task A_key_that_is_revoked_while_it_is_looked_up_is_not_remembered_as_good()
+    {
+        var looked = new TaskCompletionSource<ApiKeyRecord?>();
+        var asked = 0;
+        var cache = new ApiKeyCache(new ScriptedKeys { Found = _ => ++asked == 1 ? looked.Task : Task.FromResult<ApiKeyRecord?>(null) }, TimeProvider.System);
+        var request = cache.FindAsync("0a", evenIfOld: false, default);
+        cache.Forget("0a");
+        looked.SetResult(Record("0a"));
+        (await request).ShouldNotBeNull();
+        (await cache.FindAsync("0a", evenIfOld: false, default)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Prefixes_that_somebody_makes_up_do_not_push_out_a_key_that_exists()
+    {
+        var cache = new ApiKeyCache(new ScriptedKeys { Found = prefix => Task.FromResult(prefix == "0a" ? Record("0a") : null) }, TimeProvider.System);
+        await cache.FindAsync("0a", evenIfOld: false, default);
+        for (var i = 0; i < 10_000; i++) await cache.FindAsync($"made-up-{i}", evenIfOld: false, default);
+        cache.Known("0a").ShouldNotBeNull();
+    }
+
+    private static ApiKeyRecord Record(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "alice", Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch };
+
+    [Fact]
     public async Task A_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_over()
     {
         var clock = new SetClock();
@@ -162,7 +186,7 @@ public class ApiKeyTests
     [Fact]
     public async Task A_use_that_could_not_be_noted_is_noted_later()
     {
-        var store = new NotedUses { Away = true };
+        var store = new ScriptedKeys { Away = true };
         using var uses = new ApiKeyUses(store, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ApiKeyUses>.Instance);
         uses.Note("a");
         uses.Note("b");
@@ -208,6 +232,13 @@ public class ApiKeyTests
         app.Log.Lines.ShouldContain(l => l.Contains("/fails", StringComparison.Ordinal));
         app.Log.Lines.ShouldNotContain(l => l.Contains(secret, StringComparison.Ordinal));
         foreach (var file in app.DatabaseFiles()) Encoding.Latin1.GetString(await File.ReadAllBytesAsync(file)).ShouldNotContain(secret);
+    }
+
+    [Fact]
+    public async Task A_key_whose_principal_cannot_be_stored_as_it_is_is_not_made()
+    {
+        await using var app = await StartAsync();
+        await Should.ThrowAsync<ArgumentException>(() => app.Get<ApiKeys>().CreateAsync("ali\ud83dce", []));
     }
 
     [Theory]
@@ -317,7 +348,7 @@ public class ApiKeyTests
             ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim("sub", name)], "Badge")), "Badge"))
             : AuthenticateResult.NoResult());
     }
-    private sealed class NotedUses : IApiKeyStore
+    private sealed class ScriptedKeys : IApiKeyStore
     {
         public bool Away { get; set; }
 
@@ -330,9 +361,11 @@ public class ApiKeyTests
             return default;
         }
 
+        public Func<string, Task<ApiKeyRecord?>> Found { get; init; } = _ => throw new NotSupportedException();
+
         public ValueTask AddAsync(ApiKeyRecord key, CancellationToken cancel) => throw new NotSupportedException();
 
-        public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) => throw new NotSupportedException();
+        public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) => await Found(prefix);
 
         public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => throw new NotSupportedException();
 

@@ -12,6 +12,8 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
     private const int MaxEntries = 4_096;
 
     private readonly ConcurrentDictionary<string, (ApiKeyRecord? Key, long At)> entries = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+    private int changes;
 
     /// <param name="prefix">The key's public part.</param>
     /// <param name="evenIfOld">What was known last will do when the store cannot be asked.</param>
@@ -22,6 +24,7 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
 
         // Counted from before the read: what it returns may be that old.
         var at = time.GetTimestamp();
+        var before = Volatile.Read(ref changes);
         try
         {
             entry = (await store.FindAsync(prefix, cancel), at);
@@ -31,8 +34,7 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
             return entry.Key;
         }
 
-        if (entries.Count >= MaxEntries) entries.Clear();
-        entries[prefix] = entry;
+        Remember(prefix, entry, before);
         return entry.Key;
     }
 
@@ -40,5 +42,31 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
     public ApiKeyRecord? Known(string prefix) => entries.TryGetValue(prefix, out var entry) && entry.Key is { RevokedAt: null } key && !(key.ExpiresAt <= time.GetUtcNow()) ? key : null;
 
     /// <summary>The key was changed here: the next request asks the store.</summary>
-    public void Forget(string prefix) => entries.TryRemove(prefix, out _);
+    public void Forget(string prefix)
+    {
+        lock (gate)
+        {
+            changes++;
+            entries.TryRemove(prefix, out _);
+        }
+    }
+
+    private void Remember(string prefix, (ApiKeyRecord? Key, long At) entry, int before)
+    {
+        lock (gate)
+        {
+            // Read before a change here, and perhaps of the key that was changed: it must not come back.
+            if (changes != before) return;
+            if (entries.Count >= MaxEntries) MakeRoom();
+            entries[prefix] = entry;
+        }
+    }
+
+    /// <summary>Whoever makes up prefixes must not make the host forget the keys that are used, an operator's above all.</summary>
+    private void MakeRoom()
+    {
+        foreach (var (prefix, entry) in entries)
+            if (entry.Key is null) entries.TryRemove(prefix, out _);
+        if (entries.Count > MaxEntries / 2) entries.Clear();
+    }
 }

@@ -29,7 +29,8 @@ public sealed class ApiKeys
         ArgumentNullException.ThrowIfNull(scopes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scopes.Count, 32, nameof(scopes));
         ThrowIfPast(expiresAt);
-        if (principal.Contains('\0', StringComparison.Ordinal)) throw new ArgumentException("A principal must not contain U+0000.", nameof(principal));
+        // What cannot be stored as it is would become another principal's name.
+        if (!Intake.Names.IsText(principal)) throw new ArgumentException("A principal must not contain U+0000 or half a surrogate pair.", nameof(principal));
         // A claim of another scheme may hold many scopes with spaces between them; one that held a space would be two.
         if (scopes.Any(scope => scope.Length is 0 or > 100 || scope.AsSpan().ContainsAnyExceptInRange('!', '~') || scope.AsSpan().ContainsAny('"', '\\')))
             throw new ArgumentException("A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
