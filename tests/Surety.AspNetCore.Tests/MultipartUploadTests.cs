@@ -71,6 +71,25 @@ public sealed class MultipartUploadTests : IAsyncLifetime
         ShouldHaveLeftNothing();
     }
 
+    [Fact]
+    public async Task A_form_with_what_a_database_cannot_keep_leaves_nothing()
+    {
+        (await PostAsync(Form(Bytes(10), ("note", "a\0b")))).ShouldBeProblem(400, "validation").Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe("note");
+        ShouldHaveLeftNothing();
+    }
+
+    [Fact]
+    public async Task A_field_whose_name_fits_into_no_header_does_not_break_the_answers_about_its_upload()
+    {
+        (await PostAsync(Form(Bytes(10), ("größe, in m", "3"), ("unit", "m")))).ShouldBe(202);
+        Upload? upload = null;
+        await EdgeApp.UntilAsync(() => Task.FromResult((upload = files.App.Get<ReadFiles>().Seen.FirstOrDefault()) is not null));
+        upload!.Metadata["größe, in m"].ShouldBe("3");
+        var told = (await files.HeadAsync($"/files/{upload.Id}")).ShouldBe(200)["Upload-Metadata"].ShouldNotBeNull();
+        told.ShouldStartWith($"unit {Base64("m")}");
+        told.ShouldNotContain("in m");
+    }
+
     private static MultipartFormDataContent Form(byte[] bytes, params (string Name, string Value)[] fields)
     {
         var form = new MultipartFormDataContent();

@@ -143,6 +143,14 @@ public sealed class UploadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Metadata_that_a_database_cannot_keep_are_refused()
+    {
+        var answer = (await files.Alice.SendAsync(HttpMethod.Post, "/files", null, Tus(("Upload-Length", "5"), ("Upload-Metadata", $"filename {Base64("a\0b")}")))).ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe("filename");
+        (await files.App.ScalarAsync("SELECT count(*) FROM surety_upload")).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task More_than_was_announced_or_allowed_is_refused_and_what_was_good_stays()
     {
         (await files.Alice.SendAsync(HttpMethod.Post, "/files", null, Tus(("Upload-Length", "10000001")))).ShouldBeProblem(413, "payload-too-large");

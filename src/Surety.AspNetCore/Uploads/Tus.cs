@@ -38,15 +38,16 @@ internal static class Tus
         foreach (var pair in text.Split(','))
         {
             var parts = pair.Trim(' ').Split(' ');
-            if (parts.Length > 2 || parts[0].Length == 0 || metadata.Count == MostPairs || parts[0].AsSpan().ContainsAnyExceptInRange('!', '~')) return false;
+            if (parts.Length > 2 || metadata.Count == MostPairs || !IsName(parts[0])) return false;
             if (!TryReadBase64(parts.Length == 2 ? parts[1] : "", out var bytes) || !metadata.TryAdd(parts[0], Encoding.UTF8.GetString(bytes))) return false;
         }
 
         return true;
     }
 
+    /// <summary>Those whose names the header can hold: a form's fields may have others.</summary>
     public static string WriteMetadata(IReadOnlyDictionary<string, string> metadata) =>
-        string.Join(',', metadata.Select(p => p.Value.Length == 0 ? p.Key : $"{p.Key} {Convert.ToBase64String(Encoding.UTF8.GetBytes(p.Value))}"));
+        string.Join(',', metadata.Where(p => IsName(p.Key)).Select(p => p.Value.Length == 0 ? p.Key : $"{p.Key} {Convert.ToBase64String(Encoding.UTF8.GetBytes(p.Value))}"));
 
     /// <summary><c>sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=</c>.</summary>
     public static bool TryReadChecksum(string text, out HashAlgorithmName algorithm, out byte[] expected)
@@ -58,6 +59,8 @@ internal static class Tus
     }
 
     public static bool IsDigest(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit);
+
+    private static bool IsName(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.Contains(',', StringComparison.Ordinal);
 
     private static bool TryReadBase64(string text, out byte[] bytes)
     {

@@ -175,6 +175,12 @@ internal sealed class UploadRequest
 
     public ProblemResult? CheckMetadata(Dictionary<string, string> metadata)
     {
+        // PostgreSQL has no text with it, and a message or a table of the host's would be the place to learn that.
+        foreach (var (name, value) in metadata)
+        {
+            if (name.Contains('\0', StringComparison.Ordinal) || value.Contains('\0', StringComparison.Ordinal)) return new ProblemResult(RequestShape.Unkept(name));
+        }
+
         if (!Options.Takes(metadata.GetValueOrDefault("filetype"))) return WrongType(string.Join(", ", Options.ContentTypes), "The upload's filetype");
         return metadata.TryGetValue("sha256", out var digest) && !Tus.IsDigest(digest) ? Refused(400, "bad-request", "The value of sha256 must be 64 hexadecimal digits.") : null;
     }
