@@ -95,6 +95,7 @@ public static class EdgeExtensions
     private static void AddCommands(IServiceCollection services)
     {
         services.TryAddSingleton<KeysInFlight>();
+        services.TryAddSingleton<BodyRoom>();
         services.TryAddScoped<EndpointWork>();
         services.TryAddScoped<UnitOfWork>(s => s.GetRequiredService<EndpointWork>());
         services.TryAddScoped(s => new Jobs(s.GetRequiredService<IQueue>(), s.GetRequiredService<Hosting.IQueueCatalog>(), s.GetRequiredService<EndpointWork>(), s.GetRequiredService<TimeProvider>()));

@@ -34,6 +34,12 @@ public sealed class EdgeOptions
     public int MaxBodyBytes { get; set; } = 1 << 20;
 
     /// <summary>
+    /// How much of the bodies of commands may be in memory at once, over all requests, not counting the first 16 KiB of each; 1 MiB to 1 TiB. Default 256 MiB. A body for which there is no room is refused
+    /// with 503 <c>overloaded</c> and outcome <c>none</c>, so it must be no less than the largest body that any command takes.
+    /// </summary>
+    public long MaxBytesOfBodies { get; set; } = 256L << 20;
+
+    /// <summary>
     /// The largest answer of an endpoint that takes idempotency keys, 1 KiB to 16 MiB. Default 256 KiB. A larger one is not committed and answers 500: the answer is stored with the effect.
     /// </summary>
     public int MaxAnswerBytes { get; set; } = 256 * 1024;
@@ -89,7 +95,7 @@ public sealed class EdgeOptions
     public TimeSpan MaxQueueDelay { get; set; } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
-    /// How long an endpoint that takes no idempotency keys may work, 100 ms to 10 min. Default 1 min. Then its cancellation token fires, and the answer is 504 <c>timeout</c>. The framework's
+    /// How long an endpoint that takes no idempotency keys may work, 100 ms to 10 min. Default 1 min. Then its cancellation token fires, and the answer is 504 <c>timeout</c>, or 408 when it was the body that did not come. The framework's
     /// <c>WithRequestTimeout</c> and <c>DisableRequestTimeout</c> say otherwise for one endpoint. It also bounds how long the body of one that does take keys may take to come; then the answer is 408.
     /// </summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(1);
@@ -133,6 +139,7 @@ internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidate
         if (options.DevelopmentKey is { } key && (key.Length == 0 || key.AsSpan().ContainsAnyExceptInRange('!', '~')))
             faults.Add("EdgeOptions.DevelopmentKey must be visible ASCII characters without spaces: it travels in a header.");
         Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1 << 10, 1 << 30);
+        Range(nameof(options.MaxBytesOfBodies), options.MaxBytesOfBodies, Math.Max(1L << 20, options.MaxBodyBytes), 1L << 40);
         Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1 << 10, 1 << 24);
         Range(nameof(options.KeepAnswers), options.KeepAnswers, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365));
         Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));

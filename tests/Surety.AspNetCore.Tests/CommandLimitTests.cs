@@ -56,6 +56,65 @@ public class CommandLimitTests
     }
 
     [Fact]
+    public async Task Bodies_on_their_way_take_no_more_memory_than_all_of_them_may_and_small_ones_are_taken_all_the_same()
+    {
+        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.MaxBytesOfBodies = edge.MaxBodyBytes);
+        var slow = new List<TcpClient>();
+        try
+        {
+            Answer? refused = null;
+            await EdgeApp.UntilAsync(
+                async () =>
+                {
+                    var client = new TcpClient();
+                    slow.Add(client);
+                    await client.ConnectAsync(app.Address.Host, app.Address.Port);
+                    // All but the last byte, which never comes.
+                    await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                        $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 600001\r\n\r\n{new string(' ', 600_000)}"));
+                    refused = await app.Alice.PostAsync("/deposits", new string(' ', 500_000) + """{"account":"savings","amount":1}""", ("Idempotency-Key", $"large-{slow.Count}"));
+                    return refused.Status == 503;
+                });
+            refused!.ShouldBeProblem(503, "overloaded")["Retry-After"].ShouldBe("1");
+            (await app.Alice.DepositAsync("small")).ShouldBe(201);
+        }
+        finally
+        {
+            foreach (var client in slow) client.Dispose();
+        }
+
+        // Who has left takes no room any more.
+        var tries = 0;
+        await EdgeApp.UntilAsync(async () => (await app.Alice.PostAsync("/deposits", new string(' ', 900_000) + """{"account":"savings","amount":1}""", ("Idempotency-Key", $"after-{tries++}"))).Status == 201);
+    }
+
+    [Theory]
+    [InlineData("/bound")]
+    [InlineData("/read")]
+    [InlineData("/own-limit")]
+    public async Task A_body_that_stands_still_before_any_other_endpoint_is_its_clients_fault(string path)
+    {
+        await using var app = await EdgeApp.StartAsync(
+            host =>
+            {
+                host.MapPost("/bound", (Dictionary<string, string> body) => body.Count);
+                host.MapPost("/read", async (HttpRequest request, CancellationToken cancel) => await new StreamReader(request.Body).ReadToEndAsync(cancel));
+                host.MapPost("/own-limit", (Dictionary<string, string> body) => body.Count).WithRequestTimeout(TimeSpan.FromMilliseconds(300));
+            },
+            edge => edge.RequestTimeout = TimeSpan.FromMilliseconds(300));
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(app.Address.Host, app.Address.Port);
+        await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var reader = new StreamReader(slow.GetStream(), Encoding.ASCII);
+        var answer = await reader.ReadToEndAsync(patience.Token);
+        answer.ShouldStartWith("HTTP/1.1 408 Request Timeout");
+        answer.ShouldContain("\"code\":\"timeout\"");
+        answer.ShouldContain("\"outcome\":\"none\"");
+    }
+
+    [Fact]
     public async Task A_failure_is_logged_though_its_client_has_left()
     {
         await using var app = await EdgeApp.StartAsync(host => host.MapPost("/fails-late", async (HttpContext http) =>

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Surety.AspNetCore;
 
@@ -7,10 +8,10 @@ namespace Surety.AspNetCore;
 internal static class RequestBody
 {
     /// <summary>The server's own least rate of 240 bytes a second bounds how long a body of this size takes. Of a larger one that rate, which counts from the beginning, allows to stand still for an hour.</summary>
-    private const int SmallBytes = 16_384;
+    public const int SmallBytes = 16_384;
 
     /// <summary>The body, positioned at its start. It is also the request's body from now on.</summary>
-    /// <exception cref="BadHttpRequestException">It is too large, did not come in time, or is ill-framed.</exception>
+    /// <exception cref="BadHttpRequestException">It is too large, did not come in time, is ill-framed, or there is no room for it now.</exception>
     public static async Task<MemoryStream> BufferAsync(HttpContext http, EdgeOptions options, TimeProvider time)
     {
         if (http.Request.ContentLength <= SmallBytes) return await BufferAsync(http, options.MaxBodyBytes, http.RequestAborted);
@@ -34,13 +35,21 @@ internal static class RequestBody
         if (announced > limit) throw TooLarge(limit);
 
         // What was announced need not come: memory follows what did.
-        var body = new MemoryStream((int)Math.Min(announced ?? 0, 65_536));
-        var chunk = new byte[(int)Math.Clamp(announced ?? 16_384, 1, 16_384)];
-        int read;
-        while ((read = await http.Request.Body.ReadAsync(chunk, cancel)) > 0)
+        var body = new BufferedBody(http.RequestServices.GetRequiredService<BodyRoom>(), (int)Math.Min(announced ?? 0, SmallBytes));
+        try
         {
-            if (body.Length + read > limit) throw TooLarge(limit);
-            body.Write(chunk, 0, read);
+            var chunk = new byte[(int)Math.Clamp(announced ?? SmallBytes, 1, SmallBytes)];
+            int read;
+            while ((read = await http.Request.Body.ReadAsync(chunk, cancel)) > 0)
+            {
+                if (body.Length + read > limit) throw TooLarge(limit);
+                body.Add(chunk.AsSpan(0, read));
+            }
+        }
+        catch
+        {
+            await body.DisposeAsync();
+            throw;
         }
 
         body.Position = 0;

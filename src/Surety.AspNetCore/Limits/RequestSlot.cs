@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace Surety.AspNetCore;
 
@@ -34,9 +35,9 @@ internal sealed class RequestSlot(Admission admission, ConcurrencyMetadata? rout
     }
 
     /// <summary>Reads the body for whoever holds the slot.</summary>
-    public void Watch(HttpRequest request) => request.Body = new WatchedBody(request.Body, this);
+    public void Watch(HttpRequest request) => request.Body = new WatchedBody(request.Body, this, request.HttpContext);
 
-    private sealed class WatchedBody(Stream body, RequestSlot slot) : Stream
+    private sealed class WatchedBody(Stream body, RequestSlot slot, HttpContext http) : Stream
     {
         public override bool CanRead => true;
         public override bool CanSeek => false;
@@ -75,6 +76,11 @@ internal sealed class RequestSlot(Admission admission, ConcurrencyMetadata? rout
             {
                 // The server's word for a chunk whose size is no number; the framework would take it for a client that left, and answer 200 with nothing.
                 throw new BadHttpRequestException("The body did not arrive as HTTP frames it.", StatusCodes.Status400BadRequest, e);
+            }
+            catch (OperationCanceledException e) when (http.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+            {
+                // The client's time, not the endpoint's: the framework would say 504.
+                throw new BadHttpRequestException("The body did not come in time.", StatusCodes.Status408RequestTimeout, e);
             }
             finally
             {

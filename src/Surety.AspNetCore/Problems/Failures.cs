@@ -35,7 +35,7 @@ internal static partial class Failures
     };
 
     /// <summary>Whether the client may simply try again in a moment.</summary>
-    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true } or DbException { IsTransient: true };
+    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or BadHttpRequestException { StatusCode: StatusCodes.Status503ServiceUnavailable } or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true } or DbException { IsTransient: true };
 
     private static ProblemDetails Outcome(ProblemDetails problem, string outcome)
     {
