@@ -1,8 +1,10 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
 using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore.Tests;
@@ -27,6 +29,32 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
     [Fact]
     public void An_endpoint_that_it_leaves_out_is_named_in_the_log() =>
         described.App.Log.Lines.Where(l => l.Contains("is not in the OpenAPI document", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldContain("GET /by-hand/{id}");
+
+    [Fact]
+    public async Task A_host_that_is_built_for_its_document_alone_opens_no_store_and_starts_nothing_but_its_endpoints()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddHostedService<NobodyStarts>();
+        DocumentBuild.StartNothing(builder.Services);
+        // A folder that does not exist: opening it would fail.
+        builder.AddSurety(surety => surety.UseSqlite("Data Source=/nowhere/at/all.db"));
+        builder.Services.AddSuretyEdge();
+        builder.Services.AddSuretyOpenApi();
+        await using var app = builder.Build();
+        app.MapSurety();
+        await app.StartAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        (await http.GetStringAsync("/openapi/v1.json")).ShouldContain("\"/jobs/{id}\"");
+        (await http.GetAsync("/startupz")).StatusCode.ShouldBe(System.Net.HttpStatusCode.ServiceUnavailable);
+    }
+
+    private sealed class NobodyStarts : BackgroundService
+    {
+        public override Task StartAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("This was started.");
+
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.CompletedTask;
+    }
 
     [Fact]
     public void Operations_have_names_of_their_own_even_where_nobody_gave_them_one()

@@ -18,7 +18,7 @@ public static class OpenApiExtensions
     /// </summary>
     /// <remarks>
     /// Success answers are declared as everywhere, by <c>Produces</c>, <c>TypedResults</c>, <c>WithName</c>, <c>WithSummary</c>, <c>WithDescription</c> and <c>WithTags</c>; the application's own
-    /// refusals by <see cref="Refuses"/>. The framework's <c>services.Configure&lt;OpenApiOptions&gt;("v1", …)</c>, called after this, changes the rest.
+    /// refusals by <see cref="Refuses"/>. When the document is made at build, no hosted service is started. The framework's <c>services.Configure&lt;OpenApiOptions&gt;("v1", …)</c>, called after this, changes the rest.
     /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="describe">Says what the API is: <c>Info</c>, <c>Servers</c>, and the tags with their descriptions.</param>
@@ -28,6 +28,7 @@ public static class OpenApiExtensions
         ArgumentNullException.ThrowIfNull(services);
         if (services.Any(s => s.ServiceType == typeof(ServedDocument))) throw new InvalidOperationException("AddSuretyOpenApi was called twice on one host. Put everything into one call.");
         services.AddSingleton<ServedDocument>();
+        if (DocumentBuild.IsOn) DocumentBuild.StartNothing(services);
         return services.AddOpenApi(ServedDocument.Name, document =>
         {
             document.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
