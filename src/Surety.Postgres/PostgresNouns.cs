@@ -58,24 +58,20 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
 /// <summary>Answered requests.</summary>
 internal sealed class PostgresIdempotency(PostgresStore store, IdempotencySql sql) : IIdempotencyStore
 {
-    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel)
+    public async ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
         ArgumentOutOfRangeException.ThrowIfNotEqual(fingerprint.Length, 32, nameof(fingerprint));
-        var bytes = key.ToArray();
-        var locked = BinaryPrimitives.ReadInt64BigEndian([.. bytes.AsSpan(0, Math.Min(8, bytes.Length)), .. new byte[8]]);
-        return store.Connections.WriteAsync(transaction, async reader =>
-        {
-            // The lock's answer, then the forgetting's (which has no rows), then the record.
-            await reader.NextResultAsync(cancel);
-            if (!await reader.ReadAsync(cancel)) return new KeyAnswer(KeyState.InProgress);
-            if (reader.GetBoolean(0)) return new KeyAnswer(KeyState.Taken);
-            var found = reader.Bytes(1);
-            return reader.IsDBNull(2)
-                ? new KeyAnswer(KeyState.InProgress, found)
-                : new KeyAnswer(KeyState.Answered, found, new StoredAnswer(reader.GetInt32(2), StoredJson.Headers(reader.TextOrNull(3)), reader.Bytes(4)));
-        }, cancel, sql.TryLock(locked), sql.Forget(bytes, locked), sql.Take(bytes, locked, fingerprint.ToArray(), keepFor));
+        var (bytes, asked) = (key.ToArray(), fingerprint.ToArray());
+        Span<byte> first = stackalloc byte[sizeof(long)];
+        first.Clear();
+        bytes.AsSpan(0, Math.Min(first.Length, bytes.Length)).CopyTo(first);
+        var locked = BinaryPrimitives.ReadInt64BigEndian(first);
+        var (held, isOver) = await store.Connections.WriteAsync(transaction, reader => IdempotencySql.ReadAsync(reader, cancel), cancel, sql.Take(bytes, locked, asked, keepFor));
+        if (!isOver) return held;
+        // Nobody has pruned it yet. Rare, and so not worth a statement of every request's.
+        return (await store.Connections.WriteAsync(transaction, reader => IdempotencySql.ReadAsync(reader, cancel), cancel, sql.Forget(bytes), sql.Take(bytes, locked, asked, keepFor))).Key;
     }
 
     public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel)
@@ -89,7 +85,7 @@ internal sealed class PostgresIdempotency(PostgresStore store, IdempotencySql sq
     {
         ArgumentNullException.ThrowIfNull(answer);
         // One round trip instead of two.
-        if (!await ((PostgresUnitOfWork)work).CommitAsync(sql.AnswerOrThrow(key.ToArray(), answer), IdempotencySql.SaysNotTaken)) throw NotTaken();
+        if (!await ((PostgresUnitOfWork)work).CommitAsync(sql.AnswerOrThrow(key.ToArray(), answer), sql.SaysNotTaken)) throw NotTaken();
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>

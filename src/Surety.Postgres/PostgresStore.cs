@@ -23,7 +23,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
         Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
         Queues = new PostgresQueues(this, new QueueSql(s));
-        Idempotency = new PostgresIdempotency(this, new IdempotencySql(s));
+        Idempotency = new PostgresIdempotency(this, new IdempotencySql(s, options.Schema));
         ApiKeys = new PostgresApiKeys(this, new ApiKeySql(s));
         Quotas = new PostgresQuotas(this, new QuotaSql(s));
         Uploads = new PostgresUploads(this, new UploadSql(s));

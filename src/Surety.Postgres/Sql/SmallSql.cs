@@ -73,45 +73,59 @@ internal sealed class QueueSql(string s)
 
 /// <summary>Answered requests, by the digest of their key.</summary>
 /// <param name="s">The quoted schema.</param>
-internal sealed class IdempotencySql(string s)
+/// <param name="name">Its name.</param>
+internal sealed class IdempotencySql(string s, string name)
 {
-    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's.
-    private readonly string tryLock = $"SELECT pg_try_advisory_xact_lock({Lock(s, "$1")})";
+    private const string Table = "idempotency";
 
-    private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now() AND pg_try_advisory_xact_lock({Lock(s, "$2")})";
-
+    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's. Whoever gets the lock
+    // after another one's commit meets that one's record, though the statement began before it: what conflicts is looked for in the index, not in the snapshot.
     // Finding writes too (a barrier): the commit that follows is durable only after what was found, and waits for the standbys.
     private readonly string take =
         $"""
         INSERT INTO {s}.idempotency AS held (key, fingerprint, expires_at)
-        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock({Lock(s, "$2")})
+        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock($2 # hashtextextended('{s}', 7))
         ON CONFLICT (key) DO UPDATE SET expires_at = held.expires_at
-        RETURNING xmax = 0, fingerprint, status, headers, body
+        RETURNING xmax = 0, fingerprint, status, headers, body, expires_at <= {s}.now()
         """;
+
+    private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now()";
 
     private readonly string answer = $"UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1";
 
-    // No row, no quotient: the only way of one statement to stop the commit behind it.
+    // A row that cannot be inserted, for want of a fingerprint: the only way of one statement to stop the commit behind it.
     private readonly string answerOrThrow =
-        $"WITH answered AS (UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1) SELECT 1 / count(*) FROM answered";
+        $"""
+        WITH answered AS (UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1)
+        INSERT INTO {s}.idempotency (key) SELECT $1 WHERE NOT EXISTS (SELECT FROM answered)
+        """;
 
     private readonly string prune =
         $"WITH gone AS (DELETE FROM {s}.idempotency WHERE key = ANY (ARRAY(SELECT key FROM {s}.idempotency WHERE expires_at <= {s}.now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
 
-    private static string Lock(string s, string key) => $"{key} # hashtextextended('{s}', 7)";
-
-    public NpgsqlBatchCommand TryLock(long key) => Statement.Of(tryLock).With(key);
-
-    public NpgsqlBatchCommand Forget(byte[] key, long locked) => Statement.Of(forget).With(key).With(locked);
-
     public NpgsqlBatchCommand Take(byte[] key, long locked, byte[] fingerprint, TimeSpan keepFor) => Statement.Of(take).With(key).With(locked).With(fingerprint).With(keepFor);
+
+    /// <summary>Nothing while another transaction is at the key; otherwise whether it was free, and else what holds it, and whether that one's time is over.</summary>
+    public static async Task<(KeyAnswer Key, bool IsOver)> ReadAsync(NpgsqlDataReader reader, CancellationToken cancel)
+    {
+        if (!await reader.ReadAsync(cancel)) return (new KeyAnswer(KeyState.InProgress), false);
+        if (reader.GetBoolean(0)) return (new KeyAnswer(KeyState.Taken), false);
+        var (found, isOver) = (reader.Bytes(1), reader.GetBoolean(5));
+        return reader.IsDBNull(2)
+            ? (new KeyAnswer(KeyState.InProgress, found), isOver)
+            : (new KeyAnswer(KeyState.Answered, found, new StoredAnswer(reader.GetInt32(2), StoredJson.Headers(reader.TextOrNull(3)), reader.Bytes(4))), isOver);
+    }
+
+    public NpgsqlBatchCommand Forget(byte[] key) => Statement.Of(forget).With(key);
 
     public NpgsqlBatchCommand Answer(byte[] key, StoredAnswer answered) => Of(answer, key, answered);
 
     /// <summary>Fails as <see cref="SaysNotTaken"/> knows where the key was not taken.</summary>
     public NpgsqlBatchCommand AnswerOrThrow(byte[] key, StoredAnswer answered) => Of(answerOrThrow, key, answered);
 
-    public static bool SaysNotTaken(PostgresException e) => e.SqlState == PostgresErrorCodes.DivisionByZero;
+    /// <summary>Whether this is how <see cref="AnswerOrThrow"/> fails; the transaction's other statements, and its deferred constraints, fail otherwise.</summary>
+    public bool SaysNotTaken(PostgresException e) =>
+        e is { SqlState: PostgresErrorCodes.NotNullViolation, TableName: Table, SchemaName: { } schema } && schema == name;
 
     public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
 

@@ -1,3 +1,6 @@
+using Npgsql;
+using Shouldly;
+using Surety.Storage;
 using Surety.StoreContract;
 using Surety.StoreContract.Model;
 
@@ -19,7 +22,38 @@ public sealed class PostgresHistoryTests : HistoryContract<PostgresFixture>;
 public sealed class PostgresDeadLetterTests : DeadLetterContract<PostgresFixture>;
 public sealed class PostgresListTests : ListContract<PostgresFixture>;
 public sealed class PostgresQueueTests : QueueContract<PostgresFixture>;
-public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixture>;
+
+public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixture>
+{
+    [Fact]
+    public async Task A_deferred_trigger_of_the_applications_that_fails_is_not_taken_for_a_key_that_was_not()
+    {
+        await using (var connection = await Fixture.ConnectAsync())
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText =
+                """
+                CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 / (NEW.id - 7); RETURN NULL; END';
+                CREATE CONSTRAINT TRIGGER divide AFTER INSERT ON effect DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION divide();
+                """;
+            await command.ExecuteNonQueryAsync();
+        }
+
+        byte[] key = [7];
+        var answer = new StoredAnswer(204, new Dictionary<string, string>(), default);
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            (await Store.Idempotency.TakeAsync(key, new byte[32], TimeSpan.FromDays(1), work, default)).State.ShouldBe(KeyState.Taken);
+            await EffectAsync(work.Transaction, 7);
+            var failure = await Should.ThrowAsync<StoreException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work));
+            failure.InDoubt.ShouldBeFalse();
+            failure.InnerException.ShouldBeOfType<PostgresException>().SqlState.ShouldBe(PostgresErrorCodes.DivisionByZero);
+        }
+
+        (await EffectsAsync()).ShouldBe(0);
+    }
+}
+
 public sealed class PostgresApiKeyTests : ApiKeyContract<PostgresFixture>;
 public sealed class PostgresQuotaTests : QuotaContract<PostgresFixture>;
 public sealed class PostgresUploadTests : UploadContract<PostgresFixture>;
