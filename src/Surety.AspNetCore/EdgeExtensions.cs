@@ -90,6 +90,7 @@ public static class EdgeExtensions
         });
         // The reason of a refusal reaches ProblemMiddleware only inside the exception; without it, clients would get a bare status.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.AddSingleton<IPostConfigureOptions<Microsoft.Extensions.Validation.ValidationOptions>, KnownValidatables.InFront>();
     }
 
     private static void AddCommands(IServiceCollection services)

@@ -37,7 +37,23 @@ public static class Principals
     {
         ArgumentNullException.ThrowIfNull(user);
         ArgumentException.ThrowIfNullOrEmpty(scope);
-        return user.Identity?.IsAuthenticated == true && user.Claims.Any(claim => ScopeClaims.Contains(claim.Type) && claim.Value.Split(' ').Contains(scope, StringComparer.Ordinal));
+        if (user.Identity?.IsAuthenticated != true) return false;
+        foreach (var claim in user.Claims)
+        {
+            if (ScopeClaims.Contains(claim.Type) && Holds(claim.Value, scope)) return true;
+        }
+
+        return false;
+
+        static bool Holds(ReadOnlySpan<char> scopes, ReadOnlySpan<char> scope)
+        {
+            foreach (var one in scopes.Split(' '))
+            {
+                if (scopes[one].SequenceEqual(scope)) return true;
+            }
+
+            return false;
+        }
     }
 
     internal static bool IsOperator(this ClaimsPrincipal user) => user.HasScope(Operator);

@@ -9,7 +9,7 @@ internal sealed class Connections : IAsyncDisposable
     private const int MostTries = 8;
 
     private readonly NpgsqlConnectionStringBuilder settings;
-    private readonly string place;
+    private readonly string? database;
     private readonly bool preparesAsTold;
     private NpgsqlDataSource own;
 
@@ -24,7 +24,7 @@ internal sealed class Connections : IAsyncDisposable
         // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
         settings.CancellationTimeout = -1;
         settings.Enlist = false;
-        place = Place(settings.Host, settings.Port, settings.Database ?? settings.Username);
+        database = settings.Database ?? settings.Username;
         (Source, own) = Create();
     }
 
@@ -147,8 +147,8 @@ internal sealed class Connections : IAsyncDisposable
         }
 
         if (connection is null) throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
-        if (Place(connection.Host, connection.Port, connection.Database) != place)
-            throw new InvalidOperationException($"The transaction passed to this call is on another database than this host's, which is {place}.");
+        if (connection.Host != settings.Host || connection.Port != settings.Port || connection.Database != database)
+            throw new InvalidOperationException($"The transaction passed to this call is on another database than this host's, which is {database} on {settings.Host}:{settings.Port}.");
         return own;
     }
 
@@ -221,6 +221,4 @@ internal sealed class Connections : IAsyncDisposable
         foreach (var command in commands) batch.BatchCommands.Add(command);
         return batch;
     }
-
-    private static string Place(string? host, int port, string? database) => $"{database} on {host}:{port}";
 }

@@ -26,7 +26,7 @@ internal sealed class PlainIntake
 
     private async ValueTask<IReadOnlyList<Enqueued>> WriteAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
-        string[] unknown = [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
+        var unknown = Unknown(messages);
         return await store.Connections.WriteAsync(transaction, async reader =>
         {
             var ids = new Enqueued[messages.Count];
@@ -37,5 +37,15 @@ internal sealed class PlainIntake
             while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
             return ids;
         }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
+    }
+
+    private string[] Unknown(IReadOnlyList<NewMessage> messages)
+    {
+        for (var i = 0; i < messages.Count; i++)
+        {
+            if (!noted.ContainsKey(messages[i].Queue)) return [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
+        }
+
+        return [];
     }
 }

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 
 namespace Surety.AspNetCore;
 
@@ -7,11 +9,19 @@ namespace Surety.AspNetCore;
 /// </summary>
 internal sealed class KeysInFlight
 {
-    private readonly ConcurrentDictionary<string, bool> digests = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<byte[], bool> digests = new(new ByBytes());
 
-    public bool Contains(byte[] digest) => digests.ContainsKey(Convert.ToHexString(digest));
+    public bool Contains(byte[] digest) => digests.ContainsKey(digest);
 
-    public bool TryEnter(byte[] digest) => digests.TryAdd(Convert.ToHexString(digest), true);
+    public bool TryEnter(byte[] digest) => digests.TryAdd(digest, true);
 
-    public void Leave(byte[] digest) => digests.TryRemove(Convert.ToHexString(digest), out _);
+    public void Leave(byte[] digest) => digests.TryRemove(digest, out _);
+
+    private sealed class ByBytes : IEqualityComparer<byte[]>
+    {
+        public bool Equals(byte[]? one, byte[]? other) => one.AsSpan().SequenceEqual(other);
+
+        // A digest's bytes are as good as a hash of them.
+        public int GetHashCode([DisallowNull] byte[] digest) => MemoryMarshal.Read<int>(digest);
+    }
 }

@@ -39,7 +39,7 @@ internal sealed class ApiKeyHandler(
         var anonymous = Context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null;
         // One answer for all that can be wrong: which it was is no business of whoever is guessing.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
-        var matches = CryptographicOperations.FixedTimeEquals(ApiKeyText.DigestOf(key), record is null ? NoDigest : record.Digest.Span);
+        var matches = ApiKeyText.Matches(key, record is null ? NoDigest : record.Digest.Span);
         if (!matches || record is null || !IsValid(record)) return AuthenticateResult.Fail("The API key is not valid.");
         uses.Note(record.Prefix);
         return Ticket(record.Principal, record.Scopes, record.Prefix);
@@ -66,10 +66,14 @@ internal sealed class ApiKeyHandler(
     private static AuthenticateResult Ticket(string principal, IReadOnlyList<string> scopes, string prefix)
     {
         var identity = new ClaimsIdentity(SchemeName);
-        identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, principal));
-        identity.AddClaim(new Claim(ClaimTypes.Name, principal));
-        identity.AddClaim(new Claim(Principals.ApiKey, prefix));
-        foreach (var scope in scopes) identity.AddClaim(new Claim(Principals.Scope, scope));
+        Add(ClaimTypes.NameIdentifier, principal);
+        Add(ClaimTypes.Name, principal);
+        Add(Principals.ApiKey, prefix);
+        foreach (var scope in scopes) Add(Principals.Scope, scope);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
+
+        // Without its subject, each would be copied.
+        void Add(string type, string value) =>
+            identity.AddClaim(new Claim(type, value, ClaimValueTypes.String, ClaimsIdentity.DefaultIssuer, ClaimsIdentity.DefaultIssuer, identity));
     }
 }

@@ -30,7 +30,7 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         while (chosen < candidates.Count && !candidates.IsValidCandidate(chosen)) chosen++;
         if (chosen == candidates.Count || candidates[chosen].Endpoint is not RouteEndpoint { RequestDelegate: not null } endpoint) return;
 
-        var gate = gated.GetValue(endpoint, _ => new Gated(endpoint, quotas, services));
+        var gate = gated.TryGetValue(endpoint, out var known) ? known : Gate(endpoint);
         if ((gate.IsProbe ? null : await EnterAsync(httpContext, gate)) is not { } refusal)
         {
             candidates.ReplaceEndpoint(chosen, gate.Endpoint, candidates[chosen].Values);
@@ -40,6 +40,8 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         candidates.ReplaceEndpoint(chosen, Refusal(refusal), candidates[chosen].Values);
         for (var other = chosen + 1; other < candidates.Count; other++) candidates.SetValidity(other, false);
     }
+
+    private Gated Gate(RouteEndpoint endpoint) => gated.GetValue(endpoint, _ => new Gated(endpoint, quotas, services));
 
     private async ValueTask<ProblemDetails?> EnterAsync(HttpContext http, Gated gate)
     {
@@ -110,11 +112,18 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
 
         public ConcurrencyMetadata? Route { get; }
 
-        private static RequestDelegate Counted(RequestDelegate handle, Quota[] quotas) => async http =>
+        private static RequestDelegate Counted(RequestDelegate handle, Quota[] quotas)
         {
-            if (await Quotas.TakeAsync(quotas, http) is { } refusal) await new ProblemResult(refusal).ExecuteAsync(http);
-            else await handle(http);
-        };
+            return http =>
+            {
+                var taking = Quotas.TakeAsync(quotas, http);
+                return taking.IsCompletedSuccessfully ? Answer(taking.Result, http) : WaitAsync(taking, http);
+            };
+
+            Task Answer(ProblemDetails? refusal, HttpContext http) => refusal is null ? handle(http) : new ProblemResult(refusal).ExecuteAsync(http);
+
+            async Task WaitAsync(ValueTask<ProblemDetails?> taking, HttpContext http) => await Answer(await taking, http);
+        }
 
         /// <summary>What cannot be read is refused right here: further out, in Development, the framework would take each for a failure and log its stack.</summary>
         private static RequestDelegate Refusing(RequestDelegate handle, ProblemMiddleware problems) => async http =>

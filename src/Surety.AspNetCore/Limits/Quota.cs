@@ -22,7 +22,8 @@ internal sealed class Quota : IDisposable
     {
         (Name, Options, this.maxCallers) = (name, options, maxCallers);
         Policy = string.Create(CultureInfo.InvariantCulture, $"\"{name}\";q={options.Permits};w={(long)options.Window.TotalSeconds}");
-        callers = PartitionedRateLimiter.Create<string, string>(caller => RateLimitPartition.Get(Bounded(caller), Make), StringComparer.Ordinal);
+        Func<string, RateLimiter> make = Make;
+        callers = PartitionedRateLimiter.Create<string, string>(caller => RateLimitPartition.Get(Bounded(caller), make), StringComparer.Ordinal);
 
         RateLimiter Make(string caller)
         {

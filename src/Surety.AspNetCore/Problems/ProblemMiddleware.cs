@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -11,7 +12,7 @@ namespace Surety.AspNetCore;
 /// The outermost layer: no error leaves without a problem. Installed by a startup filter, so that it surrounds routing and authentication and no host can forget it. In Development the
 /// framework's exception page sits further in; it asks its filters first, and so the answer is the same there.
 /// </summary>
-internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger) : IMiddleware, IDeveloperPageExceptionFilter
+internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger) : IDeveloperPageExceptionFilter
 {
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -74,7 +75,9 @@ internal sealed class ProblemStartupFilter : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
-        app.UseMiddleware<ProblemMiddleware>();
+        // Not by its type: the framework would look it up for every request.
+        var problems = app.ApplicationServices.GetRequiredService<ProblemMiddleware>();
+        app.Use(problems.InvokeAsync);
         next(app);
     };
 }
