@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc;
 
@@ -33,6 +34,16 @@ public class ProblemTests
             answer.Member("instance").ShouldBe(path);
             foreach (var secret in new[] { "hunter2", "vault", "InvalidOperation", "Exception" }) answer.Text.ShouldNotContain(secret);
         }
+    }
+
+    [Theory]
+    [InlineData("/quick", "0af7651916cd43dd8448eb211c80319c")]
+    [InlineData("/it's/a&b+c%C3%A9", "x\"y")]
+    public void A_problem_written_beforehand_is_the_one_that_would_be_written_now(string instance, string trace)
+    {
+        byte[] Text(string at, string id) => JsonSerializer.SerializeToUtf8Bytes(new ProblemDetails { Status = 503, Title = "Full", Instance = at, Extensions = { ["traceId"] = id, ["outcome"] = "none" } }, EdgeJson.Own);
+        var written = new ReadyProblem(503, Text(ReadyProblem.Instance, ReadyProblem.Trace)).Written(instance, trace);
+        Encoding.UTF8.GetString(written).ShouldBe(Encoding.UTF8.GetString(Text(instance, trace)));
     }
 
     [Fact]

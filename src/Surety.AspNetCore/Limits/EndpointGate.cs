@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
@@ -15,9 +16,25 @@ namespace Surety.AspNetCore;
 /// Stands where routing has found the endpoint and nothing else has happened: no authentication, no byte of the body read. A refused request gets an endpoint that says so at once; every other one
 /// gets its own, behind the limits that need to know the caller. As a part of routing it needs no middleware that a host could forget or put in the wrong place.
 /// </summary>
-internal sealed class EndpointGate(Quotas quotas, Admission admission, OperatorsKey operators, IServiceProvider services) : MatcherPolicy, IEndpointSelectorPolicy
+internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
 {
+    // Made once: when they are needed, they are needed thousands of times a second.
+    private static readonly Endpoint Refused = Immediate(static http => new ProblemResult(http.Features.GetRequiredFeature<ProblemDetails>()).ExecuteAsync(http));
+    private static readonly string[] Pauses = ["1", "2", "3"];
+
+    private readonly Quotas quotas;
+    private readonly Admission admission;
+    private readonly OperatorsKey operators;
+    private readonly ProblemWriter problems;
+    private readonly IServiceProvider services;
+    private readonly Endpoint overloaded;
     private readonly ConditionalWeakTable<Endpoint, Gated> gated = [];
+
+    public EndpointGate(Quotas quotas, Admission admission, OperatorsKey operators, ProblemWriter problems, IServiceProvider services)
+    {
+        (this.quotas, this.admission, this.operators, this.problems, this.services) = (quotas, admission, operators, problems, services);
+        overloaded = Overloaded(problems, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
+    }
 
     // The last one: it has to see the endpoint that is chosen.
     public override int Order => int.MaxValue;
@@ -37,26 +54,26 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
             return;
         }
 
-        candidates.ReplaceEndpoint(chosen, Refusal(refusal), candidates[chosen].Values);
+        candidates.ReplaceEndpoint(chosen, refusal, candidates[chosen].Values);
         for (var other = chosen + 1; other < candidates.Count; other++) candidates.SetValidity(other, false);
     }
 
-    private Gated Gate(RouteEndpoint endpoint) => gated.GetValue(endpoint, _ => new Gated(endpoint, quotas, services));
+    private Gated Gate(RouteEndpoint endpoint) => gated.GetValue(endpoint, _ => new Gated(endpoint, quotas, problems, services));
 
-    private async ValueTask<ProblemDetails?> EnterAsync(HttpContext http, Gated gate)
+    /// <summary>Null, or who answers instead.</summary>
+    private async ValueTask<Endpoint?> EnterAsync(HttpContext http, Gated gate)
     {
-        if (gate.OfAddresses.Length > 0 && await Quotas.TakeAsync(gate.OfAddresses, http) is { } overQuota) return overQuota;
-        if (gate.Shape.Fault(http.Request) is { } fault) return fault;
-        if (gate.Route is { } route && !route.TryEnter())
-            return Overloaded(http, "route", string.Create(CultureInfo.InvariantCulture, $"This address takes {route.Most} requests at a time. Try again in a moment."));
-        if (!admission.TryEnter(gate.Priority) && !(gate.Priority < RequestPriority.High && operators.IsIn(http.Request) && admission.TryEnter(RequestPriority.High)))
+        if (gate.OfAddresses.Length > 0 && await Quotas.TakeAsync(gate.OfAddresses, http) is { } overQuota) return Refuse(http, overQuota);
+        if (gate.Route is { } route && !route.TryEnter()) return gate.RouteFull;
+        if (PriorityOf(http, gate) is not { } priority)
         {
             gate.Route?.Leave();
-            return Overloaded(http, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
+            return overloaded;
         }
 
-        var slot = new RequestSlot(admission, gate.Route);
+        var slot = new RequestSlot(admission, priority, gate.Route);
         http.Response.RegisterForDispose(slot);
+        if (gate.Shape.Fault(http.Request) is { } fault) return Refuse(http, fault);
         http.Features.Set(slot);
         if (gate.IsLongRunning) slot.GiveUp();
         // Of an upload only where it can be ill-framed: its bytes are many.
@@ -64,18 +81,35 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         return null;
     }
 
-    private static ProblemDetails Overloaded(HttpContext http, string why, string detail)
+    /// <summary>As whom the request was let in; null when it was not.</summary>
+    private RequestPriority? PriorityOf(HttpContext http, Gated gate)
     {
-        // Not all of them in the same second.
-        http.Response.Headers.RetryAfter = Random.Shared.Next(1, 4).ToString(CultureInfo.InvariantCulture);
-        EdgeMetrics.Shed(why);
-        return Quotas.Refusal(503, Problems.Overloaded, detail);
+        if (admission.TryEnter(gate.Priority)) return gate.Priority;
+        return gate.Priority < RequestPriority.High && operators.IsIn(http.Request) && admission.TryEnter(RequestPriority.High) ? RequestPriority.High : null;
+    }
+
+    private static Endpoint Refuse(HttpContext http, ProblemDetails problem)
+    {
+        http.Features.Set(problem);
+        return Refused;
+    }
+
+    private static Endpoint Overloaded(ProblemWriter problems, string why, string detail)
+    {
+        var ready = problems.Prepare(Quotas.Refusal(503, Problems.Overloaded, detail));
+        return Immediate(http =>
+        {
+            // Not all of them in the same second.
+            http.Response.Headers.RetryAfter = Pauses[Random.Shared.Next(Pauses.Length)];
+            EdgeMetrics.Shed(why);
+            return ready.SendAsync(http);
+        });
     }
 
     /// <summary>Runs within routing: authentication does not look up who is refused.</summary>
-    private static Endpoint Refusal(ProblemDetails problem)
+    private static Endpoint Immediate(RequestDelegate answer)
     {
-        var builder = new RouteEndpointBuilder(new ProblemResult(problem).ExecuteAsync, RoutePatternFactory.Parse(""), 0) { DisplayName = "Refused" };
+        var builder = new RouteEndpointBuilder(answer, RoutePatternFactory.Parse(""), 0) { DisplayName = "Refused" };
         new Conventions(builder).ShortCircuit();
         return builder.Build();
     }
@@ -83,13 +117,14 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
     /// <summary>One endpoint, and what stands before it.</summary>
     private sealed class Gated
     {
-        public Gated(RouteEndpoint endpoint, Quotas quotas, IServiceProvider services)
+        public Gated(RouteEndpoint endpoint, Quotas quotas, ProblemWriter problems, IServiceProvider services)
         {
             var metadata = endpoint.Metadata;
             IsProbe = metadata.GetMetadata<ProbeMetadata>() is not null;
             IsLongRunning = metadata.GetMetadata<LongRunningMetadata>() is not null;
             Priority = metadata.GetMetadata<PriorityMetadata>()?.Priority ?? RequestPriority.Normal;
             Route = metadata.GetMetadata<ConcurrencyMetadata>();
+            if (Route is { Most: var most }) RouteFull = Overloaded(problems, "route", string.Create(CultureInfo.InvariantCulture, $"This address takes {most} requests at a time. Try again in a moment."));
             Shape = new RequestShape(metadata);
             var here = quotas.Of(metadata).ToList();
             OfAddresses = [.. here.Where(q => q.Options.By == QuotaBy.Address)];
@@ -111,6 +146,8 @@ internal sealed class EndpointGate(Quotas quotas, Admission admission, Operators
         public RequestPriority Priority { get; }
 
         public ConcurrencyMetadata? Route { get; }
+
+        public Endpoint? RouteFull { get; }
 
         private static RequestDelegate Counted(RequestDelegate handle, Quota[] quotas)
         {

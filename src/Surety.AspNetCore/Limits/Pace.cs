@@ -5,6 +5,7 @@ internal sealed class Pace
 {
     private const int First = 32;
     private const double CalmWeight = 1.0 / 16;
+    private const double MostSeen = 4;
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(5);
 
     private readonly Lock gate = new();
@@ -12,10 +13,10 @@ internal sealed class Pace
     private int count;
     private long notedAt;
 
-    /// <summary>It took twice as long as usual, and longer by more than may be.</summary>
-    public bool IsLate(TimeSpan took, TimeSpan maxDelay)
+    /// <summary>How long one may take before it is late: twice as long as usual, or longer by what may be waited. Null while too few were seen.</summary>
+    public TimeSpan? Most(TimeSpan maxDelay)
     {
-        lock (gate) return count >= First && took - usual > (usual > maxDelay ? usual : maxDelay);
+        lock (gate) return count < First ? null : usual + (usual > maxDelay ? usual : maxDelay);
     }
 
     /// <param name="took">How long one took.</param>
@@ -28,6 +29,8 @@ internal sealed class Pace
         {
             var weight = count < First ? 1.0 / ++count : calm ? CalmWeight : Math.Min(CalmWeight, (now - notedAt) / (frequency * Memory.TotalSeconds));
             notedAt = now;
+            // A stall of a second is nothing to get used to.
+            if (count >= First && took > usual * MostSeen) took = usual * MostSeen;
             usual += (took - usual) * weight;
         }
     }

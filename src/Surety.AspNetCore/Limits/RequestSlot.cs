@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace Surety.AspNetCore;
 
 /// <summary>One request's place among those at work. It is left while the client's bytes are waited for, so that slow clients keep out nobody.</summary>
-internal sealed class RequestSlot(Admission admission, ConcurrencyMetadata? route) : IDisposable
+internal sealed class RequestSlot(Admission admission, RequestPriority priority, ConcurrencyMetadata? route) : IDisposable
 {
     private int held = 1;
     private int routeHeld = route is null ? 0 : 1;
@@ -13,12 +13,12 @@ internal sealed class RequestSlot(Admission admission, ConcurrencyMetadata? rout
     /// <summary>The request waits for something that is not ours to hurry.</summary>
     public void Leave()
     {
-        if (Interlocked.Exchange(ref held, 0) == 1) admission.Leave();
+        if (Interlocked.Exchange(ref held, 0) == 1) admission.Leave(priority);
     }
 
     public void Return()
     {
-        if (!over && Interlocked.Exchange(ref held, 1) == 0) admission.Return();
+        if (!over && Interlocked.Exchange(ref held, 1) == 0) admission.Return(priority);
     }
 
     /// <summary>For the rest of the request.</summary>

@@ -75,9 +75,8 @@ internal sealed class ProblemStartupFilter : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
-        // Not by its type: the framework would look it up for every request.
-        var problems = app.ApplicationServices.GetRequiredService<ProblemMiddleware>();
-        app.Use(problems.InvokeAsync);
+        // Not as an IMiddleware: each request would get its scope of services only to find this one, and refused ones need none.
+        app.Use(app.ApplicationServices.GetRequiredService<ProblemMiddleware>().InvokeAsync);
         next(app);
     };
 }

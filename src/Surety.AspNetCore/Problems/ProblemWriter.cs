@@ -35,17 +35,32 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
         await response.Body.WriteAsync(bytes);
     }
 
+    /// <summary>Writes what is the same in every answer with this problem; it comes with its status, its detail and its outcome.</summary>
+    public ReadyProblem Prepare(ProblemDetails problem)
+    {
+        var status = problem.Status!.Value;
+        Name(problem, status);
+        problem.Instance = ReadyProblem.Instance;
+        problem.Extensions["traceId"] = ReadyProblem.Trace;
+        return new ReadyProblem(status, JsonSerializer.SerializeToUtf8Bytes(problem, EdgeJson.Own));
+    }
+
     private void Complete(HttpContext http, ProblemDetails problem, int status)
+    {
+        Name(problem, status);
+        problem.Instance ??= http.Request.PathBase.Add(http.Request.Path).ToUriComponent();
+        problem.Extensions["traceId"] = Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier;
+        problem.Extensions.TryAdd("outcome", OutcomeOf(http, status));
+        if (string.IsNullOrEmpty(problem.Detail)) problem.Detail = DetailOf(http, status);
+    }
+
+    private void Name(ProblemDetails problem, int status)
     {
         var code = problem.Extensions.TryGetValue("code", out var given) && given is string text ? text : Problems.CodeOf(status);
         problem.Extensions["code"] = code;
         // The framework fills in pages about the status code, which say nothing of the problem.
         problem.Type = $"{typeBase}#{code}";
         if (given is null || string.IsNullOrEmpty(problem.Title)) problem.Title = Problems.TitleOf(code);
-        problem.Instance ??= http.Request.PathBase.Add(http.Request.Path).ToUriComponent();
-        problem.Extensions["traceId"] = Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier;
-        problem.Extensions.TryAdd("outcome", OutcomeOf(http, status));
-        if (string.IsNullOrEmpty(problem.Detail)) problem.Detail = DetailOf(http, status);
     }
 
     /// <summary>

@@ -14,6 +14,8 @@ function setup(t) thread = t end
 
 function init()
   rate, stop, accounts = tonumber(os.getenv("RATE")), now() + tonumber(os.getenv("STOP")) * 1e6, tonumber(os.getenv("ACCOUNTS"))
+  head = "POST /transfers HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port .. "\r\nAuthorization: Bearer " .. os.getenv("KEY")
+    .. "\r\nContent-Type: application/json\r\nIdempotency-Key: " .. os.getenv("NAME") .. "-"
   -- wrk makes one request only to look at it.
   slot, sent, refused, faults, fault, accepted = now(), -1, 0, 0, "", {}
 end
@@ -26,13 +28,12 @@ function delay()
   return math.floor((slot - t) / 1e3 + math.random())
 end
 
+-- Put together by hand: wrk.format takes as long as all the rest, and what wrk takes the backend does not have.
 function request()
   sent = sent + 1
   local from = math.random(1, accounts)
-  local to = from % accounts + 1
-  return wrk.format("POST", "/transfers", {
-    ["Authorization"] = "Bearer " .. os.getenv("KEY"), ["Content-Type"] = "application/json", ["Idempotency-Key"] = os.getenv("NAME") .. "-" .. sent,
-  }, string.format('{"from":"%d","to":"%d","amount":"1","reference":"@%.0f"}', from, to, now()))
+  local body = string.format('{"from":"%d","to":"%d","amount":"1","reference":"@%.0f"}', from, from % accounts + 1, now())
+  return head .. sent .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
 
 function response(status, headers, body)
