@@ -27,6 +27,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
         (Connection, this.db, Options, this.work) = (connection, db, options, work);
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
+        db.Run(ConnectionSql.WaitForNoLocks);
         // The loop outlives whoever opened the store; it should not carry his ambient values, the guard's above all.
         using (ExecutionContext.SuppressFlow()) loop = RunAsync();
     }
@@ -113,7 +114,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
             catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
             {
                 if (queue.IsEmpty) return false;
-                // Polled, because SQLite has no queue for its lock; its own busy handler backs off to 100 ms and would starve us behind a busy process.
+                // Polled, because SQLite has no queue for its lock; its own busy handler sleeps for up to a second and would starve us behind a busy process.
                 await Task.Delay(1);
             }
             catch (SqliteException e)

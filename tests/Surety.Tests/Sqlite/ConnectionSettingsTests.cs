@@ -21,7 +21,7 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
         Setting(work.Connection, work.Transaction, "journal_mode").ShouldBe("wal");
         Setting(work.Connection, work.Transaction, "synchronous").ShouldBe("2");
         Setting(work.Connection, work.Transaction, "foreign_keys").ShouldBe("1");
-        Setting(work.Connection, work.Transaction, "busy_timeout").ShouldBe("5000");
+        Setting(work.Connection, work.Transaction, "busy_timeout").ShouldBe("0");
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Shouldly;
 using Surety.Sqlite;
@@ -28,6 +29,27 @@ public sealed class WriteLockTests : IAsyncLifetime
 
         await DatabaseFile.EnqueueAsync(store);
         (await DatabaseFile.CountAsync(store)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Whoever_waits_for_another_connection_goes_on_as_soon_as_it_is_done()
+    {
+        var store = await file.OpenAsync();
+        var least = TimeSpan.MaxValue;
+        for (var i = 0; i < 5; i++)
+        {
+            await using var other = file.Connect();
+            await using var holding = await other.BeginTransactionAsync();
+            var waiting = DatabaseFile.EnqueueAsync(store);
+            await Should.ThrowAsync<TimeoutException>(() => waiting.WaitAsync(TimeSpan.FromMilliseconds(50)));
+            var done = Stopwatch.GetTimestamp();
+            await holding.RollbackAsync();
+            await waiting.WaitAsync(DatabaseFile.Patience);
+            if (Stopwatch.GetElapsedTime(done) is var took && took < least) least = took;
+        }
+
+        // SQLite's own way of waiting would have slept for the rest of a second each time.
+        least.ShouldBeLessThan(TimeSpan.FromMilliseconds(500));
     }
 
     [Fact]
