@@ -7,8 +7,8 @@ namespace Surety.Bench.JobQueues;
 /// <summary>Runs cells: the contenders in turns, each round on a database of its own, and reads off the server what that cost.</summary>
 internal sealed class Workbench(PrivateServer server, Settings settings)
 {
-    // Compilers at run time take that long to have done with hot code on two cores.
-    private const int LeastWarmUp = 6;
+    // Compilers at run time take that long to have done with most of the hot code on two cores; after six seconds they still had a sixth of a node's processor time.
+    private const int LeastWarmUp = 12;
 
     private int databases;
     private bool warming;
