@@ -15,6 +15,9 @@ internal sealed class SqliteWriter : IAsyncDisposable
     // How long a turn goes on taking members in before it commits: a bound on what the first member waits for the last.
     private static readonly TimeSpan TurnBudget = TimeSpan.FromMilliseconds(5);
 
+    // The writer, and a reader.
+    private const int BlockedThreads = 2;
+
     private readonly Statements db;
     private readonly WorkSignal work;
     private readonly WriteQueue queue;
@@ -28,6 +31,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
         db.Run(ConnectionSql.WaitForNoLocks);
+        KeepThreads();
         // The loop outlives whoever opened the store; it should not carry his ambient values, the guard's above all.
         using (ExecutionContext.SuppressFlow()) loop = RunAsync();
     }
@@ -81,6 +85,16 @@ internal sealed class SqliteWriter : IAsyncDisposable
         queue.Dispose();
         db.Dispose();
         Connection.CloseForGood();
+    }
+
+    /// <summary>
+    /// A thread that syncs the disk is one of the pool's, and runs nothing else meanwhile; so is one that reads. Under load the pool may come down to its minimum, which is the number of processors: on
+    /// two, half of it is gone with each commit, and everybody waits, requests that are only to be refused as well.
+    /// </summary>
+    private static void KeepThreads()
+    {
+        ThreadPool.GetMinThreads(out var workers, out var completions);
+        if (workers < Environment.ProcessorCount + BlockedThreads) ThreadPool.SetMinThreads(Environment.ProcessorCount + BlockedThreads, completions);
     }
 
     private async Task RunAsync()

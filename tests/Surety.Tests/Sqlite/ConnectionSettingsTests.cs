@@ -44,6 +44,14 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_pool_keeps_a_thread_for_each_processor_beside_those_that_wait_for_the_disk()
+    {
+        await file.OpenAsync();
+        ThreadPool.GetMinThreads(out var workers, out _);
+        workers.ShouldBeGreaterThanOrEqualTo(Environment.ProcessorCount + 2);
+    }
+
+    [Fact]
     public async Task A_file_that_was_not_in_WAL_mode_is_switched()
     {
         file.Execute("PRAGMA journal_mode=DELETE; CREATE TABLE mine (id INTEGER)");
