@@ -106,6 +106,8 @@ internal sealed class Rig : IAsyncDisposable
             ["Logging__LogLevel__Default"] = "Warning",
             // A storm on a slow machine is what these nodes are for, not an overload.
             ["Surety__Edge__MinConcurrency"] = "1000",
+            // Most live for seconds only: code that counts its own calls, to be compiled better later, is all they ever run.
+            ["DOTNET_TieredPGO"] = "0",
         };
         foreach (var (name, value) in options.Environment?.Invoke(number) ?? new Dictionary<string, string>()) environment[name] = value;
         return new Node(programs.Payments, Folder, environment, options.Before ?? [], http);
