@@ -16,7 +16,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
     private const int Connections = 400;
     private const int Calm = 4;
 
-    // Promises of time are kept or not by the machine's other work as well: that may spoil two of three tries. The other promises hold in each.
+    // Promises of time are kept or not by the machine's other work as well: that may spoil two of three tries of a short run. The other promises hold in each.
     private const int Tries = 3;
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
         await PressAsync("cold", 4, 1e6, Calm);
         List<string> faults = [];
-        for (var tries = 0; tries == 0 || (faults.Count > 0 && tries < Tries); tries++)
+        for (var tries = 0; tries == 0 || (faults.Count > 0 && tries < Tries && asked == 0); tries++)
         {
             var full = await PressAsync("full", 4, 1e6, Calm);
             var before = await PressAsync("calm", Connections, full.Rate / 4, Calm);

@@ -1,21 +1,29 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
-using System.Threading.Channels;
 
 namespace Surety.Bench.Commands;
 
 /// <summary>
-/// Takes every span of the framework and of Surety, with all its attributes, and every measurement, as an exporter of telemetry does: spans are queued, written in the background and sent nowhere;
-/// measurements are added up.
+/// Takes every span of the framework and of Surety, with all its attributes, and every measurement, as an exporter of telemetry does: spans are queued, written in batches in the background and sent
+/// nowhere; measurements are added up.
 /// </summary>
 internal sealed class Exporter : IDisposable
 {
     private static readonly HashSet<string> Sources = ["Microsoft.AspNetCore", "Surety"];
 
-    private readonly Channel<Activity> spans = Channel.CreateBounded<Activity>(new BoundedChannelOptions(2048) { FullMode = BoundedChannelFullMode.DropWrite });
+    // The defaults of OpenTelemetry's batch processor.
+    private const int MostQueued = 2_048;
+    private const int Batch = 512;
+    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentQueue<Activity> spans = [];
+    private readonly SemaphoreSlim due = new(0);
     private readonly ActivityListener traces;
     private readonly MeterListener metrics = new();
+    private int queued;
+    private volatile bool ended;
     private double sum;
 
     public Exporter()
@@ -24,7 +32,7 @@ internal sealed class Exporter : IDisposable
         {
             ShouldListenTo = source => Sources.Contains(source.Name),
             Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = activity => spans.Writer.TryWrite(activity),
+            ActivityStopped = Queue,
         };
         ActivitySource.AddActivityListener(traces);
         metrics.InstrumentPublished = (instrument, listener) =>
@@ -40,9 +48,23 @@ internal sealed class Exporter : IDisposable
 
     public void Dispose()
     {
-        spans.Writer.Complete();
         traces.Dispose();
         metrics.Dispose();
+        ended = true;
+        due.Release();
+    }
+
+    private void Queue(Activity span)
+    {
+        var now = Interlocked.Increment(ref queued);
+        if (now > MostQueued)
+        {
+            Interlocked.Decrement(ref queued);
+            return;
+        }
+
+        spans.Enqueue(span);
+        if (now == Batch) due.Release();
     }
 
     private void Add(double value)
@@ -54,18 +76,30 @@ internal sealed class Exporter : IDisposable
 
     private async Task WriteAsync()
     {
-        await foreach (var span in spans.Reader.ReadAllAsync())
+        await using var json = new Utf8JsonWriter(Stream.Null);
+        while (!ended)
         {
-            await using var json = new Utf8JsonWriter(Stream.Null);
-            json.WriteStartObject();
-            json.WriteString("name", span.DisplayName);
-            json.WriteString("trace", span.TraceId.ToHexString());
-            json.WriteString("span", span.SpanId.ToHexString());
-            json.WriteString("parent", span.ParentSpanId.ToHexString());
-            json.WriteString("start", span.StartTimeUtc);
-            json.WriteNumber("took", span.Duration.TotalMilliseconds);
-            foreach (var (key, value) in span.TagObjects) json.WriteString(key, value?.ToString());
-            json.WriteEndObject();
+            await due.WaitAsync(Delay);
+            while (spans.TryDequeue(out var span))
+            {
+                Interlocked.Decrement(ref queued);
+                Write(json, span);
+                json.Reset();
+            }
         }
+    }
+
+    private static void Write(Utf8JsonWriter json, Activity span)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", span.DisplayName);
+        json.WriteString("trace", span.TraceId.ToHexString());
+        json.WriteString("span", span.SpanId.ToHexString());
+        json.WriteString("parent", span.ParentSpanId.ToHexString());
+        json.WriteString("start", span.StartTimeUtc);
+        json.WriteNumber("took", span.Duration.TotalMilliseconds);
+        foreach (var (key, value) in span.TagObjects) json.WriteString(key, value?.ToString());
+        json.WriteEndObject();
+        json.Flush();
     }
 }
