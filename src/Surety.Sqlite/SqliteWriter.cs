@@ -88,8 +88,8 @@ internal sealed class SqliteWriter : IAsyncDisposable
     }
 
     /// <summary>
-    /// A thread that syncs the disk is one of the pool's, and runs nothing else meanwhile; so is one that reads. Under load the pool may come down to its minimum, which is the number of processors: on
-    /// two, half of it is gone with each commit, and everybody waits, requests that are only to be refused as well.
+    /// A thread that syncs the disk is one of the pool's, and runs nothing else meanwhile; so is one that reads. Were the pool at its minimum, the number of processors, then on two of them half would be
+    /// gone with each commit, and requests that are only to be refused would wait, too. An overload on two processors had such waits and none with these two threads more; the pool itself was not watched.
     /// </summary>
     private static void KeepThreads()
     {
