@@ -117,7 +117,7 @@ public static class EdgeExtensions
         services.TryAddSingleton<Quotas>();
         services.TryAddSingleton<Admission>();
         services.TryAddSingleton<OperatorsKey>();
-        services.AddHostedService<ThreadDelay>();
+        services.TryAddSingleton<ThreadDelay>();
         services.AddRequestTimeouts();
         services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<EdgeOptions>>((timeouts, edge) => timeouts.DefaultPolicy = new RequestTimeoutPolicy { Timeout = edge.Value.RequestTimeout });
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, EndpointGate>());

@@ -1,17 +1,21 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using Npgsql;
+using Surety.Postgres.Sql;
 using Surety.Storage;
 
 namespace Surety.Postgres;
 
 /// <summary>
 /// Wakes sleeping workers: this process's at once, other processes' by a notification. Producers pay nothing for it: one notification for all that was committed within some milliseconds, after
-/// their commits and on a connection of our own (a NOTIFY inside an enqueueing transaction would make commits wait for each other). Losing any of them costs time only: workers also poll.
+/// their commits and on a connection of our own (a NOTIFY inside an enqueueing transaction would make commits wait for each other), and none while no other node is there. Losing any of them costs
+/// time only: workers also poll.
 /// </summary>
-internal sealed class Hints(Connections connections, string channel, WorkSignal work, TimeProvider time) : IAsyncDisposable
+internal sealed class Hints(Connections connections, HintSql sql, WorkSignal work, TimeProvider time) : IAsyncDisposable
 {
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(15);
+    // A node that joins looks for work by itself.
+    private static readonly TimeSpan WhileAlone = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WatchedFor = TimeSpan.FromMinutes(1);
 
@@ -19,6 +23,7 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
     // Our own units of work under way, and whether something was enqueued in them.
     private readonly ConcurrentDictionary<DbTransaction, bool> units = new();
     private readonly ConcurrentDictionary<DbTransaction, bool> watched = new();
+    private readonly ConcurrentDictionary<NodeId, bool> own = new();
     private readonly SemaphoreSlim due = new(0, 1);
     private readonly CancellationTokenSource closing = new();
     private Task sending = Task.CompletedTask;
@@ -33,6 +38,11 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
             if (!connections.ArePooled) listening = ListenAsync();
         }
     }
+
+    /// <summary>A node of this process: it needs no notification.</summary>
+    public void Joined(NodeId node) => own[node] = true;
+
+    public void Left(NodeId node) => own.TryRemove(node, out _);
 
     /// <summary>Messages were committed.</summary>
     public void Committed()
@@ -102,15 +112,16 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
     private async Task SendAsync()
     {
         var cancel = closing.Token;
+        var isAlone = false;
         while (!cancel.IsCancellationRequested)
         {
             try
             {
                 await due.WaitAsync(cancel);
-                await Task.Delay(Coalesce, time, cancel);
+                await Task.Delay(isAlone ? WhileAlone : Coalesce, time, cancel);
                 await using var connection = await connections.OpenOwnAsync(cancel);
-                await using var notify = new NpgsqlBatch(connection) { BatchCommands = { new NpgsqlBatchCommand(Sql.HintSql.Notify) { Parameters = { new() { Value = channel }, new() { Value = self } } } } };
-                await notify.ExecuteNonQueryAsync(cancel);
+                await using var notify = new NpgsqlBatch(connection) { BatchCommands = { sql.Notify(self, [.. own.Keys.Select(n => n.Value)]) } };
+                isAlone = await notify.ExecuteScalarAsync(cancel) is null;
             }
             catch (Exception) when (!cancel.IsCancellationRequested)
             {
@@ -136,7 +147,7 @@ internal sealed class Hints(Connections connections, string channel, WorkSignal 
                 {
                     if (hint.Payload != self) work.Pulse();
                 };
-                await using (var listen = new NpgsqlCommand(Sql.HintSql.Listen(channel), connection)) await listen.ExecuteNonQueryAsync(cancel);
+                await using (var listen = new NpgsqlCommand(sql.Listen, connection)) await listen.ExecuteNonQueryAsync(cancel);
                 while (true) await connection.WaitAsync(cancel);
             }
             catch (Exception) when (!cancel.IsCancellationRequested)

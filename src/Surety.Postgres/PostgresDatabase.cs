@@ -80,6 +80,10 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         {
             throw Errors.From(e, "The commit failed");
         }
+        catch (StoreException e) when (e.InnerException is InvalidOperationException)
+        {
+            throw new InvalidOperationException("This unit of work's transaction had ended before its commit. Code that is lent a unit of work must neither commit nor roll back its transaction.", e);
+        }
         finally
         {
             await CloseAsync();

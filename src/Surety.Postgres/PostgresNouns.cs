@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Data.Common;
+using Npgsql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
@@ -8,11 +9,16 @@ namespace Surety.Postgres;
 /// <summary>Who works.</summary>
 internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql messages) : INodeStore
 {
-    public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel) => await store.Connections.WriteAsync(null, async reader =>
+    public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
-        await reader.ReadAsync(CancellationToken.None);
-        return new NodeId(reader.GetInt64(0));
-    }, cancel, sql.Join(name, lease));
+        var node = await store.Connections.WriteAsync(null, async reader =>
+        {
+            await reader.ReadAsync(CancellationToken.None);
+            return new NodeId(reader.GetInt64(0));
+        }, cancel, sql.Join(name, lease));
+        store.Hints.Joined(node);
+        return node;
+    }
 
     public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) =>
         store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Heartbeat(node, lease));
@@ -24,6 +30,7 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
             if (!await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.IsAlive(node))) return false;
             return await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, store.Segments.TakeOut(node, int.MaxValue), messages.HandBack(node, [], LostAttempt.ProcessEnded), sql.Leave(node));
         }, cancel);
+        store.Hints.Left(node);
         store.Hints.Committed();
     }
 }
@@ -58,40 +65,57 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
 /// <summary>Answered requests.</summary>
 internal sealed class PostgresIdempotency(PostgresStore store, IdempotencySql sql) : IIdempotencyStore
 {
-    public async ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel)
+    public async ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(fingerprint.Length, 32, nameof(fingerprint));
-        var (bytes, asked) = (key.ToArray(), fingerprint.ToArray());
+        var bytes = key.ToArray();
         Span<byte> first = stackalloc byte[sizeof(long)];
         first.Clear();
         bytes.AsSpan(0, Math.Min(first.Length, bytes.Length)).CopyTo(first);
-        var locked = BinaryPrimitives.ReadInt64BigEndian(first);
-        var (held, isOver) = await store.Connections.WriteAsync(transaction, reader => IdempotencySql.ReadAsync(reader, cancel), cancel, sql.Take(bytes, locked, asked, keepFor));
-        if (!isOver) return held;
-        // Nobody has pruned it yet. Rare, and so not worth a statement of every request's.
-        return (await store.Connections.WriteAsync(transaction, reader => IdempotencySql.ReadAsync(reader, cancel), cancel, sql.Forget(bytes), sql.Take(bytes, locked, asked, keepFor))).Key;
+        var (isLocked, isThere) = await store.Connections.WriteAsync(transaction, async reader =>
+        {
+            await reader.ReadAsync(cancel);
+            var isLocked = reader.GetBoolean(0);
+            await reader.NextResultAsync(cancel);
+            return (isLocked, await reader.ReadAsync(cancel));
+        }, cancel, sql.Lock(BinaryPrimitives.ReadInt64BigEndian(first)), sql.IsThere(bytes));
+        if (!isLocked) return new KeyAnswer(KeyState.InProgress);
+        if (!isThere) return new KeyAnswer(KeyState.Taken);
+        return await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel) ? IdempotencySql.Read(reader) : new KeyAnswer(KeyState.Taken), cancel, sql.Forget(bytes), sql.Find(bytes));
     }
 
-    public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel)
+    public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        ArgumentNullException.ThrowIfNull(answer);
-        if (!await store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.Answer(key.ToArray(), answer))) throw NotTaken();
+        try
+        {
+            await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, Answer(key, answer));
+        }
+        catch (StoreException e) when (e.InnerException is PostgresException cause && sql.SaysAnswered(cause))
+        {
+            throw HasAnswer();
+        }
     }
 
-    public async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, OwnedUnitOfWork work)
+    public async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, KeyRecord answer, OwnedUnitOfWork work)
     {
-        ArgumentNullException.ThrowIfNull(answer);
         // One round trip instead of two.
-        if (!await ((PostgresUnitOfWork)work).CommitAsync(sql.AnswerOrThrow(key.ToArray(), answer), sql.SaysNotTaken)) throw NotTaken();
+        if (!await ((PostgresUnitOfWork)work).CommitAsync(Answer(key, answer), sql.SaysAnswered)) throw HasAnswer();
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
         store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
 
-    private static InvalidOperationException NotTaken() => new("The idempotency key was not taken in this transaction, or has an answer already. Take it first.");
+    private NpgsqlBatchCommand Answer(ReadOnlyMemory<byte> key, KeyRecord answer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(answer.Fingerprint.Length, 32, nameof(answer));
+        return sql.Answer(key, answer);
+    }
+
+    private static InvalidOperationException HasAnswer() => new("The idempotency key has an answer already. Take it first.");
 }
 
 /// <summary>API keys.</summary>

@@ -18,7 +18,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         this.options = options;
         var s = Migrations.Quoted(options.Schema);
         Connections = new Connections(connectionString);
-        Hints = new Hints(Connections, options.Schema, Work, time);
+        Hints = new Hints(Connections, new HintSql(s, options.Schema), Work, time);
         Segments = new Segments(this, new SegmentSql(s, options.Schema));
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
         Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));

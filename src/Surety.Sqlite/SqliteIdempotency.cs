@@ -7,20 +7,22 @@ namespace Surety.Sqlite;
 /// <summary>Answered requests.</summary>
 internal sealed class SqliteIdempotency(SqliteStore store) : IIdempotencyStore
 {
-    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel)
+    // There is one write transaction at a time: whoever has begun one and finds no record has the key.
+    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(fingerprint.Length, 32, nameof(fingerprint));
-        return store.WriteAsync(transaction, db => IdempotencySql.Take(db, key.Span, fingerprint.Span, store.Now, keepFor), cancel);
+        return store.WriteAsync(transaction, db => IdempotencySql.Find(db, key.Span, store.Now) ?? new KeyAnswer(KeyState.Taken), cancel);
     }
 
-    public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel)
+    public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentNullException.ThrowIfNull(answer);
-        if (!await store.WriteAsync(transaction, db => IdempotencySql.Answer(db, key.Span, answer), cancel))
-            throw new InvalidOperationException("The idempotency key was not taken in this transaction, or has an answer already. Take it first.");
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(answer.Fingerprint.Length, 32, nameof(answer));
+        if (!await store.WriteAsync(transaction, db => IdempotencySql.Answer(db, key.Span, answer, store.Now), cancel))
+            throw new InvalidOperationException("The idempotency key has an answer already. Take it first.");
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => IdempotencySql.Prune(db, store.Now, limit), cancel);

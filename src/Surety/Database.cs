@@ -50,6 +50,7 @@ public abstract class OwnedUnitOfWork : UnitOfWork, IAsyncDisposable
     /// <exception cref="StoreException">
     /// It did not commit (<see cref="StoreException.InDoubt"/> false: no effect), or nobody can know yet (true).
     /// </exception>
+    /// <exception cref="InvalidOperationException">The unit of work has ended, or its transaction was ended by code that it was lent to.</exception>
     public abstract Task CommitAsync();
 
     /// <summary>Rolls back, and returns when everything that this transaction could have read is durable. Safe after a failure; does nothing once ended.</summary>

@@ -14,6 +14,9 @@ public enum Fault
 
     /// <summary>The call was not made, but of a commit nobody knows that.</summary>
     NotMadeInDoubt,
+
+    /// <summary>The call was made, by the handler: a commit finds that there is nothing left to commit.</summary>
+    MadeByHandler,
 }
 
 /// <summary>Counts what a command asks of its database, and fails the n-th of these calls, and when asked to all that follow.</summary>
@@ -31,7 +34,8 @@ internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
         var number = Interlocked.Increment(ref calls);
         if (number != failing && !(andAllAfter && number > failing)) return await call();
         Failed = $"call {number}, {name}: {fault}";
-        if (fault == Fault.AnswerLost) await call();
+        if (fault is Fault.AnswerLost or Fault.MadeByHandler) await call();
+        if (fault == Fault.MadeByHandler) throw new InvalidOperationException("planted: the transaction had ended");
         throw new StoreException($"planted fault in {name}", isTransient: true, inDoubt: fault != Fault.NotMade && name == "commit");
     }
 
@@ -111,10 +115,10 @@ internal sealed class FaultyWork(OwnedUnitOfWork real, Faults faults) : OwnedUni
 
 internal sealed class FaultyRecords(IIdempotencyStore real, Faults faults) : IIdempotencyStore
 {
-    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel) =>
-        faults.AroundAsync("take", () => real.TakeAsync(key, fingerprint, keepFor, transaction, cancel));
+    public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, DbTransaction transaction, CancellationToken cancel) =>
+        faults.AroundAsync("take", () => real.TakeAsync(key, transaction, cancel));
 
-    public ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel) =>
+    public ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel) =>
         faults.AroundAsync("answer", () => real.AnswerAsync(key, answer, transaction, cancel));
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => real.PruneAsync(limit, cancel);

@@ -44,6 +44,16 @@ public class FailingDatabaseTests
         (await app.RecordsAsync()).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Of_a_transaction_that_the_handler_ended_itself_nobody_says_that_nothing_happened()
+    {
+        var faults = new Faults(4, Fault.MadeByHandler);
+        await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
+        faults.Armed = true;
+        (await app.Alice.DepositAsync("ended")).ShouldBeProblem(500, "internal-error", outcome: "unknown");
+        (await app.DepositsAsync()).ShouldBe(1);
+    }
+
     private static async Task TellAsync(Faults faults)
     {
         var deposits = new Deposits();

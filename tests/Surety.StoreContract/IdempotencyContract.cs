@@ -34,7 +34,7 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
         {
             (await TakeAsync(work)).State.ShouldBe(KeyState.Taken);
             await EffectAsync(work.Transaction, 1);
-            await Store.Idempotency.AnswerAsync(Key, Created, work, default);
+            await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default);
         }
 
         (await EffectsAsync()).ShouldBe(0);
@@ -43,21 +43,20 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
-    public async Task An_answer_that_commits_is_kept_with_its_effect_and_without_its_key_nothing_is()
+    public async Task An_answer_that_commits_is_kept_with_its_effect_and_where_there_is_one_nothing_is()
     {
-        await using (var work = await Store.Database.BeginAsync())
-        {
-            await EffectAsync(work.Transaction, 1);
-            await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(Key, Created, work));
-        }
-
-        (await EffectsAsync()).ShouldBe(0);
         await using (var work = await Store.Database.BeginAsync())
         {
             (await TakeAsync(work)).State.ShouldBe(KeyState.Taken);
             await EffectAsync(work.Transaction, 1);
-            await Store.Idempotency.AnswerAndCommitAsync(Key, Created, work);
+            await Store.Idempotency.AnswerAndCommitAsync(Key, Of(Created), work);
             Should.Throw<InvalidOperationException>(() => work.Transaction);
+        }
+
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            await EffectAsync(work.Transaction, 2);
+            await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(Key, Of(Created), work));
         }
 
         await using var again = await Store.Database.BeginAsync();
@@ -67,22 +66,12 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
-    public async Task The_first_request_decides_about_its_fingerprint()
-    {
-        await AnswerAsync();
-        await using var work = await Store.Database.BeginAsync();
-        var found = await Store.Idempotency.TakeAsync(Key, SHA256.HashData("another request"u8), Day, work, default);
-        found.State.ShouldBe(KeyState.Answered);
-        found.Fingerprint.ToArray().ShouldBe(Fingerprint);
-    }
-
-    [Fact]
     public async Task An_answer_without_headers_or_body_is_one_too()
     {
         await using (var work = await Store.Database.BeginAsync())
         {
             await TakeAsync(work);
-            await Store.Idempotency.AnswerAsync(Key, new StoredAnswer(204, new Dictionary<string, string>(), default), work, default);
+            await Store.Idempotency.AnswerAsync(Key, Of(new StoredAnswer(204, new Dictionary<string, string>(), default)), work, default);
             await work.CommitAsync();
         }
 
@@ -91,27 +80,35 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
-    public async Task A_key_committed_without_an_answer_is_not_run_again()
+    public async Task Taking_alone_leaves_nothing_behind()
     {
         await using (var work = await Store.Database.BeginAsync())
         {
             (await TakeAsync(work)).State.ShouldBe(KeyState.Taken);
-            (await TakeAsync(work)).State.ShouldBe(KeyState.InProgress);
             await work.CommitAsync();
         }
 
-        await using var again = await Store.Database.BeginAsync();
-        (await TakeAsync(again)).State.ShouldBe(KeyState.InProgress);
+        (await StateAsync()).ShouldBe(KeyState.Taken);
     }
 
     [Fact]
-    public async Task An_answer_needs_a_key_taken_before_and_is_given_once()
+    public async Task An_answer_is_given_once()
     {
         await using var work = await Store.Database.BeginAsync();
-        await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAsync(Key, Created, work, default));
         await TakeAsync(work);
-        await Store.Idempotency.AnswerAsync(Key, Created, work, default);
-        await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAsync(Key, Created, work, default));
+        await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default);
+        await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default));
+    }
+
+    [Fact]
+    public async Task A_key_whose_time_is_over_is_answered_anew()
+    {
+        await AnswerAsync();
+        Clock.Advance(Day);
+        await AnswerAsync(effect: 2);
+        (await StateAsync()).ShouldBe(KeyState.Answered);
+        (await EffectsAsync()).ShouldBe(2);
+        (await Store.Idempotency.PruneAsync(10, default)).ShouldBe(0);
     }
 
     [Fact]
@@ -162,7 +159,7 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
         while (true)
         {
             await using var work = await store.Database.BeginAsync();
-            var held = await store.Idempotency.TakeAsync(Key, Fingerprint, Day, work, default);
+            var held = await store.Idempotency.TakeAsync(Key, work, default);
             if (held.State == KeyState.InProgress) continue;
             if (held.Answer is { } answer)
             {
@@ -171,7 +168,7 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
             }
 
             await EffectAsync(work.Transaction, number);
-            await store.Idempotency.AnswerAsync(Key, new StoredAnswer(201, new Dictionary<string, string>(), new[] { (byte)number }), work, default);
+            await store.Idempotency.AnswerAsync(Key, Of(new StoredAnswer(201, new Dictionary<string, string>(), new[] { (byte)number })), work, default);
             await work.CommitAsync();
             return Convert.ToHexString([(byte)number]);
         }
@@ -180,18 +177,20 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     private async Task AnswerAsync(byte[]? key = null, long effect = 1, TimeSpan? keepFor = null)
     {
         await using var work = await Store.Database.BeginAsync();
-        (await Store.Idempotency.TakeAsync(key ?? Key, Fingerprint, keepFor ?? Day, work, default)).State.ShouldBe(KeyState.Taken);
+        (await Store.Idempotency.TakeAsync(key ?? Key, work, default)).State.ShouldBe(KeyState.Taken);
         await EffectAsync(work.Transaction, effect);
-        await Store.Idempotency.AnswerAsync(key ?? Key, Created, work, default);
+        await Store.Idempotency.AnswerAsync(key ?? Key, Of(Created, keepFor), work, default);
         await work.CommitAsync();
     }
 
-    private async Task<KeyAnswer> TakeAsync(UnitOfWork work) => await Store.Idempotency.TakeAsync(Key, Fingerprint, Day, work, default);
+    private static KeyRecord Of(StoredAnswer answer, TimeSpan? keepFor = null) => new(answer, Fingerprint, keepFor ?? Day);
+
+    private async Task<KeyAnswer> TakeAsync(UnitOfWork work) => await Store.Idempotency.TakeAsync(Key, work, default);
 
     /// <summary>What a request would find; it leaves nothing behind.</summary>
     private async Task<KeyState> StateAsync(byte[]? key = null)
     {
         await using var work = await Store.Database.BeginAsync();
-        return (await Store.Idempotency.TakeAsync(key ?? Key, Fingerprint, Day, work, default)).State;
+        return (await Store.Idempotency.TakeAsync(key ?? Key, work, default)).State;
     }
 }

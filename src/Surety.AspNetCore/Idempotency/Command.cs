@@ -143,7 +143,7 @@ internal sealed class Command
                 (began, beganCalm) = (time.GetTimestamp(), admission.IsCalm);
                 work = await database.BeginAsync(limit.Token);
                 admission.WaitedForStore(time.GetElapsedTime(began));
-                if (key is not null) held = await records.TakeAsync(key, fingerprint, options.KeepAnswers, work.Transaction, limit.Token);
+                if (key is not null) held = await records.TakeAsync(key, work.Transaction, limit.Token);
                 return;
             }
             catch (StoreException e) when (e is { IsTransient: true, InDoubt: false } && tries == 1)
@@ -207,11 +207,17 @@ internal sealed class Command
         try
         {
             if (key is null) await work.CommitAsync();
-            else await records.AnswerAndCommitAsync(key, Stored(answer), work);
+            else await records.AnswerAndCommitAsync(key, Record(answer), work);
             HasEffect = true;
             Failpoint.Pass(Failpoint.CommandCommitted);
             admission.Ended(http.GetEndpoint()!.Metadata.GetRequiredMetadata<CommandMetadata>().Pace, time.GetElapsedTime(began), beganCalm);
             return new HeldAnswer(answer.Written);
+        }
+        catch (InvalidOperationException)
+        {
+            // The handler has ended the transaction itself, or the key got an answer all the same.
+            HasEffect = true;
+            throw;
         }
         catch (StoreException doubt) when (doubt.InDoubt && key is not null)
         {
@@ -225,12 +231,11 @@ internal sealed class Command
     private async Task<IResult> RememberRefusalAsync(byte[] key, AnswerBuffer answer)
     {
         await using var second = await database.BeginAsync(limit.Token);
-        var now = await records.TakeAsync(key, fingerprint, options.KeepAnswers, second.Transaction, limit.Token);
+        var now = await records.TakeAsync(key, second.Transaction, limit.Token);
         if (now.State != KeyState.Taken) return await RepeatAsync(second, now);
-        await records.AnswerAsync(key, Stored(answer), second.Transaction, limit.Token);
         try
         {
-            await second.CommitAsync();
+            await records.AnswerAndCommitAsync(key, Record(answer), second);
         }
         catch (StoreException doubt) when (doubt.InDoubt)
         {
@@ -277,7 +282,7 @@ internal sealed class Command
             {
                 using var patience = new CancellationTokenSource(options.CommandTimeout, time);
                 await using var lookup = await database.BeginAsync(patience.Token);
-                var now = await records.TakeAsync(key, fingerprint, options.KeepAnswers, lookup.Transaction, patience.Token);
+                var now = await records.TakeAsync(key, lookup.Transaction, patience.Token);
                 if (now.State == KeyState.Answered) return await RepeatAsync(lookup, now);
                 await lookup.RollbackAsync();
                 if (now.State != KeyState.Taken) continue;
@@ -297,9 +302,8 @@ internal sealed class Command
     private async Task BarrierAsync(CancellationToken cancel)
     {
         await using var barrier = await database.BeginAsync(cancel);
-        var nobodys = RandomNumberGenerator.GetBytes(32);
-        await records.TakeAsync(nobodys, fingerprint, TimeSpan.FromMinutes(1), barrier.Transaction, cancel);
-        await records.AnswerAsync(nobodys, new StoredAnswer(StatusCodes.Status204NoContent, new Dictionary<string, string>(), default), barrier.Transaction, cancel);
+        await records.AnswerAsync(
+            RandomNumberGenerator.GetBytes(32), new KeyRecord(new StoredAnswer(StatusCodes.Status204NoContent, new Dictionary<string, string>(), default), fingerprint, TimeSpan.FromMinutes(1)), barrier.Transaction, cancel);
         await barrier.CommitAsync();
     }
 
@@ -318,12 +322,12 @@ internal sealed class Command
         work = null;
     }
 
-    private StoredAnswer Stored(AnswerBuffer answer)
+    private KeyRecord Record(AnswerBuffer answer)
     {
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var name in StoredHeaders)
             if (http.Response.Headers.TryGetValue(name, out var value) && value.Count > 0) headers[name] = value.ToString();
-        return new StoredAnswer(http.Response.StatusCode, headers, answer.Written);
+        return new KeyRecord(new StoredAnswer(http.Response.StatusCode, headers, answer.Written), fingerprint, options.KeepAnswers);
     }
 
     private void Discard()

@@ -24,15 +24,17 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
 
     private readonly Quotas quotas;
     private readonly Admission admission;
+    private readonly ThreadDelay threads;
     private readonly OperatorsKey operators;
     private readonly ProblemWriter problems;
     private readonly IServiceProvider services;
     private readonly Endpoint overloaded;
     private readonly ConditionalWeakTable<Endpoint, Gated> gated = [];
 
-    public EndpointGate(Quotas quotas, Admission admission, OperatorsKey operators, ProblemWriter problems, IServiceProvider services)
+    public EndpointGate(Quotas quotas, Admission admission, ThreadDelay threads, OperatorsKey operators, ProblemWriter problems, IServiceProvider services)
     {
-        (this.quotas, this.admission, this.operators, this.problems, this.services) = (quotas, admission, operators, problems, services);
+        (this.quotas, this.admission, this.threads, this.operators, this.problems, this.services) = (quotas, admission, threads, operators, problems, services);
+        EdgeMetrics.Observe(admission);
         overloaded = Overloaded(problems, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
     }
 
@@ -63,6 +65,7 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
     /// <summary>Null, or who answers instead.</summary>
     private async ValueTask<Endpoint?> EnterAsync(HttpContext http, Gated gate)
     {
+        threads.Look();
         if (gate.OfAddresses.Length > 0 && await Quotas.TakeAsync(gate.OfAddresses, http) is { } overQuota) return Refuse(http, overQuota);
         if (gate.Route is { } route && !route.TryEnter()) return gate.RouteFull;
         if (PriorityOf(http, gate) is not { } priority)

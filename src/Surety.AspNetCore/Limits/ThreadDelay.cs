@@ -1,37 +1,25 @@
 using System.Diagnostics;
-using Microsoft.Extensions.Hosting;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Measures how long work waits for a thread, by queueing some, and lets the admission follow. Rests while no request is at work.</summary>
-internal sealed class ThreadDelay(Admission admission) : IHostedService, IDisposable
+/// <summary>Measures how long work waits for a thread, by queueing some as requests come, and lets the admission follow. No timer: one that fires all the time costs more than what it would measure.</summary>
+internal sealed class ThreadDelay(Admission admission, TimeProvider time)
 {
     private const int SamplesAnInterval = 4;
     private static readonly TimeSpan BetweenSamples = TimeSpan.FromMilliseconds(25);
 
-    private Timer? timer;
+    private readonly long ticksBetween = (long)(BetweenSamples.TotalSeconds * time.TimestampFrequency);
+    private long sampledAt = time.GetTimestamp();
     private int samples;
     private int waiting;
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>A request has come.</summary>
+    public void Look()
     {
-        EdgeMetrics.Observe(admission);
-        timer = new Timer(static self => ((ThreadDelay)self!).Sample(), this, BetweenSamples, BetweenSamples);
-        return Task.CompletedTask;
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken)
-    {
-        Dispose();
-        return Task.CompletedTask;
-    }
-
-    public void Dispose() => timer?.Dispose();
-
-    private void Sample()
-    {
+        var (now, last) = (time.GetTimestamp(), Volatile.Read(ref sampledAt));
+        if (now - last < ticksBetween || Interlocked.CompareExchange(ref sampledAt, now, last) != last) return;
         if (Interlocked.Increment(ref samples) % SamplesAnInterval == 0) admission.Adjust();
-        if (admission.AtWork == 0 || Interlocked.Exchange(ref waiting, 1) != 0) return;
+        if (Interlocked.Exchange(ref waiting, 1) != 0) return;
         // Behind everything that waits already, as a request would be.
         ThreadPool.UnsafeQueueUserWorkItem(static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
     }

@@ -24,7 +24,7 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
     {
         fingerprint = sha256;
         if (key is null) return true;
-        held = await records.TakeAsync(scoped, sha256, http.RequestServices.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers, transaction, cancel);
+        held = await records.TakeAsync(scoped, transaction, cancel);
         return held.State == KeyState.Taken;
     }
 
@@ -33,7 +33,7 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
         var services = http.RequestServices;
         var job = new JobAccepted(message, services.GetRequiredService<IQueueCatalog>().KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow(), owner);
         answer = job.Stored(http);
-        if (key is not null) await records.AnswerAsync(scoped, answer, transaction, cancel);
+        if (key is not null) await records.AnswerAsync(scoped, new KeyRecord(answer, fingerprint, services.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers), transaction, cancel);
     }
 
     /// <summary>What the client is told, once the commit is durable.</summary>

@@ -1,10 +1,20 @@
+using Npgsql;
+
 namespace Surety.Postgres.Sql;
 
 /// <summary>Notifications between processes.</summary>
-internal static class HintSql
+/// <param name="s">The quoted schema.</param>
+/// <param name="channel">Made of a checked schema name; an identifier, which no parameter of LISTEN can carry.</param>
+internal sealed class HintSql(string s, string channel)
 {
-    public const string Notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+    private readonly string notify =
+        $"""
+        SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)
+        FROM (SELECT FROM {s}.node WHERE dead_at IS NULL AND lease_until > {s}.now() AND id <> ALL ($3) LIMIT 1) other
+        """;
 
-    /// <param name="channel">Made of a checked schema name; an identifier, which no parameter can carry.</param>
-    public static string Listen(string channel) => $"LISTEN \"{channel}\"";
+    public string Listen { get; } = $"LISTEN \"{channel}\"";
+
+    /// <summary>One row, if there is a node that is not one of these.</summary>
+    public NpgsqlBatchCommand Notify(string from, long[] own) => Statement.Of(notify).With(channel).With(from).With(own);
 }

@@ -78,58 +78,45 @@ internal sealed class IdempotencySql(string s, string name)
 {
     private const string Table = "idempotency";
 
-    // The lock says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's. Whoever gets the lock
-    // after another one's commit meets that one's record, though the statement began before it: what conflicts is looked for in the index, not in the snapshot.
-    // Finding writes too (a barrier): the commit that follows is durable only after what was found, and waits for the standbys.
-    private readonly string take =
-        $"""
-        INSERT INTO {s}.idempotency AS held (key, fingerprint, expires_at)
-        SELECT $1, $3, {s}.now() + $4 WHERE pg_try_advisory_xact_lock($2 # hashtextextended('{s}', 7))
-        ON CONFLICT (key) DO UPDATE SET expires_at = held.expires_at
-        RETURNING xmax = 0, fingerprint, status, headers, body, expires_at <= {s}.now()
-        """;
+    // Says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's.
+    private readonly string take = $"SELECT pg_try_advisory_xact_lock($1 # hashtextextended('{s}', 7))";
+
+    // A statement after the lock's, so that it sees what whoever had the lock committed.
+    private readonly string isThere = $"SELECT FROM {s}.idempotency WHERE key = $1";
 
     private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now()";
 
-    private readonly string answer = $"UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1";
+    // Finding writes (a barrier): the commit that follows is durable only after what was found, and waits for the standbys.
+    private readonly string find = $"UPDATE {s}.idempotency SET expires_at = expires_at WHERE key = $1 RETURNING fingerprint, status, headers, body";
 
-    // A row that cannot be inserted, for want of a fingerprint: the only way of one statement to stop the commit behind it.
-    private readonly string answerOrThrow =
-        $"""
-        WITH answered AS (UPDATE {s}.idempotency SET status = $2, headers = $3, body = $4 WHERE key = $1 AND status IS NULL RETURNING 1)
-        INSERT INTO {s}.idempotency (key) SELECT $1 WHERE NOT EXISTS (SELECT FROM answered)
-        """;
+    private readonly string answer = $"INSERT INTO {s}.idempotency (key, fingerprint, expires_at, status, headers, body) VALUES ($1, $2, {s}.now() + $3, $4, $5, $6)";
 
     private readonly string prune =
         $"WITH gone AS (DELETE FROM {s}.idempotency WHERE key = ANY (ARRAY(SELECT key FROM {s}.idempotency WHERE expires_at <= {s}.now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
 
-    public NpgsqlBatchCommand Take(byte[] key, long locked, byte[] fingerprint, TimeSpan keepFor) => Statement.Of(take).With(key).With(locked).With(fingerprint).With(keepFor);
+    /// <param name="number">What stands for the key.</param>
+    public NpgsqlBatchCommand Lock(long number) => Statement.Of(take).With(number);
 
-    /// <summary>Nothing while another transaction is at the key; otherwise whether it was free, and else what holds it, and whether that one's time is over.</summary>
-    public static async Task<(KeyAnswer Key, bool IsOver)> ReadAsync(NpgsqlDataReader reader, CancellationToken cancel)
-    {
-        if (!await reader.ReadAsync(cancel)) return (new KeyAnswer(KeyState.InProgress), false);
-        if (reader.GetBoolean(0)) return (new KeyAnswer(KeyState.Taken), false);
-        var (found, isOver) = (reader.Bytes(1), reader.GetBoolean(5));
-        return reader.IsDBNull(2)
-            ? (new KeyAnswer(KeyState.InProgress, found), isOver)
-            : (new KeyAnswer(KeyState.Answered, found, new StoredAnswer(reader.GetInt32(2), StoredJson.Headers(reader.TextOrNull(3)), reader.Bytes(4))), isOver);
-    }
+    public NpgsqlBatchCommand IsThere(byte[] key) => Statement.Of(isThere).With(key);
 
+    /// <summary>If its time is over and nobody has pruned it yet.</summary>
     public NpgsqlBatchCommand Forget(byte[] key) => Statement.Of(forget).With(key);
 
-    public NpgsqlBatchCommand Answer(byte[] key, StoredAnswer answered) => Of(answer, key, answered);
+    public NpgsqlBatchCommand Find(byte[] key) => Statement.Of(find).With(key);
 
-    /// <summary>Fails as <see cref="SaysNotTaken"/> knows where the key was not taken.</summary>
-    public NpgsqlBatchCommand AnswerOrThrow(byte[] key, StoredAnswer answered) => Of(answerOrThrow, key, answered);
+    // No answer: an earlier version's, which took keys by storing them. Running it again could double its effect.
+    public static KeyAnswer Read(NpgsqlDataReader reader) => reader.IsDBNull(1)
+        ? new KeyAnswer(KeyState.InProgress, reader.Bytes(0))
+        : new KeyAnswer(KeyState.Answered, reader.Bytes(0), new StoredAnswer(reader.GetInt32(1), StoredJson.Headers(reader.TextOrNull(2)), reader.Bytes(3)));
 
-    /// <summary>Whether this is how <see cref="AnswerOrThrow"/> fails; the transaction's other statements, and its deferred constraints, fail otherwise.</summary>
-    public bool SaysNotTaken(PostgresException e) =>
-        e is { SqlState: PostgresErrorCodes.NotNullViolation, TableName: Table, SchemaName: { } schema } && schema == name;
+    public NpgsqlBatchCommand Answer(ReadOnlyMemory<byte> key, KeyRecord given) =>
+        Statement.Of(answer).With(key).With(given.Fingerprint).With(given.KeepFor).With(given.Answer.Status).WithText(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body);
+
+    /// <summary>Whether this is how <see cref="Answer"/> fails where there is one; the transaction's other statements, and its deferred constraints, fail otherwise.</summary>
+    public bool SaysAnswered(PostgresException e) =>
+        e is { SqlState: PostgresErrorCodes.UniqueViolation, TableName: Table, SchemaName: { } schema } && schema == name;
 
     public NpgsqlBatchCommand Prune(int limit) => Statement.Of(prune).With((long)limit);
-
-    private static NpgsqlBatchCommand Of(string text, byte[] key, StoredAnswer answered) => Statement.Of(text).With(key).With(answered.Status).WithText(StoredJson.Headers(answered.Headers)).With(answered.Body);
 }
 
 /// <summary>API keys, as digests.</summary>

@@ -6,21 +6,26 @@ namespace Surety.Storage;
 public interface IIdempotencyStore
 {
     /// <summary>
-    /// Takes the key inside the transaction, or finds what holds it. Finding writes too (a barrier): when the transaction has committed, the record that was read is durable.
+    /// Takes the key until the transaction ends, or finds what holds it. Taking stores nothing, an answer does. Finding writes (a barrier): when the transaction has committed, the record that was
+    /// read is durable.
     /// </summary>
     /// <param name="key">The scoped key (principal, method, route and key); at most 64 bytes, a digest.</param>
-    /// <param name="fingerprint">The request's digest; 32 bytes.</param>
-    /// <param name="keepFor">How long the record is kept from now.</param>
+    /// <param name="transaction">The request's transaction.</param>
+    /// <param name="cancel">Gives up.</param>
+    ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, DbTransaction transaction, CancellationToken cancel);
+
+    /// <summary>Stores the answer under its key, which was taken in the same transaction.</summary>
+    /// <param name="key">The scoped key, as in <see cref="TakeAsync"/>.</param>
+    /// <param name="answer">The answer, and whose it is.</param>
     /// <param name="transaction">The request's transaction.</param>
     /// <param name="cancel">Gives up; nothing is kept unless the transaction commits.</param>
-    ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> fingerprint, TimeSpan keepFor, DbTransaction transaction, CancellationToken cancel);
-
-    /// <summary>Stores the answer under a key taken in the same transaction.</summary>
-    ValueTask AnswerAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, DbTransaction transaction, CancellationToken cancel);
+    /// <exception cref="InvalidOperationException">The key has an answer already.</exception>
+    ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel);
 
     /// <summary>As <see cref="AnswerAsync"/> in the unit of work, which is then committed. There is no cancellation: a commit that was sent cannot be taken back.</summary>
+    /// <exception cref="InvalidOperationException">The key has an answer already. Nothing was committed.</exception>
     /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
-    async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, StoredAnswer answer, OwnedUnitOfWork work)
+    async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, KeyRecord answer, OwnedUnitOfWork work)
     {
         await AnswerAsync(key, answer, work.Transaction, CancellationToken.None);
         await work.CommitAsync();
@@ -36,10 +41,16 @@ public interface IIdempotencyStore
 /// <param name="Answer">With <see cref="KeyState.Answered"/>: what was answered.</param>
 public readonly record struct KeyAnswer(KeyState State, ReadOnlyMemory<byte> Fingerprint = default, StoredAnswer? Answer = null);
 
+/// <summary>What is kept under a key.</summary>
+/// <param name="Answer">What was answered.</param>
+/// <param name="Fingerprint">The digest of the request that was answered; 32 bytes.</param>
+/// <param name="KeepFor">How long it is kept from now.</param>
+public sealed record KeyRecord(StoredAnswer Answer, ReadOnlyMemory<byte> Fingerprint, TimeSpan KeepFor);
+
 /// <summary>The states of an idempotency key, to a request that wants it.</summary>
 public enum KeyState
 {
-    /// <summary>The caller has it, once its transaction commits.</summary>
+    /// <summary>The caller has it, as long as its transaction lasts.</summary>
     Taken,
 
     /// <summary>Another transaction holds it and has not ended.</summary>

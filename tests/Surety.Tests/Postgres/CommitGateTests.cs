@@ -75,11 +75,11 @@ public sealed class CommitGateTests : IAsyncLifetime
     [Fact]
     public async Task An_answer_is_repeated_only_once_it_is_on_the_standby()
     {
-        var (key, fingerprint) = (new byte[32], new byte[32]);
+        var key = new byte[32];
         await using (var first = await store.Database.BeginAsync())
         {
-            (await store.Idempotency.TakeAsync(key, fingerprint, TimeSpan.FromHours(1), first, default)).State.ShouldBe(KeyState.Taken);
-            await store.Idempotency.AnswerAsync(key, new StoredAnswer(201, new Dictionary<string, string>(), "{}"u8.ToArray()), first, default);
+            (await store.Idempotency.TakeAsync(key, first, default)).State.ShouldBe(KeyState.Taken);
+            await store.Idempotency.AnswerAsync(key, new KeyRecord(new StoredAnswer(201, new Dictionary<string, string>(), "{}"u8.ToArray()), new byte[32], TimeSpan.FromHours(1)), first, default);
             var commit = first.CommitAsync();
             await EndWaitsAsync("pg_cancel_backend", () => commit.IsCompleted);
             (await Should.ThrowAsync<StoreException>(() => commit)).InDoubt.ShouldBeTrue();
@@ -87,7 +87,7 @@ public sealed class CommitGateTests : IAsyncLifetime
 
         // The record can be read now. Reading alone would accept what no standby has.
         await using var second = await store.Database.BeginAsync();
-        (await store.Idempotency.TakeAsync(key, fingerprint, TimeSpan.FromHours(1), second, default)).State.ShouldBe(KeyState.Answered);
+        (await store.Idempotency.TakeAsync(key, second, default)).State.ShouldBe(KeyState.Answered);
         var barrier = second.CommitAsync();
         await UntilAsync(async () => await WaitingAsync() > 0);
         barrier.IsCompleted.ShouldBeFalse();

@@ -176,7 +176,7 @@ public sealed class MigrationTests : IAsyncLifetime
             {
                 var work = await store.Database.BeginAsync();
                 works.Add(work);
-                (await store.Idempotency.TakeAsync(new byte[32], new byte[32], TimeSpan.FromHours(1), work, default)).State.ShouldBe(KeyState.Taken);
+                (await store.Idempotency.TakeAsync(new byte[32], work, default)).State.ShouldBe(KeyState.Taken);
                 var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(1), default)).ShouldNotBeNull();
                 await store.Messages.EnqueueAsync([Message() with { Queue = "keyed", OrderingKey = "key" }], null, default);
                 var head = (await store.Messages.ClaimAsync(node, [new QueueDemand("keyed", 1)], default)).ShouldNotBeNull().ShouldHaveSingleItem();

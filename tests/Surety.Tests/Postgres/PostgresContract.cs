@@ -40,10 +40,10 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
         }
 
         byte[] key = [7];
-        var answer = new StoredAnswer(204, new Dictionary<string, string>(), default);
+        var answer = new KeyRecord(new StoredAnswer(204, new Dictionary<string, string>(), default), new byte[32], TimeSpan.FromDays(1));
         await using (var work = await Store.Database.BeginAsync())
         {
-            (await Store.Idempotency.TakeAsync(key, new byte[32], TimeSpan.FromDays(1), work, default)).State.ShouldBe(KeyState.Taken);
+            (await Store.Idempotency.TakeAsync(key, work, default)).State.ShouldBe(KeyState.Taken);
             await EffectAsync(work.Transaction, 7);
             var failure = await Should.ThrowAsync<StoreException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work));
             failure.InDoubt.ShouldBeFalse();
@@ -51,6 +51,21 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
         }
 
         (await EffectsAsync()).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_transaction_that_its_borrower_ended_is_not_taken_for_rolled_back()
+    {
+        byte[] key = [8];
+        var answer = new KeyRecord(new StoredAnswer(204, new Dictionary<string, string>(), default), new byte[32], TimeSpan.FromDays(1));
+        await using var work = await Store.Database.BeginAsync();
+        await Store.Idempotency.TakeAsync(key, work, default);
+        await EffectAsync(work.Transaction, 8);
+        await work.Transaction.CommitAsync();
+        (await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work))).Message.ShouldContain("neither commit nor roll back");
+        await using var without = await Store.Database.BeginAsync();
+        await without.Transaction.RollbackAsync();
+        (await Should.ThrowAsync<InvalidOperationException>(() => without.CommitAsync())).Message.ShouldContain("neither commit nor roll back");
     }
 }
 
