@@ -92,6 +92,20 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     }
 
     [Fact]
+    public async Task A_key_that_an_earlier_version_took_and_never_answered_is_not_run_again()
+    {
+        await AnswerAsync();
+        await using (var connection = await Fixture.ConnectAsync())
+        {
+            await using var forget = connection.CreateCommand();
+            forget.CommandText = $"UPDATE {Fixture.IdempotencyTable} SET status = NULL, headers = NULL, body = NULL";
+            await forget.ExecuteNonQueryAsync();
+        }
+
+        (await StateAsync()).ShouldBe(KeyState.InProgress);
+    }
+
+    [Fact]
     public async Task An_answer_is_given_once()
     {
         await using var work = await Store.Database.BeginAsync();

@@ -15,6 +15,9 @@ public abstract class StoreFixture : IAsyncDisposable
     /// <summary>Opens a connection of the application's own on the same data.</summary>
     public abstract Task<DbConnection> ConnectAsync();
 
+    /// <summary>The table of answered requests, as SQL names it.</summary>
+    public abstract string IdempotencyTable { get; }
+
     /// <summary>Deletes the data.</summary>
     public abstract ValueTask DisposeAsync();
 }

@@ -2,7 +2,7 @@ using Surety.Bench.Measuring;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>Copies the newest results into docs/benchmarks.md, between two marks; or only says whether that was done.</summary>
+/// <summary>Copies each workload's newest results into docs/benchmarks.md, between two marks; or only says whether that was done.</summary>
 internal static class Documentation
 {
     private const string Begin = "<!-- queue results: written by Surety.Bench queue-docs -->";
@@ -19,7 +19,7 @@ internal static class Documentation
             return 1;
         }
 
-        var wanted = $"{page[..begin]}{Begin}\n{(Results.Newest() is { } results ? Section(results) : "No run is on record yet.\n")}{page[end..]}";
+        var wanted = $"{page[..begin]}{Begin}\n{(Results.OnRecord() is { Count: > 0 } results ? Section(results) : "No run is on record yet.\n")}{page[end..]}";
         if (check && page != wanted)
         {
             Console.Error.WriteLine($"docs/benchmarks.md says something else than the newest bench/results/*-queue.json. Run: dotnet run -c Release --project bench/Surety.Bench -- queue-docs");
@@ -30,6 +30,9 @@ internal static class Documentation
         return 0;
     }
 
-    private static string Section(Results results) =>
-        $"{results.Date}: {results.Machine}. Every figure: [bench/results/{results.Date}-queue.md](../bench/results/{results.Date}-queue.md).\n\n{ResultTables.Targets(results.Cells)}\n{ResultTables.Summary(results.Cells)}";
+    private static string Section(IReadOnlyList<Results> days) =>
+        $"{ResultTables.Targets([.. days.SelectMany(d => d.Cells)])}{string.Concat(days.Select(Day))}";
+
+    private static string Day(Results day) =>
+        $"\n{day.Date}: {day.Machine}. Every figure: [bench/results/{day.Date}-queue.md](../bench/results/{day.Date}-queue.md).\n\n{ResultTables.Summary(day.Cells)}";
 }

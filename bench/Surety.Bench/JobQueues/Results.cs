@@ -37,8 +37,19 @@ internal sealed class Results
         return new Results(kept, new Stored(date, machine, cells));
     }
 
-    /// <summary>The newest on record, or null.</summary>
-    public static Results? Newest() => Directory.GetFiles(Folder, "*-queue.json").Order(StringComparer.Ordinal).LastOrDefault() is { } file ? new Results(null, Read(file[..^5])) : null;
+    /// <summary>All that is on record, newest first: each workload as it was run last, with every number of nodes of that day.</summary>
+    public static IReadOnlyList<Results> OnRecord()
+    {
+        var found = new List<Results>();
+        foreach (var file in Directory.GetFiles(Folder, "*-queue.json").OrderDescending(StringComparer.Ordinal))
+        {
+            var stored = Read(file[..^5]);
+            Cell[] cells = [.. stored.Cells.Where(c => !found.Any(f => f.Cells.Any(other => other.Name == c.Name)))];
+            if (cells.Length > 0) found.Add(new Results(null, stored with { Cells = cells }));
+        }
+
+        return found;
+    }
 
     public void Add(Cell cell)
     {

@@ -10,6 +10,6 @@ WITH taken AS MATERIALIZED (
 noted AS (
     INSERT INTO raw_claim (turn, xid, id, ids)
     SELECT :turn::bigint, max(xid), (array_agg(id ORDER BY xid DESC, id DESC))[1], array_agg(id) FROM taken HAVING count(*) > 0)
-SELECT array_agg(id) AS ids, array_agg(body) AS bodies FROM taken \gset
+SELECT array_agg(id) AS ids, array_agg(body) AS bodies, count(*) AS count FROM taken \gset
 COMMIT;
-INSERT INTO raw_receipt (turn) SELECT :turn::bigint WHERE EXISTS (SELECT FROM raw_claim WHERE turn = :turn::bigint);
+INSERT INTO raw_receipt (turn) SELECT :turn::bigint WHERE :count::bigint > 0;

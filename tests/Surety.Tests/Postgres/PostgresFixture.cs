@@ -15,6 +15,8 @@ public class PostgresFixture : StoreFixture
 
     public string Schema => schema;
 
+    public override string IdempotencyTable => $"{schema}.idempotency";
+
     private readonly List<PostgresStore> stores = [];
     private string owner = "";
     private string connectionString = "";

@@ -25,6 +25,8 @@ public sealed class SqliteFixture : StoreFixture
     // One process works on a file at a time; its nodes share its store.
     public override Task<OpenStore> OpenWorkingPeerAsync(OpenStore first, TimeProvider time) => Task.FromResult(first);
 
+    public override string IdempotencyTable => "surety_idempotency";
+
     public override async Task<DbConnection> ConnectAsync()
     {
         var connection = new SqliteConnection($"Data Source={Path};Pooling=False");
