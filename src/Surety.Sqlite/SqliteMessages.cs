@@ -101,6 +101,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
         return store.WriteAsync(null, db =>
         {
             var now = store.Now;
+            store.Nodes.Correct(db);
             var nodes = NodeSql.PresumeDead(db, asked);
             var rescued = MessageSql.Rescue(db, limit, now);
             NodeSql.ForgetDead(db);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
@@ -9,6 +10,9 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 {
     // A join must not find the lock taken that a leave is about to release.
     private readonly SemaphoreSlim turn = new(1, 1);
+
+    // This process's own: since when, and for how long, by the clock that does not jump.
+    private readonly ConcurrentDictionary<NodeId, (long Since, TimeSpan Lease)> leases = [];
 
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
@@ -23,8 +27,23 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
         }
     }
 
-    public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) =>
-        store.WriteAsync(null, db => NodeSql.Heartbeat(db, node, store.Now + lease), cancel);
+    public async ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel)
+    {
+        var since = store.Time.GetTimestamp();
+        var alive = await store.WriteAsync(null, db => NodeSql.Heartbeat(db, node, store.Now + lease), cancel);
+        if (alive) leases[node] = (since, lease);
+        else leases.TryRemove(node, out _);
+        return alive;
+    }
+
+    /// <summary>Renews what has not run out but by a clock that jumped.</summary>
+    public void Correct(Statements db)
+    {
+        foreach (var (node, (since, lease)) in leases)
+        {
+            if (lease - store.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero) NodeSql.Heartbeat(db, node, store.Now + left);
+        }
+    }
 
     public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
     {
@@ -41,6 +60,7 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 
                 return !NodeSql.Anyone(db);
             }, cancel);
+            leases.TryRemove(node, out _);
             if (last) store.Lock.Dispose();
         }
         finally

@@ -10,7 +10,11 @@ public sealed class ManualTime : TimeProvider
     /// <summary>Raised after each move, for stores whose clock is elsewhere.</summary>
     public event Action? Moved;
 
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
     public override DateTimeOffset GetUtcNow() => Now;
+
+    public override long GetTimestamp() => Interlocked.Read(ref ticks);
 
     public void Advance(TimeSpan by)
     {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
+using Surety.Sqlite;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;
@@ -63,6 +64,20 @@ public sealed class LeaseTests
         finish.SetResult();
         (await host.UntilAsync(id, MessageStatus.Succeeded)).Deaths.ShouldBe(0);
         pongs.Seen.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task A_clock_that_jumps_between_a_heartbeat_and_a_rescue_makes_nobody_presumed_dead()
+    {
+        await using var file = new DatabaseFile();
+        var clock = new JumpingClock();
+        await using var store = SqliteStore.Create(file.Path, clock);
+        await store.OpenAsync(default);
+        var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(1), default)).ShouldNotBeNull();
+        (await store.Nodes.HeartbeatAsync(node, TimeSpan.FromMinutes(1), default)).ShouldBeTrue();
+        clock.Jump(TimeSpan.FromDays(365));
+        (await store.Messages.RescueAsync(10, default)).Nodes.ShouldBeEmpty();
+        (await store.Nodes.HeartbeatAsync(node, TimeSpan.FromMinutes(1), default)).ShouldBeTrue();
     }
 
     private static readonly EnqueueOptions Tracked = new() { Tracked = true };
