@@ -26,6 +26,7 @@ internal sealed class Hints(Connections connections, HintSql sql, WorkSignal wor
     private readonly ConcurrentDictionary<NodeId, bool> own = new();
     private readonly SemaphoreSlim due = new(0, 1);
     private readonly CancellationTokenSource closing = new();
+    private long committed;
     private Task sending = Task.CompletedTask;
     private Task listening = Task.CompletedTask;
 
@@ -44,9 +45,13 @@ internal sealed class Hints(Connections connections, HintSql sql, WorkSignal wor
 
     public void Left(NodeId node) => own.TryRemove(node, out _);
 
+    /// <summary>How many commits of this process brought messages.</summary>
+    public long Own => Interlocked.Read(ref committed);
+
     /// <summary>Messages were committed.</summary>
     public void Committed()
     {
+        Interlocked.Increment(ref committed);
         work.Pulse();
         try
         {

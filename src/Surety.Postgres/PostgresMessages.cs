@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Diagnostics;
 using Npgsql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
@@ -11,33 +10,16 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 {
     private const int RequeuedAtOnce = 200;
 
-    // How often a waiter looks for himself.
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
-
-    // How soon a waiter who has just had work looks again: at first, and at most. A hint from another process takes longer than its first looks.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
-
-    // How long messages gather before the next claim when the last one brought many, and all there were.
-    private const int Many = 50;
-    private static readonly TimeSpan ManyLook = TimeSpan.FromMilliseconds(5);
-
     // How long a handler ran whose message may have been taken out meanwhile, for a progress report or to free a segment.
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
 
     // How many claims of a busy node share one look at what has arrived and become due.
     private const int LookEvery = 8;
 
-    // The signal's version before the last look at the queues: whatever came later has not been seen.
-    private long seen;
+    private readonly Looks looks = new(store);
     private int claims;
-    private long found;
-    private TimeSpan nextLook = FirstLook;
-    private TimeSpan gather;
     private bool plainFound;
     private bool otherFound;
-    private (long At, TimeSpan In)? nextDue;
     private readonly PlainIntake intake = new(store, sql);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
@@ -54,24 +36,20 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
-        // Who took all there was and asks again at once gets crumbs, and costs the server as much as for a full claim. Whatever this process enqueues meanwhile ends the wait.
-        if (gather > TimeSpan.Zero) await PulseAsync(gather, cancel);
-        gather = TimeSpan.Zero;
-        Interlocked.Exchange(ref seen, store.Work.Version);
+        looks.Begin();
         // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what becomes due, what has a place to take, and the other sort.
         var turn = Interlocked.Increment(ref claims);
         if (turn % LookEvery != 0 && (plainFound || otherFound))
         {
             if (plainFound && (!otherFound || turn % 2 == 0))
             {
-                var more = await store.Segments.ClaimAsync(node, demands, cancel);
-                gather = After(more);
-                if (more.Messages.Count > 0) return InOrder(more.Messages, demands);
+                var (messages, all) = await store.Segments.ClaimAsync(node, demands, cancel);
+                if (messages.Count > 0) return InOrder(messages, all && !otherFound, demands);
                 plainFound = false;
             }
             else if (await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
             {
-                return InOrder(more, demands);
+                return InOrder(more, false, demands);
             }
         }
 
@@ -83,12 +61,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         List<QueueDemand> left = [.. demands.Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
         // Where the others left no room, nobody looked: the next turns try, or a backlog of them would starve the plain ones.
         plainFound = left.Count == 0;
+        var isAll = false;
         if (left.Count > 0)
         {
             try
             {
                 var plain = await store.Segments.ClaimAsync(node, left, cancel);
-                (plainFound, gather) = (plain.Messages.Count > 0, otherFound ? TimeSpan.Zero : After(plain));
+                (plainFound, isAll) = (plain.Messages.Count > 0, plain.All && !otherFound);
                 claimed.AddRange(plain.Messages);
             }
             catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
@@ -97,7 +76,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             }
         }
 
-        return InOrder(claimed, demands);
+        return InOrder(claimed, isAll, demands);
     }
 
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
@@ -114,28 +93,20 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(settlements);
-        var plain = settlements.Where(s => s.Message.Origin is SegmentClaim).ToList();
-        if (plain.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
+        var parts = store.Segments.Settle(settlements, each: transaction is not null);
+        if (parts.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
 
-        var parts = store.Segments.Settle(plain, each: transaction is not null);
         // Those taken out are settled in the same breath.
-        var others = new SettlePlan([.. settlements.Where(s => s.Message.Origin is null || s.Next != NextState.Succeeded)], sql);
-        var ended = new HashSet<long>(plain.Count);
+        var others = new SettlePlan([.. settlements.Where(IsOther)], sql);
+        var answers = new bool[settlements.Count];
         var answered = await store.Connections.WriteAsync(transaction, async reader =>
         {
-            ended.Clear();
+            Array.Clear(answers);
             foreach (var part in parts)
             {
                 await reader.ReadAsync(CancellationToken.None);
-                if (reader.GetFieldType(0) == typeof(bool))
-                {
-                    if (reader.GetBoolean(0)) ended.Add(part.Ids[0]);
-                }
-                else if (reader.GetFieldType(0) != typeof(int))
-                {
-                    ended.UnionWith(reader.GetFieldValue<long[]>(0));
-                }
-
+                if (part.Ids.Length == 1) answers[part.Places[0]] = reader.GetBoolean(0);
+                else if (part.Ids.Length > 1) Mark(part, reader.GetFieldValue<long[]>(0));
                 await reader.NextResultAsync(CancellationToken.None);
             }
 
@@ -143,12 +114,11 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         }, cancel, [.. parts.Select(p => p.Command), .. others.Commands]);
         if (others.MakesWork) Made(transaction);
 
-        var answers = new bool[settlements.Count];
         List<int> refused = [];
         for (int i = 0, other = 0; i < answers.Length; i++)
         {
-            if (settlements[i].Message.Origin is null || settlements[i].Next != NextState.Succeeded) answers[i] = answered[other++];
-            else if (!(answers[i] = ended.Remove(settlements[i].Message.Claim.Id.Value))) refused.Add(i);
+            if (IsOther(settlements[i])) answers[i] = answered[other++];
+            else if (!answers[i]) refused.Add(i);
         }
 
         if (refused.Count == 0) return answers;
@@ -156,6 +126,15 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var again = await SettleOthersAsync([.. refused.Select(i => settlements[i])], transaction, cancel);
         for (var i = 0; i < again.Count; i++) answers[refused[i]] = again[i];
         return answers;
+
+        static bool IsOther(Settlement settlement) => settlement.Message.Origin is null || settlement.Next != NextState.Succeeded;
+
+        void Mark(SegmentPart part, long[] ended)
+        {
+            var isWhole = ended.Length == part.Ids.Length;
+            var some = isWhole ? [] : ended.ToHashSet();
+            for (var i = 0; i < part.Ids.Length; i++) answers[part.Places[i]] = isWhole || some.Contains(part.Ids[i]);
+        }
     }
 
     public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
@@ -245,36 +224,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
     }
 
-    public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
-    {
-        if (store.Work.Version != Interlocked.Read(ref seen)) return;
-        // Hints get lost; the tables do not, and the next claim looks at them.
-        var pause = Look;
-        if (Stopwatch.GetElapsedTime(found) < Recent) (pause, nextLook) = (nextLook, nextLook * 2 < LastLook ? nextLook * 2 : LastLook);
-        if (atMost < pause) pause = atMost;
-        if (nextDue is { } next)
-        {
-            var left = next.In - Stopwatch.GetElapsedTime(next.At);
-            if (left <= TimeSpan.Zero) return;
-            // A hair late rather than a hair early, which would cost another round.
-            if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
-        }
-
-        await PulseAsync(pause, cancel);
-    }
-
-    /// <summary>How long to let messages gather after a claim: longer where many come, since then what a claim costs counts for more than a few milliseconds.</summary>
-    private static TimeSpan After((List<(int Priority, ClaimedMessage Message)> Messages, bool All) claim) =>
-        !claim.All ? TimeSpan.Zero : claim.Messages.Count < Many ? FirstLook : ManyLook;
-
-    /// <summary>Until there is something that the last claim has not seen.</summary>
-    private async ValueTask PulseAsync(TimeSpan atMost, CancellationToken cancel)
-    {
-        var pulse = store.Work.Next;
-        if (store.Work.Version != Interlocked.Read(ref seen)) return;
-        await pulse.WaitAsync(atMost, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancel.ThrowIfCancellationRequested();
-    }
+    public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) => looks.WaitAsync(atMost, cancel);
 
     public async ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel)
     {
@@ -441,10 +391,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
     {
+        looks.End(claimed.Count, all);
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
-        if (claimed.Count > 0) (found, nextLook) = (Stopwatch.GetTimestamp(), FirstLook);
         // Those of one queue and priority come in order already.
         for (var i = 1; i < claimed.Count; i++)
         {
@@ -486,7 +436,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         await reader.ReadAsync(cancel);
         var due = reader.IsDBNull(2) ? (TimeSpan?)null : reader.GetTimeSpan(2);
-        nextDue = due is { } wait ? (Stopwatch.GetTimestamp(), wait) : null;
+        looks.Due(due);
         return new Peeked(reader.GetBoolean(0), reader.GetBoolean(1), due <= TimeSpan.Zero, reader.GetBoolean(3));
     }, cancel, sql.Peek(node, queues));
 

@@ -31,38 +31,36 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
     {
         // Queues in one order everywhere, or two nodes could wait for each other.
         var ordered = demands.Count == 1 ? demands : [.. demands.OrderBy(d => d.Queue, StringComparer.Ordinal)];
+        var queues = ordered.Select(d => d.Queue).ToArray();
+        var limits = ordered.Select(d => Math.Min(d.Limit, fitting)).ToArray();
         var bytes = Math.Max(LeastBytes, AnswerBytes / ordered.Count);
         var number = Interlocked.Add(ref numbers, ordered.Count * SegmentSql.NumbersPerClaim) - ordered.Count * SegmentSql.NumbersPerClaim;
         var claimed = new List<(int Priority, ClaimedMessage Message)>();
         var bodiless = 0;
-        var all = true;
+        var got = new (int Count, int Bytes)[ordered.Count];
         await store.Connections.WriteAsync(null, async reader =>
         {
             claimed.Clear();
-            (bodiless, all) = (0, true);
-            foreach (var demand in ordered)
+            bodiless = 0;
+            Array.Clear(got);
+            SegmentClaim? origin = null;
+            while (await reader.ReadAsync(CancellationToken.None))
             {
-                SegmentClaim? origin = null;
-                var (count, size) = (0, 0);
-                while (await reader.ReadAsync(CancellationToken.None))
-                {
-                    if (origin?.Number != reader.GetInt64(1)) origin = new SegmentClaim(reader.GetInt16(0), node.Value, reader.GetInt64(1));
-                    var message = Read(reader, origin, demand.Queue);
-                    if (message.Body.IsEmpty && reader.IsDBNull(8)) bodiless++;
-                    claimed.Add((reader.GetInt16(3), message));
-                    (count, size) = (count + 1, size + RowBytes + message.Body.Length);
-                }
-
-                // Well within both limits: nothing was cut off.
-                all &= count < Math.Min(demand.Limit, fitting) && size < bytes / 2;
-                await reader.NextResultAsync(CancellationToken.None);
+                var place = reader.GetInt32(0) - 1;
+                if (origin?.Number != reader.GetInt64(2)) origin = new SegmentClaim(reader.GetInt16(1), node.Value, reader.GetInt64(2));
+                var message = Read(reader, origin, queues[place]);
+                if (message.Body.IsEmpty && reader.IsDBNull(9)) bodiless++;
+                claimed.Add((reader.GetInt16(4), message));
+                got[place] = (got[place].Count + 1, got[place].Bytes + RowBytes + message.Body.Length);
             }
 
             return true;
-        }, cancel, [.. ordered.Select((d, i) => sql.Claim(node, number + i * SegmentSql.NumbersPerClaim, d with { Limit = Math.Min(d.Limit, fitting) }, bytes))]);
+        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes));
+        // Well within both limits: nothing was cut off.
+        var all = bodiless == 0 && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
         if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
-        return (claimed, all && bodiless == 0);
+        return (claimed, all);
     }
 
     /// <summary>Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the cursor, and nobody would ever claim them.</summary>
@@ -75,23 +73,37 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
 
-    /// <summary>Settles those that went well; takes the others out, so that they can be settled in the table of messages.</summary>
-    /// <param name="settlements">Of messages in the segments.</param>
+    /// <summary>Settles those of the segments that went well; takes the others of them out, so that they can be settled in the table of messages.</summary>
+    /// <param name="settlements">Of any messages.</param>
     /// <param name="each">Whether each is to have a receipt of its own: in the transaction of their effects.</param>
-    public List<(SegmentClaim Claim, long[] Ids, NpgsqlBatchCommand Command)> Settle(IEnumerable<Settlement> settlements, bool each)
+    public List<SegmentPart> Settle(IReadOnlyList<Settlement> settlements, bool each)
     {
-        var commands = new List<(SegmentClaim, long[], NpgsqlBatchCommand)>();
-        // Claims in one order everywhere, as above.
-        foreach (var claim in settlements.GroupBy(s => (SegmentClaim)s.Message.Origin!).OrderBy(c => c.Key.Node).ThenBy(c => c.Key.Number))
+        // The messages of a claim share its object.
+        var claims = new Dictionary<object, (List<int> Done, List<int> Others)>(ReferenceEqualityComparer.Instance);
+        for (var i = 0; i < settlements.Count; i++)
         {
-            foreach (var part in claim.GroupBy(s => s.Next == NextState.Succeeded))
-            {
-                long[] ids = [.. part.Select(s => s.Message.Claim.Id.Value)];
-                commands.Add((claim.Key, ids, part.Key ? ids.Length == 1 ? sql.SettleOne(claim.Key, ids[0]) : sql.Settle(claim.Key, ids, each) : sql.TakeOut(claim.Key, ids)));
-            }
+            if (settlements[i].Message.Origin is not SegmentClaim claim) continue;
+            if (!claims.TryGetValue(claim, out var places)) claims[claim] = places = ([], []);
+            (settlements[i].Next == NextState.Succeeded ? places.Done : places.Others).Add(i);
         }
 
-        return commands;
+        var parts = new List<SegmentPart>();
+        // Claims in one order everywhere, as above.
+        foreach (var (claim, (done, others)) in claims.Select(c => ((SegmentClaim)c.Key, c.Value)).OrderBy(c => c.Item1.Node).ThenBy(c => c.Item1.Number))
+        {
+            var ids = Ids(done);
+            if (ids.Length > 0) parts.Add(new SegmentPart(done, ids, ids.Length == 1 ? sql.SettleOne(claim, ids[0]) : sql.Settle(claim, ids, each)));
+            if (others.Count > 0) parts.Add(new SegmentPart([], [], sql.TakeOut(claim, Ids(others))));
+        }
+
+        return parts;
+
+        long[] Ids(List<int> places)
+        {
+            var ids = new long[places.Count];
+            for (var i = 0; i < ids.Length; i++) ids[i] = settlements[places[i]].Message.Claim.Id.Value;
+            return ids;
+        }
     }
 
     /// <summary>Settles one that went well, or fails as <see cref="SaysNotHeld"/> knows.</summary>
@@ -150,20 +162,26 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     private static ClaimedMessage Read(NpgsqlDataReader row, SegmentClaim origin, string queue)
     {
-        var enqueued = row.Instant(4);
+        var enqueued = row.Instant(5);
         return new ClaimedMessage
         {
-            Claim = new Claim(new MessageId(row.GetInt64(2)), FirstClaim),
+            Claim = new Claim(new MessageId(row.GetInt64(3)), FirstClaim),
             Origin = origin,
             Attempt = 1,
             Deaths = 0,
             Queue = queue,
             EnqueuedAt = enqueued,
             DueAt = enqueued,
-            Kind = row.GetString(5),
-            Version = row.GetInt32(6),
-            Headers = StoredJson.Headers(row.TextOrNull(7)),
-            Body = row.IsDBNull(8) ? default : row.Bytes(8),
+            Kind = row.GetString(6),
+            Version = row.GetInt32(7),
+            Headers = StoredJson.Headers(row.TextOrNull(8)),
+            Body = row.IsDBNull(9) ? default : row.Bytes(9),
         };
     }
 }
+
+/// <summary>One statement of a settlement in the segments, and which settlements it ends.</summary>
+/// <param name="Places">Of those that went well; none for those that are taken out.</param>
+/// <param name="Ids">Their messages.</param>
+/// <param name="Command">The statement.</param>
+internal sealed record SegmentPart(List<int> Places, long[] Ids, NpgsqlBatchCommand Command);

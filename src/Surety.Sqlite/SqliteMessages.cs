@@ -12,6 +12,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     // The signal's version before the last look at the queues: whatever came later has not been seen.
     private long seen;
+    private volatile bool leftSome;
 
     public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
@@ -35,22 +36,29 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     {
         ArgumentNullException.ThrowIfNull(demands);
         Interlocked.Exchange(ref seen, store.Work.Version);
+        leftSome = false;
         var (alive, any) = store.Readers.Read(db => (NodeSql.IsAlive(db, node), HasWork(db, demands)));
         if (!alive) return null;
         if (!any) return [];
-        return await store.WriteAsync<IReadOnlyList<ClaimedMessage>?>(null, db =>
+        var (got, isFull) = await store.WriteAsync<(IReadOnlyList<ClaimedMessage>?, bool)>(null, db =>
         {
-            if (!NodeSql.IsAlive(db, node)) return null;
+            if (!NodeSql.IsAlive(db, node)) return (null, false);
             var now = store.Now;
             var claimed = new List<ClaimedMessage>();
+            var isFull = false;
             MessageSql.PromoteDue(db, now);
             foreach (var demand in demands)
             {
-                if (!QueueSql.IsPaused(db, demand.Queue)) MessageSql.Claim(db, node, demand, now, claimed);
+                if (QueueSql.IsPaused(db, demand.Queue)) continue;
+                var before = claimed.Count;
+                MessageSql.Claim(db, node, demand, now, claimed);
+                isFull |= claimed.Count - before == demand.Limit;
             }
 
-            return claimed;
+            return (claimed, isFull);
         }, cancel);
+        leftSome = isFull;
+        return got;
     }
 
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
@@ -119,6 +127,8 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {
+        // Whoever got as many as he asked for asks again.
+        if (leftSome) return;
         var began = Stopwatch.GetTimestamp();
         store.Watch.Start();
         var pulse = store.Work.Next;

@@ -71,6 +71,16 @@ public abstract class WakeUpContract<TFixture> : StoreContract<TFixture> where T
     }
 
     [Fact]
+    public async Task Who_left_some_behind_does_not_wait()
+    {
+        var node = await JoinAsync();
+        for (var i = 0; i < 3; i++) await EnqueueAsync();
+        (await ClaimAsync(node, 2)).Count.ShouldBe(2);
+        await WaitAsync(ForEver).WaitAsync(Patience);
+        (await ClaimAsync(node)).Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_message_that_is_due_already_is_not_waited_for()
     {
         var node = await JoinAsync();

@@ -10,7 +10,7 @@ internal sealed class SegmentSql(string s, string name)
 {
     private const int Children = 4;
 
-    /// <summary>How many claim numbers one call may use: one a child and priority.</summary>
+    /// <summary>How many claim numbers a queue may use in one call: one a child and priority.</summary>
     public const int NumbersPerClaim = 12;
 
     private readonly string insertOne =
@@ -26,7 +26,7 @@ internal sealed class SegmentSql(string s, string name)
         FROM unnest($1, $2, $3, $4, $5, $6) AS m (queue, priority, kind, version, headers, body) RETURNING id
         """;
 
-    private readonly string claim = $"SELECT * FROM {s}.claim_segment($1, $2, $3, $4, $5, $6)";
+    private readonly string claim = $"SELECT * FROM {s}.claim_segments($1, $2, $3, $4, $5, $6)";
     private readonly string bodies =
         $"""
         SELECT s.id, s.body FROM {s}.claim c JOIN {s}.segment s ON s.ring = c.ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid AND s.id = ANY ($4)
@@ -95,8 +95,8 @@ internal sealed class SegmentSql(string s, string name)
         return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).With(headers).With(bodies);
     }
 
-    public NpgsqlBatchCommand Claim(NodeId node, long number, QueueDemand demand, int bytes) =>
-        Statement.Of(claim).With(node.Value).With(number).With(demand.Queue).With(demand.Limit).With(demand.LowestFirst).With(bytes);
+    public NpgsqlBatchCommand Claim(NodeId node, long number, string[] queues, int[] limits, bool[] lowestFirst, int bytes) =>
+        Statement.Of(claim).With(node.Value).With(number).With(queues).With(limits).With(lowestFirst).With(bytes);
 
     public NpgsqlBatchCommand Bodies(SegmentClaim claim, long[] ids) => Of(bodies, claim).With(ids);
 

@@ -78,6 +78,16 @@ internal sealed class Attempt(
         return false;
     }
 
+    private static bool AnyIsMissing(IReadOnlyList<Outcome> outcomes)
+    {
+        for (var i = 0; i < outcomes.Count; i++)
+        {
+            if (outcomes[i] is null) return true;
+        }
+
+        return false;
+    }
+
     private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Outcome outcome, QueueOptions options, CancellationToken stopping)
     {
         foreach (var message in messages)
@@ -176,7 +186,7 @@ internal sealed class Attempt(
                 : await InvokeAsync(handler, deliveries, null, run);
             if (outcomes is null) return;
 
-            if (outcomes.Count != deliveries.Length || outcomes.Any(o => o is null))
+            if (outcomes.Count != deliveries.Length || AnyIsMissing(outcomes))
                 throw new InvalidOperationException($"{handler.Kind}: the batch handler returned {outcomes.Count} outcomes for {deliveries.Length} deliveries; it must return one for each, none null.");
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < deliveries.Length; i++) await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);

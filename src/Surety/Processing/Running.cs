@@ -20,9 +20,9 @@ internal sealed class Running : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource source = new();
-    private readonly TaskCompletionSource abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeProvider time;
     private readonly ITimer timeout;
+    private TaskCompletionSource? abandoned;
     private ITimer? patience;
     private int reason;
     private int ended;
@@ -39,12 +39,15 @@ internal sealed class Running : IDisposable
     public StopReason Reason => (StopReason)Volatile.Read(ref reason);
 
     /// <summary>Completes when the handler was asked to stop and did not in time.</summary>
-    public Task Abandoned => abandoned.Task;
+    public Task Abandoned => Abandoning.Task;
+
+    // Made for the few that are asked for it: most handlers are done before anybody waits.
+    private TaskCompletionSource Abandoning => abandoned ?? Interlocked.CompareExchange(ref abandoned, new(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? abandoned;
 
     public void Stop(StopReason why)
     {
         if (Interlocked.CompareExchange(ref reason, (int)why, (int)StopReason.None) != (int)StopReason.None || Volatile.Read(ref ended) != 0) return;
-        patience = time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), abandoned, Patience, Timeout.InfiniteTimeSpan);
+        patience = time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), Abandoning, Patience, Timeout.InfiniteTimeSpan);
         // Off this thread: a user's cancellation callback may run for long, and the caller is a loop that others wait for.
         _ = source.CancelAsync();
     }

@@ -21,18 +21,18 @@ internal static class Verdict
     public static Settlement After(ClaimedMessage message, Outcome outcome, QueueOptions queue, TimeSpan ran, double jitter)
     {
         TimeSpan? keepFor = queue.Retention == Timeout.InfiniteTimeSpan ? null : queue.Retention;
+        // What nearly all of them come to is made in one piece.
+        if (outcome.Kind == OutcomeKind.Done)
+        {
+            var isKept = message.Tracked;
+            return new Settlement { Message = message, Next = NextState.Succeeded, Outcome = "done", Ran = ran, Recorded = isKept, SpendsAttempt = true, KeepFor = keepFor, Result = isKept ? outcome.Result : null };
+        }
+
         var reason = Cut(outcome.Reason ?? outcome.Exception?.Message, MaxReasonLength);
         var next = new Settlement { Message = message, Next = NextState.Waiting, Outcome = "", Ran = ran, Reason = reason, Recorded = true };
 
         switch (outcome.Kind)
         {
-            case OutcomeKind.Done:
-                return next with
-                {
-                    Next = NextState.Succeeded, Outcome = "done", SpendsAttempt = true, Reason = null, Recorded = message.Tracked, KeepFor = keepFor,
-                    Result = message.Tracked ? outcome.Result : null,
-                };
-
             case OutcomeKind.Retry:
                 var failure = next with { Outcome = "retry", SpendsAttempt = true, Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason) };
                 var wait = queue.Retry.After(new RetryContext(message.Attempt, outcome.Exception, jitter));

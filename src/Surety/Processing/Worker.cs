@@ -183,10 +183,8 @@ internal sealed class Worker(
                 doubt.Know(claimed);
                 foreach (var group in claimed.GroupBy(m => m.Queue)) byName[group.Key].Accept(group);
             }
-            else
-            {
-                await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
-            }
+
+            await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
         }
     }
 

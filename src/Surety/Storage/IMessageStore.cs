@@ -64,7 +64,7 @@ public interface IMessageStore
     ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 
     /// <summary>
-    /// Waits until one of the queues may have a claimable message, or the time is up; may return early, may miss a hint. Costs next to nothing while nothing happens.
+    /// Waits until one of the queues may have a claimable message that the last claim has not got, or the time is up; may return early, may miss a hint. Costs next to nothing while nothing happens.
     /// </summary>
     ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel);
 

@@ -1,0 +1,92 @@
+using System.Diagnostics;
+
+namespace Surety.Postgres;
+
+/// <summary>
+/// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often the more looking has found. A look costs the server as much as
+/// a claim of one message.
+/// </summary>
+internal sealed class Looks(PostgresStore store)
+{
+    // How often one who has found nothing for a while looks: hints get lost, the tables do not.
+    private static readonly TimeSpan Rare = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
+
+    // How soon one who has just had work looks again: at first, and at most. A hint from another process takes longer than the first looks.
+    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan Last = TimeSpan.FromMilliseconds(100);
+
+    // How long messages gather before the next claim when the last one brought all there were. Who asks again at once gets crumbs. Longer after many: what a claim costs counts for more then.
+    private static readonly TimeSpan Few = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Many = TimeSpan.FromMilliseconds(5);
+    private const int AreMany = 50;
+
+    // What the last look knew of; whatever came later it has not seen.
+    private long seen;
+    private long seenOwn;
+    private bool wasTold;
+    private bool leftSome;
+    private TimeSpan gather;
+    private long found;
+    private bool pays;
+    private TimeSpan next = First;
+    private (long At, TimeSpan In)? due;
+
+    private bool HasNews => store.Work.Version != Interlocked.Read(ref seen);
+
+    /// <summary>Before a look.</summary>
+    public void Begin()
+    {
+        var own = store.Hints.Own;
+        (wasTold, seenOwn) = (own != seenOwn, own);
+        (leftSome, gather) = (false, TimeSpan.Zero);
+        Interlocked.Exchange(ref seen, store.Work.Version);
+    }
+
+    /// <summary>When the next scheduled message is due.</summary>
+    public void Due(TimeSpan? wait) => due = wait is { } span ? (Stopwatch.GetTimestamp(), span) : null;
+
+    /// <summary>After a look.</summary>
+    /// <param name="count">How many messages it got.</param>
+    /// <param name="all">Whether that was all there was.</param>
+    public void End(int count, bool all)
+    {
+        leftSome = count > 0 && !all;
+        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many;
+        if (!wasTold) pays = count > 0;
+        if (count == 0) return;
+        found = Stopwatch.GetTimestamp();
+        if (pays) next = First;
+    }
+
+    /// <summary>Until there may be something that the last look has not seen.</summary>
+    public async ValueTask WaitAsync(TimeSpan atMost, CancellationToken cancel)
+    {
+        if (leftSome) return;
+        if (gather > TimeSpan.Zero)
+        {
+            await Task.Delay(gather, cancel);
+            gather = TimeSpan.Zero;
+            // Where looking pays, that was the wait.
+            if (pays) return;
+        }
+
+        if (HasNews) return;
+        var isRecent = Stopwatch.GetElapsedTime(found) < Recent;
+        var pause = isRecent ? next : Rare;
+        if (atMost < pause) pause = atMost;
+        if (due is { } soon)
+        {
+            var left = soon.In - Stopwatch.GetElapsedTime(soon.At);
+            if (left <= TimeSpan.Zero) return;
+            // A hair late rather than a hair early, which would cost another round.
+            if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
+        }
+
+        var news = store.Work.Next;
+        if (HasNews) return;
+        await news.WaitAsync(pause, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancel.ThrowIfCancellationRequested();
+        if (isRecent && !HasNews) next = next * 2 < Last ? next * 2 : Last;
+    }
+}
