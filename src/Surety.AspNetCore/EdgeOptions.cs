@@ -85,12 +85,12 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxConcurrency { get; set; } = 1_000;
 
-    /// <summary>How many requests may be at work at once even when they wait too long, 1 to <see cref="MaxConcurrency"/>. Default 4. What commands take while no more than these are at work is what is usual.</summary>
-    public int MinConcurrency { get; set; } = 4;
+    /// <summary>How many requests may be at work at once even when they wait too long, 1 to <see cref="MaxConcurrency"/>. Default 2. What commands take while no more than these are at work is what is usual.</summary>
+    public int MinConcurrency { get; set; } = 2;
 
     /// <summary>
     /// How long the luckiest request of a tenth of a second may wait, for a thread or for its transaction to begin, and by how much most commands may take longer than usual (and no less than twice as
-    /// long) before less is let in; 1 ms to 10 s. Default 10 ms. More is a queue that stands and does nobody any good.
+    /// long; half as long again while somebody is turned away) before less is let in; 1 ms to 10 s. Default 10 ms. More is a queue that stands and does nobody any good.
     /// </summary>
     public TimeSpan MaxQueueDelay { get; set; } = TimeSpan.FromMilliseconds(10);
 

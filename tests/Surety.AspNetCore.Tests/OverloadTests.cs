@@ -20,7 +20,7 @@ public class OverloadTests
     [InlineData(64, 64, 2.0, 32)]     // as much less as is waited too long
     [InlineData(64, 64, 50.0, 16)]    // but not all at once
     [InlineData(64, 40, 1.1, 32)]     // from what there was, not from what there might have been
-    [InlineData(4, 4, 9.0, 4)]        // not below the least
+    [InlineData(2, 2, 9.0, 2)]        // not below the least
     [InlineData(64, 64, null, 64)]    // nothing measured
     public void What_may_be_at_work_follows_the_waits(int limit, int peak, double? strain, int next) => Admission.Next(limit, peak, strain, new EdgeOptions()).ShouldBe(next);
 
@@ -29,6 +29,12 @@ public class OverloadTests
     [InlineData(50, 100)] // by more than may be, but nothing like twice as long
     public void A_command_is_late_when_it_takes_twice_as_long_as_usual_and_longer_than_may_be(int usualMs, int mostMs) =>
         Learned(usualMs).Most(TimeSpan.FromMilliseconds(10)).ShouldBe(TimeSpan.FromMilliseconds(mostMs));
+
+    [Theory]
+    [InlineData(5, 15)]
+    [InlineData(50, 75)]
+    public void While_others_are_turned_away_it_is_late_when_it_takes_half_as_long_again(int usualMs, int mostMs) =>
+        Learned(usualMs).Most(TimeSpan.FromMilliseconds(10), turnsAway: true).ShouldBe(TimeSpan.FromMilliseconds(mostMs));
 
     [Fact]
     public void A_stall_is_nothing_to_get_used_to()
@@ -75,7 +81,7 @@ public class OverloadTests
         for (var i = admission.Limit; i > 0; i--) admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
         admission.IsCalm.ShouldBeFalse();
         for (var i = 0; i < 20; i++) End(10, 40);
-        admission.Limit.ShouldBe(4);
+        admission.Limit.ShouldBe(2);
         // One slow one among many is its own affair.
         for (var i = 0; i < 5; i++)
         {
@@ -87,7 +93,7 @@ public class OverloadTests
             End(5, 5);
         }
 
-        admission.Limit.ShouldBe(9);
+        admission.Limit.ShouldBe(7);
     }
 
     [Fact]
@@ -103,10 +109,10 @@ public class OverloadTests
             admission.Adjust();
         }
 
-        admission.Limit.ShouldBe(4);
+        admission.Limit.ShouldBe(2);
         admission.IsShedding.ShouldBeFalse();
-        for (var i = 0; i < first - 2; i++) admission.Leave(RequestPriority.Normal);
-        for (var i = 0; i < 2; i++) admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
+        for (var i = 0; i < first - 1; i++) admission.Leave(RequestPriority.Normal);
+        admission.TryEnter(RequestPriority.Normal).ShouldBeTrue();
         admission.TryEnter(RequestPriority.Normal).ShouldBeFalse();
         admission.IsShedding.ShouldBeTrue();
         for (var i = 0; i < 100; i++)
@@ -133,9 +139,9 @@ public class OverloadTests
             admission.Adjust();
         }
 
-        admission.Limit.ShouldBe(4);
-        admission.AtWork.ShouldBeGreaterThan(Admission.OfHigh(4) + 4);
-        for (var i = 0; i < Admission.OfHigh(4); i++) admission.TryEnter(RequestPriority.High).ShouldBeTrue();
+        admission.Limit.ShouldBe(2);
+        admission.AtWork.ShouldBeGreaterThan(Admission.OfHigh(2) + 2);
+        for (var i = 0; i < Admission.OfHigh(2); i++) admission.TryEnter(RequestPriority.High).ShouldBeTrue();
         admission.TryEnter(RequestPriority.High).ShouldBeFalse();
         admission.Leave(RequestPriority.High);
         admission.TryEnter(RequestPriority.Normal).ShouldBeFalse();

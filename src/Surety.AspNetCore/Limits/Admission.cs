@@ -14,6 +14,8 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     // Fewer say little of the rest.
     private const int EnoughCommands = 8;
 
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(1);
+
     private const double LeastStrain = 1.25;
     private const double MostCut = 0.25;
 
@@ -33,10 +35,12 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     public int AtWork => Volatile.Read(ref atWork);
 
     /// <summary>Somebody was turned away in the last 10 s.</summary>
-    public bool IsShedding => Volatile.Read(ref shedAt) is var at && at != 0 && time.GetElapsedTime(at) < TimeSpan.FromSeconds(10);
+    public bool IsShedding => HasShed(TimeSpan.FromSeconds(10));
 
     /// <summary>Few are at work, and nobody was turned away: what takes long now does so by itself.</summary>
     public bool IsCalm => AtWork <= options.MinConcurrency && !IsShedding;
+
+    private bool HasShed(TimeSpan within) => Volatile.Read(ref shedAt) is var at && at != 0 && time.GetElapsedTime(at) < within;
 
     public bool TryEnter(RequestPriority priority)
     {
@@ -78,7 +82,7 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     /// <param name="wasCalm">What <see cref="IsCalm"/> was then.</param>
     public void Ended(Pace pace, TimeSpan took, bool wasCalm)
     {
-        var most = pace.Most(options.MaxQueueDelay);
+        var most = pace.Most(options.MaxQueueDelay, turnsAway: HasShed(JustNow));
         pace.Note(took, wasCalm && IsCalm, time.GetTimestamp(), time.TimestampFrequency);
         lock (gate)
         {

@@ -13,10 +13,17 @@ internal sealed class Pace
     private int count;
     private long notedAt;
 
-    /// <summary>How long one may take before it is late: twice as long as usual, or longer by what may be waited. Null while too few were seen.</summary>
-    public TimeSpan? Most(TimeSpan maxDelay)
+    /// <summary>
+    /// How long one may take before it is late: twice as long as usual, or longer by what may be waited. Where others are turned away for its sake, half as long again: more at once would only slow each
+    /// other down. Null while too few were seen.
+    /// </summary>
+    public TimeSpan? Most(TimeSpan maxDelay, bool turnsAway = false)
     {
-        lock (gate) return count < First ? null : usual + (usual > maxDelay ? usual : maxDelay);
+        lock (gate)
+        {
+            var slower = turnsAway ? usual / 2 : usual;
+            return count < First ? null : usual + (slower > maxDelay ? slower : maxDelay);
+        }
     }
 
     /// <param name="took">How long one took.</param>
