@@ -70,7 +70,8 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             await CountStatementsAsync(true);
             for (var i = 0; i < entrants.Count; i++)
             {
-                Seconds = entrants[i].WarmsUp ? Math.Max(LeastWarmUp, settings.Seconds) : 1;
+                // As many processes share the processors, each compiling what it runs often anew.
+                Seconds = entrants[i].WarmsUp ? Math.Max(LeastWarmUp * (nodes + 1) / 2, settings.Seconds) : 1;
                 statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
             }
 
