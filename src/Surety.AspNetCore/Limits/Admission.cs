@@ -14,10 +14,9 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     // Fewer say little of the rest.
     private const int EnoughCommands = 8;
 
-    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(1);
-
     private const double LeastStrain = 1.25;
     private const double MostCut = 0.25;
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(1);
 
     private readonly EdgeOptions options = options.Value;
     private readonly Lock gate = new();
@@ -39,8 +38,6 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
 
     /// <summary>Few are at work, and nobody was turned away: what takes long now does so by itself.</summary>
     public bool IsCalm => AtWork <= options.MinConcurrency && !IsShedding;
-
-    private bool HasShed(TimeSpan within) => Volatile.Read(ref shedAt) is var at && at != 0 && time.GetElapsedTime(at) < within;
 
     public bool TryEnter(RequestPriority priority)
     {
@@ -133,6 +130,8 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
 
     /// <summary>How many high ones still enter when the others do not. Pure.</summary>
     public static int OfHigh(int limit) => 8 + (limit / 4);
+
+    private bool HasShed(TimeSpan within) => Volatile.Read(ref shedAt) is var at && at != 0 && time.GetElapsedTime(at) < within;
 
     private static TimeSpan? Longest(TimeSpan? one, TimeSpan? other) => one > other || other is null ? one : other;
 
