@@ -12,7 +12,7 @@ internal static class Migrations
     public static int Newest => All[^1].Version;
 
     /// <summary>Brings the file up to date and returns the store's id.</summary>
-    public static string Apply(SqliteConnection connection, Statements db, string file, DateTimeOffset now) => InTransaction(db, () =>
+    public static Task<string> ApplyAsync(SqliteConnection connection, Statements db, string file, DateTimeOffset now, CancellationToken cancel) => InTransactionAsync(db, () =>
     {
         var version = Version(db, file);
         foreach (var migration in All.Where(m => m.Version > version))
@@ -23,10 +23,10 @@ internal static class Migrations
 
         Failpoint.Pass(Failpoint.Migrating);
         return db.Prepare(SchemaSql.StoreId).Text() ?? throw new StoreException($"The database {file} has no store id: its surety_meta table was changed by hand. Restore a backup.");
-    });
+    }, cancel);
 
     /// <summary>Takes back every change above the given version; at 0 nothing of Surety's is left.</summary>
-    public static void Revert(SqliteConnection connection, Statements db, string file, int to) => InTransaction(db, () =>
+    public static Task RevertAsync(SqliteConnection connection, Statements db, string file, int to, CancellationToken cancel) => InTransactionAsync(db, () =>
     {
         var version = Version(db, file);
         if (to < 0 || to > version) throw new StoreException($"The database {file} has schema version {version}; it can be taken back to 0 to {version}, not to {to}.");
@@ -38,7 +38,7 @@ internal static class Migrations
         }
 
         return true;
-    });
+    }, cancel);
 
     /// <summary>The newest change applied; 0 when there is none.</summary>
     public static int Version(Statements db, string file)
@@ -61,9 +61,9 @@ internal static class Migrations
         return $"-- Surety's tables, from version {from} to {to}. For sqlite3 -bail, on a file of exactly that version.\nBEGIN IMMEDIATE;\n{string.Join('\n', up.Concat(down))}\nCOMMIT;\n";
     }
 
-    private static T InTransaction<T>(Statements db, Func<T> run)
+    private static async Task<T> InTransactionAsync<T>(Statements db, Func<T> run, CancellationToken cancel)
     {
-        db.Run(ConnectionSql.Begin);
+        await Locks.WhenFreeAsync(() => db.Run(ConnectionSql.Begin), cancel);
         try
         {
             var result = run();

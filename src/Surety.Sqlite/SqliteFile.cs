@@ -35,7 +35,7 @@ internal sealed class SqliteFile
     public string Name => Path.GetFileName(FullPath);
 
     /// <summary>Opens the connection that writes; the caller closes it with <see cref="WriterConnection.CloseForGood"/>.</summary>
-    public (WriterConnection Connection, Statements Db) OpenWriter()
+    public async Task<(WriterConnection Connection, Statements Db)> OpenWriterAsync(CancellationToken cancel)
     {
         var connection = new WriterConnection(writing);
         try
@@ -45,8 +45,8 @@ internal sealed class SqliteFile
             if (raw.sqlite3_db_readonly(connection.Handle, "main") == 1)
                 throw new StoreException($"The database {Name} is read-only. Give this process the right to write the file and its folder.");
             var db = new Statements(connection.Handle!);
-            db.Run(ConnectionSql.WaitForLocks);
-            if (db.Prepare(ConnectionSql.UseWal).Text() != "wal")
+            db.Run(ConnectionSql.WaitForNoLocks);
+            if (await Locks.WhenFreeAsync(() => db.Prepare(ConnectionSql.UseWal).Text(), cancel) != "wal")
                 throw new StoreException($"The database {Name} cannot use a write-ahead log, so it would be less durable than promised. Put it on a local disk.");
             db.Run(ConnectionSql.UseFullSync);
             db.Run(ConnectionSql.UseForeignKeys);

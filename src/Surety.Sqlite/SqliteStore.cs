@@ -61,10 +61,10 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         try
         {
             if (writer is not null) return;
-            var (connection, db) = file.OpenWriter();
+            var (connection, db) = await file.OpenWriterAsync(cancel);
             try
             {
-                storeId = Migrations.Apply(connection, db, file.Name, Now);
+                storeId = await Migrations.ApplyAsync(connection, db, file.Name, Now, cancel);
                 signingKey = Convert.FromHexString(db.Prepare(SchemaSql.SigningKey).Text() ?? throw new StoreException($"The database {file.Name} has no signing key: its surety_meta table was changed by hand. Restore a backup."));
             }
             catch (Exception e)

@@ -30,7 +30,6 @@ internal sealed class SqliteWriter : IAsyncDisposable
         (Connection, this.db, Options, this.work) = (connection, db, options, work);
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
-        db.Run(ConnectionSql.WaitForNoLocks);
         KeepThreads();
         // The loop outlives whoever opened the store; it should not carry his ambient values, the guard's above all.
         using (ExecutionContext.SuppressFlow()) loop = RunAsync();

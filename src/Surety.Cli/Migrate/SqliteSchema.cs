@@ -6,40 +6,42 @@ internal sealed class SqliteSchema(string connectionString) : ISchema
 {
     public int Newest => Migrations.Newest;
 
-    public Task<int> VersionAsync(CancellationToken cancel)
+    public async Task<int> VersionAsync(CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
         // To open it would make it.
-        return Task.FromResult(File.Exists(file.FullPath) ? With(file, (_, db) => Migrations.Version(db, file.Name)) : 0);
+        return File.Exists(file.FullPath) ? await WithAsync(file, (_, db) => Task.FromResult(Migrations.Version(db, file.Name)), cancel) : 0;
     }
 
     public Task UpAsync(CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
-        return Task.FromResult(With(file, (connection, db) => Migrations.Apply(connection, db, file.Name, DateTimeOffset.UtcNow)));
+        return WithAsync(file, (connection, db) => Migrations.ApplyAsync(connection, db, file.Name, DateTimeOffset.UtcNow, cancel), cancel);
     }
 
-    public Task DownAsync(int version, CancellationToken cancel)
+    public async Task DownAsync(int version, CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
         using var work = new WorkerLock(file.FullPath);
         if (work.TryTake() is null) throw new StoreException($"A process works on {file.Name}. Stop it first; nothing was touched.");
-        With(file, (connection, db) =>
-        {
-            Migrations.Revert(connection, db, file.Name, version);
-            return version;
-        });
-        return Task.CompletedTask;
+        await WithAsync(
+            file,
+            async (connection, db) =>
+            {
+                await Migrations.RevertAsync(connection, db, file.Name, version, cancel);
+                return version;
+            },
+            cancel);
     }
 
     public string Script(int from, int to) => Migrations.Script(from, to);
 
-    private static T With<T>(SqliteFile file, Func<WriterConnection, Statements, T> work)
+    private static async Task<T> WithAsync<T>(SqliteFile file, Func<WriterConnection, Statements, Task<T>> work, CancellationToken cancel)
     {
-        var (connection, db) = file.OpenWriter();
+        var (connection, db) = await file.OpenWriterAsync(cancel);
         try
         {
-            return work(connection, db);
+            return await work(connection, db);
         }
         catch (Microsoft.Data.Sqlite.SqliteException e)
         {

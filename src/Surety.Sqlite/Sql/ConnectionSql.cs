@@ -28,7 +28,7 @@ internal static class ConnectionSql
     // Readers meet a lock only while a crashed process's log is recovered.
     public const string WaitForLocks = "PRAGMA busy_timeout=5000";
 
-    /// <summary>Says at once that somebody else has the write lock. The library as it is built sleeps for whole seconds, and nobody writes meanwhile.</summary>
+    /// <summary>Says at once that somebody else has the lock.</summary>
     public const string WaitForNoLocks = "PRAGMA busy_timeout=0";
 
     public const string ReadOnly = "PRAGMA query_only=ON";
