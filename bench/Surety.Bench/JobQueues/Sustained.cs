@@ -49,8 +49,7 @@ internal static class Sustained
             await Crew.Producer.TellAsync(new Order("sustain") { PerCall = PerCall, InFlight = InFlight, Window = Window });
             using var ended = new CancellationTokenSource();
             var leading = LeadAsync(ended.Token);
-            // Pools fill, caches warm up, the first claims are small.
-            await Task.Delay(TimeSpan.FromSeconds(Bench.Settings.Quick ? 0.2 : 1));
+            await Task.Delay(Bench.Ramp);
             var (first, began) = (Crew.Handled, Stopwatch.GetTimestamp());
             await Task.Delay(TimeSpan.FromSeconds(Bench.Seconds * pressure.Longer));
             var rate = (Crew.Handled - first) / Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -93,7 +92,7 @@ internal static class Sustained
 
         public override async Task<Result> RunAsync(string database)
         {
-            var seconds = Bench.Seconds + 1;
+            var seconds = Bench.Seconds;
             var output = await RunAsync(database, ["-c", $"{4 * nodes}", "-j", "2", "-T", $"{seconds}", "-f", Script(Variant("cycle"))]);
             var done = Transactions(output) * 100 - await Bench.Server.ScalarAsync<long>(database, "SELECT count(*) FROM raw_job");
             return new Result(done, done / (double)seconds);

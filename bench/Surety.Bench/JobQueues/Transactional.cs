@@ -30,6 +30,7 @@ internal static class Transactional
         {
             await Crew.WorkAsync(On(database, "start") with { Handler = "row", Concurrency = Handlers });
             await Crew.UntilHandledAsync(1, Patience);
+            await Task.Delay(Bench.Ramp);
             var (first, began) = (Crew.Handled, Stopwatch.GetTimestamp());
             await Task.WhenAny(Crew.UntilHandledAsync(count, Patience), Task.Delay(TimeSpan.FromSeconds(Bench.Seconds)));
             var rate = (Crew.Handled - first) / Stopwatch.GetElapsedTime(began).TotalSeconds;

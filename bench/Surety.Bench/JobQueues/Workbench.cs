@@ -20,6 +20,9 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     /// <summary>How long a load is kept up.</summary>
     public int Seconds { get; private set; } = settings.Seconds;
 
+    /// <summary>How long a load is on before it counts. Pools fill, the first claims are small; and a round's hosts are new, whose start sets compilers at run time to work for seconds.</summary>
+    public TimeSpan Ramp => TimeSpan.FromSeconds(settings.Quick ? 0.2 : 4);
+
     /// <summary>How many jobs there are to work off.</summary>
     public int Backlog => settings.Quick ? 500 : 100_000;
 

@@ -4,12 +4,12 @@ namespace Surety.Processing;
 
 /// <summary>
 /// One queue's share of this node: what was claimed and not begun, and as many runners as the queue's concurrency allows. How much it claims ahead follows the measured handler time: about
-/// 50 ms of work, so that no node sits on messages another one could run.
+/// 100 ms of work, so that no node sits on messages another one could run.
 /// </summary>
 internal sealed class Lane
 {
     private const int MostAhead = 1_000;
-    private const double AheadMilliseconds = 50;
+    private const double AheadMilliseconds = 100;
 
     private readonly Lock gate = new();
     private readonly Queue<ClaimedMessage> singles = [];
