@@ -17,9 +17,11 @@ internal sealed class Looks(PostgresStore store)
     private static readonly TimeSpan Last = TimeSpan.FromMilliseconds(100);
 
     // How long messages gather before the next claim when the last one brought all there were. Who asks again at once gets crumbs. Longer after many: what a claim costs counts for more then.
+    // Of several nodes each waits as much longer: together they ask as often as one, and a message waits no longer for one of them.
     private static readonly TimeSpan Few = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Many = TimeSpan.FromMilliseconds(5);
     private const int AreMany = 50;
+    private const int MostNodes = 4;
 
     // What the last look knew of; whatever came later it has not seen.
     private long seen;
@@ -52,7 +54,7 @@ internal sealed class Looks(PostgresStore store)
     public void End(int count, bool all)
     {
         leftSome = count > 0 && !all;
-        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many;
+        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many * Math.Clamp(store.LiveNodes, 1, MostNodes);
         if (!wasTold) pays = count > 0;
         if (count == 0) return;
         found = Stopwatch.GetTimestamp();

@@ -21,7 +21,12 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
     }
 
     public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Heartbeat(node, lease));
+        store.Connections.WriteAsync(null, async reader =>
+        {
+            if (!await reader.ReadAsync(CancellationToken.None)) return false;
+            store.LiveNodes = (int)reader.GetInt64(0);
+            return true;
+        }, cancel, sql.Heartbeat(node, lease));
 
     public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
     {

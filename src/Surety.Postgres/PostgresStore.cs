@@ -33,6 +33,10 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public Connections Connections { get; }
     public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
+
+    /// <summary>How many nodes work this database, as far as the last heartbeat of one of this process knew.</summary>
+    public int LiveNodes { get; set; } = 1;
+
     public Segments Segments { get; }
     public PostgresMessages Messages { get; }
     public PostgresNodes Nodes { get; }

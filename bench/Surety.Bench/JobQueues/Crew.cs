@@ -15,6 +15,8 @@ internal sealed class Crew : IAsyncDisposable
 
     public TimeSpan ProcessorTime => nodes.Aggregate(Producer.ProcessorTime, (sum, node) => sum + node.ProcessorTime);
 
+    public TimeSpan Compiled => nodes.Aggregate(Producer.Compiled, (sum, node) => sum + node.Compiled);
+
     public TimeSpan NodesProcessorTime => nodes.Aggregate(TimeSpan.Zero, (sum, node) => sum + node.ProcessorTime);
 
     public long Handled

@@ -17,6 +17,9 @@ internal sealed class Member : IAsyncDisposable
         _ = ReadAsync(handled);
     }
 
+    /// <summary>How long its compiler had worked when it last said something.</summary>
+    public TimeSpan Compiled { get; private set; }
+
     public TimeSpan ProcessorTime => Processes.TimeOf(process.Id);
 
     /// <param name="program">What to run.</param>
@@ -72,6 +75,7 @@ internal sealed class Member : IAsyncDisposable
             while (await process.StandardOutput.ReadLineAsync() is { } line)
             {
                 var said = Line.Read<Said>(line);
+                Compiled = TimeSpan.FromMicroseconds(said.Compiled);
                 if (said.What == "handled") handled(said);
                 else answers.Writer.TryWrite(said);
             }

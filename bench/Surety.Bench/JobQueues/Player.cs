@@ -1,3 +1,4 @@
+using System.Runtime;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Surety.Hosting;
@@ -182,7 +183,7 @@ internal sealed class Player(IIntake intake)
     {
         lock (output)
         {
-            Console.Out.WriteLine(Line.Of(said));
+            Console.Out.WriteLine(Line.Of(said with { Compiled = JitInfo.GetCompilationTime().Ticks / TimeSpan.TicksPerMicrosecond }));
             Console.Out.Flush();
         }
     }

@@ -34,6 +34,10 @@ internal sealed record Said([property: JsonPropertyName("said")] string What)
     public uint Mixed { get; init; }
     public long At { get; init; }
     public long Micros { get; init; }
+
+    /// <summary>How long its compiler at run time has worked since it began, in microseconds, waits for a processor included; zero where it does not know.</summary>
+    public long Compiled { get; init; }
+
     public IReadOnlyList<long[]>? Waited { get; init; }
 }
 

@@ -12,6 +12,8 @@ internal abstract class QueueEntrant(Workbench bench, string contender, Crew cre
 
     public override TimeSpan ProcessorTime() => crew.ProcessorTime;
 
+    public override TimeSpan Compiled() => crew.Compiled;
+
     public override ValueTask DisposeAsync() => crew.DisposeAsync();
 
     protected Order On(string database, string what) => new(what) { Socket = bench.Server.Folder, Database = database };

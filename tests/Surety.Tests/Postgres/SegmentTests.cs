@@ -30,6 +30,20 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_heartbeat_tells_how_many_nodes_are_alive()
+    {
+        var lease = TimeSpan.FromMinutes(5);
+        var other = (await store.Nodes.JoinAsync("other", lease, default))!.Value;
+        (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
+        store.LiveNodes.ShouldBe(2);
+
+        await store.Nodes.LeaveAsync(other, default);
+        (await store.Nodes.HeartbeatAsync(other, lease, default)).ShouldBeFalse();
+        (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
+        store.LiveNodes.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_claim_reads_no_more_of_a_backlog_than_it_hands_out()
     {
         await EnqueueAsync(5000);
