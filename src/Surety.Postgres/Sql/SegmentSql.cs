@@ -26,6 +26,14 @@ internal sealed class SegmentSql(string s, string name)
         FROM unnest($1, $2, $3, $4, $5, $6) AS m (queue, priority, kind, version, headers, body) RETURNING id
         """;
 
+    // Most are of one kind for one queue, and a list costs by its elements: this takes the server two thirds of the time.
+    private readonly string insertAlike =
+        $"""
+        INSERT INTO {s}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body)
+        SELECT (SELECT last_value FROM {s}.segment_newest), $1, $2, (SELECT pg_current_xact_id()::text::bigint), nextval('{s}.message_id_seq'), (SELECT {s}.now()), $3, $4, m.headers, m.body
+        FROM unnest($5, $6) AS m (headers, body) RETURNING id
+        """;
+
     private readonly string claim = $"SELECT * FROM {s}.claim_segments($1, $2, $3, $4, $5, $6)";
     private readonly string bodies =
         $"""
@@ -84,12 +92,21 @@ internal sealed class SegmentSql(string s, string name)
         if (messages is [var one])
             return Statement.Of(insertOne).With(one.Queue).With((short)one.Priority).With(one.Kind).With(one.Version).WithText(StoredJson.Headers(one.Headers)).With(one.Body);
         var count = messages.Count;
-        var (queues, priorities, kinds, versions) = (new string[count], new short[count], new string[count], new int[count]);
         var (headers, bodies) = (new string?[count], new ReadOnlyMemory<byte>[count]);
+        var alike = count > 0;
         for (var i = 0; i < count; i++)
         {
             var m = messages[i];
-            (queues[i], priorities[i], kinds[i], versions[i], headers[i], bodies[i]) = (m.Queue, (short)m.Priority, m.Kind, m.Version, StoredJson.Headers(m.Headers), m.Body);
+            (headers[i], bodies[i]) = (StoredJson.Headers(m.Headers), m.Body);
+            alike = alike && m.Queue == messages[0].Queue && m.Priority == messages[0].Priority && m.Kind == messages[0].Kind && m.Version == messages[0].Version;
+        }
+
+        if (alike) return Statement.Of(insertAlike).With(messages[0].Queue).With((short)messages[0].Priority).With(messages[0].Kind).With(messages[0].Version).With(headers).With(bodies);
+        var (queues, priorities, kinds, versions) = (new string[count], new short[count], new string[count], new int[count]);
+        for (var i = 0; i < count; i++)
+        {
+            var m = messages[i];
+            (queues[i], priorities[i], kinds[i], versions[i]) = (m.Queue, (short)m.Priority, m.Kind, m.Version);
         }
 
         return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).With(headers).With(bodies);

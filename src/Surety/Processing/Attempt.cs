@@ -246,7 +246,7 @@ internal sealed class Attempt(
                 settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
             var ending = store.SettleAndCommitAsync(settlements, work, stopping);
             // Of several, one that lost its claim sends the others back to their handlers.
-            if (deliveries.Length == 1) handled();
+            if (deliveries.Length == 1 && !ending.IsCompleted) handled();
             var held = await ending;
             if (held.All(h => h))
             {

@@ -43,6 +43,37 @@ public sealed class SegmentTests : IAsyncLifetime
         store.LiveNodes.ShouldBe(1);
     }
 
+    /// <summary>Those that differ in nothing but headers and body have a statement of their own.</summary>
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("queue")]
+    [InlineData("priority")]
+    [InlineData("kind")]
+    [InlineData("version")]
+    public async Task Messages_of_one_call_keep_what_each_was_given(string differs)
+    {
+        var one = new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "1"u8.ToArray(), Headers = new Dictionary<string, string> { ["h"] = "1" } };
+        var other = one with { Body = "2"u8.ToArray(), Headers = new Dictionary<string, string> { ["h"] = "2" } };
+        var last = (differs switch
+        {
+            "queue" => one with { Queue = "other" },
+            "priority" => one with { Priority = Priority.High },
+            "kind" => one with { Kind = "l" },
+            "version" => one with { Version = 2 },
+            _ => one,
+        }) with { Body = "3"u8.ToArray(), Headers = new Dictionary<string, string>() };
+        var ids = (await store.Messages.EnqueueAsync([one, other, last], null, default)).Select(e => e.Id.Value).ToArray();
+        ids.ShouldBeInOrder();
+
+        var claimed = (await store.Messages.ClaimAsync(node, [new QueueDemand("work", 10), new QueueDemand("other", 10)], default))!;
+        claimed.OrderBy(m => m.Claim.Id.Value).Select(Described).ShouldBe(new[] { one, other, last }.Zip(ids, (m, id) => $"{id} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}"));
+        if (differs == "priority") claimed[0].Claim.Id.Value.ShouldBe(ids[2]);
+
+        static string Described(ClaimedMessage m) => $"{m.Claim.Id.Value} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}";
+
+        static string Of(IReadOnlyDictionary<string, string> headers) => string.Join(',', headers.Select(h => $"{h.Key}={h.Value}"));
+    }
+
     [Fact]
     public async Task A_claim_reads_no_more_of_a_backlog_than_it_hands_out()
     {
