@@ -34,7 +34,10 @@ public sealed class SwiftServer : IAsyncLifetime
         {
             try
             {
+                // An object, too: a bucket needs three of the four servers only.
                 await client.PutBucketAsync(Bucket, limit.Token);
+                await client.PutObjectAsync(new() { BucketName = Bucket, Key = "started", ContentBody = "" }, limit.Token);
+                await client.DeleteObjectAsync(Bucket, "started", limit.Token);
                 return;
             }
             catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)

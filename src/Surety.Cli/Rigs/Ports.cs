@@ -16,13 +16,13 @@ internal static class Ports
     // Two processes that look at the same time begin at different places.
     private static int next = Random.Shared.Next(Count);
 
-    /// <summary>The first of so many in a row that nobody listens at.</summary>
+    /// <summary>The first of so many in a row that nobody listens at and that were given to nobody else here: who got them may begin to listen much later.</summary>
     public static int Free(int inARow = 1)
     {
         for (var tries = 0; tries < Count; tries++)
         {
-            var port = First + (int)((uint)Interlocked.Add(ref next, inARow) % (Count - inARow));
-            if (Enumerable.Range(port, inARow).All(IsFree)) return port;
+            var place = (int)((uint)(Interlocked.Add(ref next, inARow) - inARow) % Count);
+            if (place + inARow <= Count && Enumerable.Range(First + place, inARow).All(IsFree)) return First + place;
         }
 
         throw new RigException($"Every port from {First} to {First + Count} is in use.");
