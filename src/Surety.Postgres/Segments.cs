@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
@@ -19,6 +20,7 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
     private int fitting = 256;
+    private readonly NewestChild newest = new();
     private long numbers;
 
     /// <summary>How large a child grows before the next one takes new messages.</summary>
@@ -38,24 +40,30 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         var claimed = new List<(int Priority, ClaimedMessage Message)>();
         var bodiless = 0;
         var got = new (int Count, int Bytes)[ordered.Count];
+        var known = newest.For(queues);
+        var began = Stopwatch.GetTimestamp();
+        SegmentLane? lane = null;
         await store.Connections.WriteAsync(null, async reader =>
         {
             claimed.Clear();
             bodiless = 0;
             Array.Clear(got);
+            lane = null;
             SegmentClaim? origin = null;
             while (await reader.ReadAsync(CancellationToken.None))
             {
-                var place = reader.GetInt32(0) - 1;
-                if (origin?.Number != reader.GetInt64(2)) origin = new SegmentClaim(reader.GetInt16(1), node.Value, reader.GetInt64(2));
-                var message = Read(reader, origin, queues[place]);
-                if (message.Body.IsEmpty && reader.IsDBNull(9)) bodiless++;
-                claimed.Add((reader.GetInt16(4), message));
-                got[place] = (got[place].Count + 1, got[place].Bytes + RowBytes + message.Body.Length);
+                var here = new SegmentLane(reader.GetInt32(0));
+                if (here != lane) origin = new SegmentClaim((short)here.Child, node.Value, number + here.Number);
+                lane = here;
+                var message = Read(reader, origin!, queues[here.Place]);
+                if (message.Body.IsEmpty && reader.IsDBNull(6)) bodiless++;
+                claimed.Add((here.Priority, message));
+                got[here.Place] = (got[here.Place].Count + 1, got[here.Place].Bytes + RowBytes + message.Body.Length);
             }
 
             return true;
-        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes));
+        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, known));
+        newest.Looked(queues, known, began, lane);
         // Well within both limits: nothing was cut off.
         var all = bodiless == 0 && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
         if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
@@ -162,20 +170,20 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     private static ClaimedMessage Read(NpgsqlDataReader row, SegmentClaim origin, string queue)
     {
-        var enqueued = row.Instant(5);
+        var enqueued = row.Instant(2);
         return new ClaimedMessage
         {
-            Claim = new Claim(new MessageId(row.GetInt64(3)), FirstClaim),
+            Claim = new Claim(new MessageId(row.GetInt64(1)), FirstClaim),
             Origin = origin,
             Attempt = 1,
             Deaths = 0,
             Queue = queue,
             EnqueuedAt = enqueued,
             DueAt = enqueued,
-            Kind = row.GetString(6),
-            Version = row.GetInt32(7),
-            Headers = StoredJson.Headers(row.TextOrNull(8)),
-            Body = row.IsDBNull(9) ? default : row.Bytes(9),
+            Kind = row.GetString(3),
+            Version = row.GetInt32(4),
+            Headers = StoredJson.Headers(row.TextOrNull(5)),
+            Body = row.IsDBNull(6) ? default : row.Bytes(6),
         };
     }
 }

@@ -1,5 +1,398 @@
 CREATE SCHEMA $schema$;
 
+CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues text[], p_limits integer[], p_lowest_first boolean[], p_bytes integer, p_known integer) RETURNS TABLE(lane integer, id bigint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
+    LANGUAGE plpgsql
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_incremental_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_newest int;
+    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one number; 3 is the age of the newest.
+    v_lanes int[] := '{}';
+    v_lane int;
+    v_older int;
+    v_out int;
+    v_place int := 0;
+    v_queue text;
+    v_priority smallint;
+    v_room int;
+    v_paused boolean;
+    v_turn bigint;
+    v_xid bigint;
+    v_id bigint;
+    v_late bigint[];
+    v_late_after bigint[];
+    v_running bigint[];
+    v_ended bigint[];
+    v_ended_after bigint[];
+    v_withdrawn boolean;
+    v_count int;
+BEGIN
+    SELECT n.last_value INTO v_newest FROM $schema$.segment_newest n WHERE EXISTS (SELECT FROM $schema$.node n WHERE n.id = p_node AND n.dead_at IS NULL);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    FOR v_age IN REVERSE 3..0 LOOP
+        CASE (v_newest + 1 + v_age) % 4
+            WHEN 0 THEN
+                v_lanes := v_lanes || ARRAY(
+                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                    WHERE EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        OR c.late <> '{}' AND EXISTS (
+                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
+                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+            WHEN 1 THEN
+                v_lanes := v_lanes || ARRAY(
+                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                    WHERE EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        OR c.late <> '{}' AND EXISTS (
+                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
+                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+            WHEN 2 THEN
+                v_lanes := v_lanes || ARRAY(
+                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                    WHERE EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        OR c.late <> '{}' AND EXISTS (
+                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
+                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+            WHEN 3 THEN
+                v_lanes := v_lanes || ARRAY(
+                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                    WHERE EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        OR c.late <> '{}' AND EXISTS (
+                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
+                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+        END CASE;
+        EXIT WHEN v_age = 3 AND v_newest = p_known AND v_lanes <> '{}';
+    END LOOP;
+
+    IF cardinality(v_lanes) > 1 THEN
+        v_lanes := ARRAY(SELECT lane FROM unnest(v_lanes) AS lane ORDER BY lane);
+    END IF;
+
+    v_older := CASE WHEN cardinality(v_lanes) = 1 AND v_lanes[1] % 4 = 3 OR 3 = ALL (ARRAY(SELECT lane % 4 FROM unnest(v_lanes) AS lane)) THEN 0 ELSE 1 END;
+    FOREACH v_lane IN ARRAY v_lanes LOOP
+        IF v_lane / 12 <> v_place THEN
+            v_place := v_lane / 12;
+            v_queue := p_queues[v_place];
+            v_room := p_limits[v_place];
+            -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
+            SELECT EXISTS (SELECT FROM $schema$.queue q WHERE q.name = v_queue AND q.paused_at IS NOT NULL)
+            INTO v_paused FROM pg_advisory_xact_lock(hashtextextended('$schema$' || v_queue, 11)), set_config('synchronous_commit', 'off', true);
+        END IF;
+
+        CONTINUE WHEN v_paused OR v_room <= 0;
+        v_priority := CASE WHEN p_lowest_first[v_place] THEN v_lane % 12 / 4 ELSE 2 - v_lane % 12 / 4 END;
+        v_out := 2 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + v_older;
+        CASE (v_newest + 1 + v_lane) % 4
+            WHEN 0 THEN
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_0)
+                INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
+                FROM (SELECT) one LEFT JOIN LATERAL (
+                    SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
+                    WHERE c.ring = 0 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                v_ended := '{}';
+                IF v_late <> '{}' THEN
+                    -- Who still runs is waited for on. What the others have brought comes first.
+                    v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
+                    IF NOT v_late <@ v_running THEN
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        INTO v_late, v_late_after, v_ended, v_ended_after
+                        FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
+                    END IF;
+                END IF;
+
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
+                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
+                -- as finding them. Twice, because one range is read faster than several.
+                IF v_ended = '{}' AND NOT v_withdrawn THEN
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 0, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                            v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                            WHERE x.xid > v_xid AND x.xid < n.highest) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                ELSE
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                                SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w WHERE w.ring = 0 AND w.id = s.id))
+                                ORDER BY s.xid, s.id LIMIT v_room) s
+                            LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 0, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            FROM (
+                                SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
+                                -- One that ended late may be cut off in its middle, those after it were not come to.
+                                UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
+                                FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                END IF;
+
+                GET DIAGNOSTICS v_count = ROW_COUNT;
+            WHEN 1 THEN
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_1)
+                INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
+                FROM (SELECT) one LEFT JOIN LATERAL (
+                    SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
+                    WHERE c.ring = 1 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                v_ended := '{}';
+                IF v_late <> '{}' THEN
+                    -- Who still runs is waited for on. What the others have brought comes first.
+                    v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
+                    IF NOT v_late <@ v_running THEN
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        INTO v_late, v_late_after, v_ended, v_ended_after
+                        FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
+                    END IF;
+                END IF;
+
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
+                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
+                -- as finding them. Twice, because one range is read faster than several.
+                IF v_ended = '{}' AND NOT v_withdrawn THEN
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 1, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                            v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                            WHERE x.xid > v_xid AND x.xid < n.highest) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                ELSE
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                                SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w WHERE w.ring = 1 AND w.id = s.id))
+                                ORDER BY s.xid, s.id LIMIT v_room) s
+                            LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 1, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            FROM (
+                                SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
+                                -- One that ended late may be cut off in its middle, those after it were not come to.
+                                UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
+                                FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                END IF;
+
+                GET DIAGNOSTICS v_count = ROW_COUNT;
+            WHEN 2 THEN
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_2)
+                INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
+                FROM (SELECT) one LEFT JOIN LATERAL (
+                    SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
+                    WHERE c.ring = 2 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                v_ended := '{}';
+                IF v_late <> '{}' THEN
+                    -- Who still runs is waited for on. What the others have brought comes first.
+                    v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
+                    IF NOT v_late <@ v_running THEN
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        INTO v_late, v_late_after, v_ended, v_ended_after
+                        FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
+                    END IF;
+                END IF;
+
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
+                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
+                -- as finding them. Twice, because one range is read faster than several.
+                IF v_ended = '{}' AND NOT v_withdrawn THEN
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 2, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                            v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                            WHERE x.xid > v_xid AND x.xid < n.highest) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                ELSE
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                                SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w WHERE w.ring = 2 AND w.id = s.id))
+                                ORDER BY s.xid, s.id LIMIT v_room) s
+                            LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 2, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            FROM (
+                                SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
+                                -- One that ended late may be cut off in its middle, those after it were not come to.
+                                UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
+                                FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                END IF;
+
+                GET DIAGNOSTICS v_count = ROW_COUNT;
+            WHEN 3 THEN
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_3)
+                INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
+                FROM (SELECT) one LEFT JOIN LATERAL (
+                    SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
+                    WHERE c.ring = 3 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                v_ended := '{}';
+                IF v_late <> '{}' THEN
+                    -- Who still runs is waited for on. What the others have brought comes first.
+                    v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
+                    IF NOT v_late <@ v_running THEN
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        INTO v_late, v_late_after, v_ended, v_ended_after
+                        FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
+                    END IF;
+                END IF;
+
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
+                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
+                -- as finding them. Twice, because one range is read faster than several.
+                IF v_ended = '{}' AND NOT v_withdrawn THEN
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 3, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                            v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                            WHERE x.xid > v_xid AND x.xid < n.highest) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                ELSE
+                    RETURN QUERY
+                    WITH measured AS (
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        FROM (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                                SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w WHERE w.ring = 3 AND w.id = s.id))
+                                ORDER BY s.xid, s.id LIMIT v_room) s
+                            LIMIT v_room) a
+                        WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
+                    taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
+                    noted AS (
+                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        SELECT 3, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            FROM (
+                                SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
+                                -- One that ended late may be cut off in its middle, those after it were not come to.
+                                UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
+                                FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                        WHERE n.ids IS NOT NULL)
+                    SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
+                    FROM taken t;
+                END IF;
+
+                GET DIAGNOSTICS v_count = ROW_COUNT;
+        END CASE;
+        v_room := v_room - v_count;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION $schema$.claim_segment(p_node bigint, p_number bigint, p_queue text, p_limit integer, p_lowest_first boolean, p_bytes integer) RETURNS TABLE(ring smallint, number bigint, id bigint, priority smallint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
     LANGUAGE plpgsql
     SET jit TO 'off'

@@ -19,6 +19,8 @@ internal sealed class Results
 
     public string Name => Path.GetRelativePath(Environment.CurrentDirectory, path + ".md");
 
+    public string File => Path.GetFileName(path) + ".md";
+
     public IReadOnlyList<Cell> Cells => stored.Cells;
 
     public string Date => stored.Date;
@@ -27,13 +29,14 @@ internal sealed class Results
 
     private static string Folder => Path.Combine(Checkout.Folder, "bench", "results");
 
-    /// <summary>Of a run that begins. A whole one replaces the day's results, a part goes among them when that was asked for.</summary>
+    /// <summary>Of a run that begins. A whole one replaces the day's results on this machine, a part goes among them when that was asked for. Another machine of the same day has a file of its own.</summary>
     public static Results Of(string machine, Settings settings)
     {
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        var path = Path.Combine(Folder, $"{date}-queue");
+        var paths = Enumerable.Range(1, int.MaxValue).Select(n => Path.Combine(Folder, n == 1 ? $"{date}-queue" : string.Create(CultureInfo.InvariantCulture, $"{date}.{n}-queue")));
+        var path = paths.First(p => !System.IO.File.Exists(p + ".json") || Processor(Read(p).Machine) == Processor(machine));
         var kept = !settings.Quick && (settings.IsWhole || settings.Keep) ? path : null;
-        var cells = kept is not null && !settings.IsWhole && File.Exists(path + ".json") ? Read(path).Cells : [];
+        var cells = kept is not null && !settings.IsWhole && System.IO.File.Exists(path + ".json") ? Read(path).Cells : [];
         return new Results(kept, new Stored(date, machine, cells));
     }
 
@@ -45,7 +48,7 @@ internal sealed class Results
         {
             var stored = Read(file[..^5]);
             Cell[] cells = [.. stored.Cells.Where(c => !found.Any(f => f.Cells.Any(other => other.Name == c.Name)))];
-            if (cells.Length > 0) found.Add(new Results(null, stored with { Cells = cells }));
+            if (cells.Length > 0) found.Add(new Results(file[..^5], stored with { Cells = cells }));
         }
 
         return found;
@@ -55,9 +58,12 @@ internal sealed class Results
     {
         stored = stored with { Cells = [.. stored.Cells.Where(c => c.Name != cell.Name || c.Nodes != cell.Nodes), cell] };
         if (path is null) return;
-        File.WriteAllText(path + ".json", JsonSerializer.Serialize(stored, Json) + "\n");
-        File.WriteAllText(path + ".md", Text());
+        System.IO.File.WriteAllText(path + ".json", JsonSerializer.Serialize(stored, Json) + "\n");
+        System.IO.File.WriteAllText(path + ".md", Text());
     }
+
+    // What a machine is called first; how fast its disk is differs a little each time.
+    private static string Processor(string machine) => machine.Split(',')[0];
 
     private string Text()
     {
@@ -67,7 +73,7 @@ internal sealed class Results
         return text.ToString();
     }
 
-    private static Stored Read(string path) => JsonSerializer.Deserialize<Stored>(File.ReadAllText(path + ".json"), Json)!;
+    private static Stored Read(string path) => JsonSerializer.Deserialize<Stored>(System.IO.File.ReadAllText(path + ".json"), Json)!;
 
     private sealed record Stored(string Date, string Machine, IReadOnlyList<Cell> Cells);
 }

@@ -8,7 +8,7 @@ namespace Surety.Postgres.Sql;
 /// <param name="name">Its name.</param>
 internal sealed class SegmentSql(string s, string name)
 {
-    private const int Children = 4;
+    public const int Children = 4;
 
     /// <summary>How many claim numbers a queue may use in one call: one a child and priority.</summary>
     public const int NumbersPerClaim = 12;
@@ -34,7 +34,7 @@ internal sealed class SegmentSql(string s, string name)
         FROM unnest($5, $6) AS m (headers, body) RETURNING id
         """;
 
-    private readonly string claim = $"SELECT * FROM {s}.claim_segments($1, $2, $3, $4, $5, $6)";
+    private readonly string claim = $"SELECT * FROM {s}.claim_messages($1, $2, $3, $4, $5, $6, $7)";
     private readonly string bodies =
         $"""
         SELECT s.id, s.body FROM {s}.claim c JOIN {s}.segment s ON s.ring = c.ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid AND s.id = ANY ($4)
@@ -112,8 +112,8 @@ internal sealed class SegmentSql(string s, string name)
         return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).With(headers).With(bodies);
     }
 
-    public NpgsqlBatchCommand Claim(NodeId node, long number, string[] queues, int[] limits, bool[] lowestFirst, int bytes) =>
-        Statement.Of(claim).With(node.Value).With(number).With(queues).With(limits).With(lowestFirst).With(bytes);
+    public NpgsqlBatchCommand Claim(NodeId node, long number, string[] queues, int[] limits, bool[] lowestFirst, int bytes, int known) =>
+        Statement.Of(claim).With(node.Value).With(number).With(queues).With(limits).With(lowestFirst).With(bytes).With(known);
 
     public NpgsqlBatchCommand Bodies(SegmentClaim claim, long[] ids) => Of(bodies, claim).With(ids);
 
@@ -154,3 +154,21 @@ internal sealed class SegmentSql(string s, string name)
 /// <param name="Node">Who claimed them.</param>
 /// <param name="Number">Which of the node's claims it was.</param>
 internal sealed record SegmentClaim(short Ring, long Node, long Number);
+
+/// <summary>Where a claimed message was, as one number: the server says it with every message.</summary>
+/// <param name="Value">As <c>claim_messages</c> puts it together.</param>
+internal readonly record struct SegmentLane(int Value)
+{
+    /// <summary>Which claim of those that the call may make.</summary>
+    public int Number => Value / 2;
+
+    /// <summary>Of the call's queues, from 0.</summary>
+    public int Place => Number / SegmentSql.NumbersPerClaim;
+
+    public int Priority => Number % SegmentSql.NumbersPerClaim / SegmentSql.Children;
+
+    public int Child => Number % SegmentSql.Children;
+
+    /// <summary>Whether there was something in a child older than the newest.</summary>
+    public bool HasOlder => Value % 2 != 0;
+}

@@ -46,7 +46,8 @@ public sealed class MigrationTests : IAsyncLifetime
         {
             await Task.WhenAll(hosts.Select(h => h.StartAsync())).WaitAsync(TimeSpan.FromSeconds(60));
             (await server.ScalarAsync<string>($"SELECT string_agg(version::text, ' ' ORDER BY version) FROM {schema}.migration")).ShouldBe(string.Join(' ', Migrations.All.Select(m => m.Version)));
-            (await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL")).ShouldBe(10);
+            // Workers join once their hosts have started.
+            await UntilAsync(async () => await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL") == 10);
         }
         finally
         {

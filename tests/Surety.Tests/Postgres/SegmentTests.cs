@@ -82,7 +82,7 @@ public sealed class SegmentTests : IAsyncLifetime
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await using (var claim = new NpgsqlCommand($"SELECT count(*) FROM {schema}.claim_segments({node.Value}, 1000000, '{{work}}', '{{50}}', '{{false}}', 65536)", connection)) (await claim.ExecuteScalarAsync()).ShouldBe(50L);
+        await using (var claim = new NpgsqlCommand($"SELECT count(*) FROM {schema}.claim_messages({node.Value}, 1000000, '{{work}}', '{{50}}', '{{false}}', 65536, -1)", connection)) (await claim.ExecuteScalarAsync()).ShouldBe(50L);
         await using var read = new NpgsqlCommand($"SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' AND relname LIKE 'segment%'", connection);
         ((long)(await read.ExecuteScalarAsync())!).ShouldBeLessThan(100);
     }
@@ -109,7 +109,7 @@ public sealed class SegmentTests : IAsyncLifetime
         {
             await using var connection = new NpgsqlConnection(connectionString);
             await connection.OpenAsync();
-            await using var claim = new NpgsqlCommand($"SELECT id FROM {schema}.claim_segment({node.Value}, {number}, 'work', 2, false, 65536)", connection);
+            await using var claim = new NpgsqlCommand($"SELECT id FROM {schema}.claim_segments({node.Value}, {number}, '{{work}}', '{{2}}', '{{false}}', 65536)", connection);
             await using var reader = await claim.ExecuteReaderAsync();
             var got = new List<long>();
             while (await reader.ReadAsync()) got.Add(reader.GetInt64(0));
@@ -202,7 +202,7 @@ public sealed class SegmentTests : IAsyncLifetime
     public async Task What_was_claimed_is_handed_out_even_when_the_rest_of_the_claim_fails()
     {
         var kept = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true }], null, default))[0].Id.Value;
-        await RunAsync($"ALTER FUNCTION {schema}.claim_segments RENAME TO away");
+        await RunAsync($"ALTER FUNCTION {schema}.claim_messages RENAME TO away");
         (await ClaimAsync(10)).ShouldBe([kept]);
         await Should.ThrowAsync<StoreException>(() => ClaimAsync(10));
     }

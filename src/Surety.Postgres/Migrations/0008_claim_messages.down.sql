@@ -1,0 +1,1 @@
+DROP FUNCTION $schema$.claim_messages(bigint, bigint, text[], int[], boolean[], int, int);
