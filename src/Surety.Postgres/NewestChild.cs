@@ -6,7 +6,7 @@ namespace Surety.Postgres;
 
 /// <summary>
 /// Which child of the segments alone was found worth a look. The others get messages only from transactions that began before it was the newest; for a moment they can wait, so that not every claim has
-/// to read four children's indexes. The server looks at all when it has gone on to another child, and when there is nothing in this one.
+/// to read four children's indexes. The server looks at all when it has gone on to another child, and when there is nothing in this one; a look in vain is followed by one at all.
 /// </summary>
 internal sealed class NewestChild
 {
@@ -35,7 +35,13 @@ internal sealed class NewestChild
     /// <param name="found">The lane of a message; null when it found none.</param>
     public void Looked(string[] queues, int asked, long began, SegmentLane? found)
     {
-        if (found is not { } lane) return;
+        // Nothing, although this one was worth a look: what there was is paused, withdrawn or somebody else's by now, and must not hide what is in the others.
+        if (found is not { } lane)
+        {
+            foreach (var queue in queues) alone.TryRemove(queue, out _);
+            return;
+        }
+
         // Where it was not the only one looked at.
         if (lane.Child == asked && !lane.HasOlder) return;
         foreach (var queue in queues)

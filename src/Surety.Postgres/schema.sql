@@ -43,43 +43,59 @@ BEGIN
             WHEN 0 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
-                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    FROM (
+                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name OFFSET 0)) q
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
                             WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
-                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+                                -- Without the OFFSET it would become a join that reads the whole lane.
+                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
             WHEN 1 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
-                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    FROM (
+                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name OFFSET 0)) q
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
                             WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
-                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+                                -- Without the OFFSET it would become a join that reads the whole lane.
+                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
             WHEN 2 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
-                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    FROM (
+                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name OFFSET 0)) q
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
                             WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
-                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+                                -- Without the OFFSET it would become a join that reads the whole lane.
+                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
             WHEN 3 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
-                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    FROM (
+                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name OFFSET 0)) q
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
                             WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
-                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));
+                                -- Without the OFFSET it would become a join that reads the whole lane.
+                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
         END CASE;
         EXIT WHEN v_age = 3 AND v_newest = p_known AND v_lanes <> '{}';
     END LOOP;
@@ -110,6 +126,7 @@ BEGIN
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
                     WHERE c.ring = 0 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
+                v_ended_after := '{}';
                 IF v_late <> '{}' THEN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
@@ -181,6 +198,7 @@ BEGIN
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
                     WHERE c.ring = 1 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
+                v_ended_after := '{}';
                 IF v_late <> '{}' THEN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
@@ -252,6 +270,7 @@ BEGIN
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
                     WHERE c.ring = 2 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
+                v_ended_after := '{}';
                 IF v_late <> '{}' THEN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
@@ -323,6 +342,7 @@ BEGIN
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
                     WHERE c.ring = 3 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
+                v_ended_after := '{}';
                 IF v_late <> '{}' THEN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);

@@ -14,13 +14,17 @@ DECLARE
     v_find text := $find$
                 v_lanes := v_lanes || ARRAY(
                     SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
-                    FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    FROM (
+                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name OFFSET 0)) q
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_{ring} c WHERE c.ring = {ring} AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
                             WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
-                                AND EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after)));$find$;
+                                -- Without the OFFSET it would become a join that reads the whole lane.
+                                AND EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));$find$;
     v_take text := $take$
                 SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_{ring})
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
@@ -28,6 +32,7 @@ DECLARE
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_{ring} c
                     WHERE c.ring = {ring} AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
+                v_ended_after := '{}';
                 IF v_late <> '{}' THEN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);

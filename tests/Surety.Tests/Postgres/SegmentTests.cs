@@ -87,8 +87,10 @@ public sealed class SegmentTests : IAsyncLifetime
         ((long)(await read.ExecuteScalarAsync())!).ShouldBeLessThan(100);
     }
 
-    [Fact]
-    public async Task Programs_of_the_version_before_claim_beside_this_one()
+    [Theory]
+    [InlineData("claim_segments({0}, {1}, '{{work}}', '{{2}}', '{{false}}', 65536)")]
+    [InlineData("claim_segment({0}, {1}, 'work', 2, false, 65536)")]
+    public async Task Programs_of_versions_before_claim_beside_this_one(string before)
     {
         await using var slow = await store.Database.BeginAsync();
         var late = await EnqueueAsync(2, slow.Transaction);
@@ -109,7 +111,7 @@ public sealed class SegmentTests : IAsyncLifetime
         {
             await using var connection = new NpgsqlConnection(connectionString);
             await connection.OpenAsync();
-            await using var claim = new NpgsqlCommand($"SELECT id FROM {schema}.claim_segments({node.Value}, {number}, '{{work}}', '{{2}}', '{{false}}', 65536)", connection);
+            await using var claim = new NpgsqlCommand($"SELECT id FROM {schema}." + string.Format(System.Globalization.CultureInfo.InvariantCulture, before, node.Value, number), connection);
             await using var reader = await claim.ExecuteReaderAsync();
             var got = new List<long>();
             while (await reader.ReadAsync()) got.Add(reader.GetInt64(0));
