@@ -20,7 +20,7 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
     private int fitting = 256;
-    private readonly NewestChild newest = new();
+    private readonly OldestChild oldest = new();
     private long numbers;
 
     /// <summary>How large a child grows before the next one takes new messages.</summary>
@@ -40,7 +40,7 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         var claimed = new List<(int Priority, ClaimedMessage Message)>();
         var bodiless = 0;
         var got = new (int Count, int Bytes)[ordered.Count];
-        var known = newest.For(queues);
+        var asked = oldest.For(queues);
         var began = Stopwatch.GetTimestamp();
         SegmentLane? lane = null;
         await store.Connections.WriteAsync(null, async reader =>
@@ -62,10 +62,10 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
             }
 
             return true;
-        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, known));
-        newest.Looked(queues, known, began, lane);
-        // Well within both limits: nothing was cut off.
-        var all = bodiless == 0 && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
+        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, asked));
+        oldest.Looked(queues, asked, began, lane);
+        // Well within both limits and from the oldest child: nothing was cut off, and nothing of a younger one left out.
+        var all = bodiless == 0 && lane?.Child == lane?.Oldest && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
         if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
         return (claimed, all);

@@ -1,6 +1,6 @@
 CREATE SCHEMA $schema$;
 
-CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues text[], p_limits integer[], p_lowest_first boolean[], p_bytes integer, p_known integer) RETURNS TABLE(lane integer, id bigint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
+CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues text[], p_limits integer[], p_lowest_first boolean[], p_bytes integer, p_oldest integer) RETURNS TABLE(lane integer, id bigint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
     LANGUAGE plpgsql
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -15,7 +15,10 @@ DECLARE
     -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one number; 3 is the age of the newest.
     v_lanes int[] := '{}';
     v_lane int;
-    v_older int;
+    v_ring int;
+    v_before int;
+    v_had boolean := false;
+    v_oldest int;
     v_out int;
     v_place int := 0;
     v_queue text;
@@ -38,73 +41,95 @@ BEGIN
         RETURN;
     END IF;
 
-    FOR v_age IN REVERSE 3..0 LOOP
-        CASE (v_newest + 1 + v_age) % 4
+    FOR v_pass IN 0..1 LOOP
+        FOR v_age IN 0..3 LOOP
+            v_ring := (v_newest + 1 + v_age) % 4;
+            CONTINUE WHEN p_oldest >= 0 AND (v_ring = p_oldest OR v_age = 3) <> (v_pass = 0);
+            v_before := cardinality(v_lanes);
+            CASE v_ring
             WHEN 0 THEN
                 v_lanes := v_lanes || ARRAY(
-                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name OFFSET 0)) q
-                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-                    WHERE EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                    WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
+                        EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
-                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
-                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
+                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 1 THEN
                 v_lanes := v_lanes || ARRAY(
-                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name OFFSET 0)) q
-                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-                    WHERE EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                    WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
+                        EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
-                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
-                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
+                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 2 THEN
                 v_lanes := v_lanes || ARRAY(
-                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name OFFSET 0)) q
-                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-                    WHERE EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                    WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
+                        EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
-                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
-                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
+                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 3 THEN
                 v_lanes := v_lanes || ARRAY(
-                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name OFFSET 0)) q
-                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-                    WHERE EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                    WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
+                        EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
-                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
-                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));
-        END CASE;
-        EXIT WHEN v_age = 3 AND v_newest = p_known AND v_lanes <> '{}';
+                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
+            END CASE;
+            IF cardinality(v_lanes) > v_before THEN
+                v_had := v_had OR v_ring = p_oldest;
+                IF v_age < 3 THEN
+                    v_oldest := CASE WHEN v_oldest IS NULL THEN v_ring ELSE 4 END;
+                END IF;
+            END IF;
+        END LOOP;
+        EXIT WHEN v_had OR p_oldest < 0;
     END LOOP;
 
     IF cardinality(v_lanes) > 1 THEN
         v_lanes := ARRAY(SELECT lane FROM unnest(v_lanes) AS lane ORDER BY lane);
     END IF;
 
-    v_older := CASE WHEN cardinality(v_lanes) = 1 AND v_lanes[1] % 4 = 3 OR 3 = ALL (ARRAY(SELECT lane % 4 FROM unnest(v_lanes) AS lane)) THEN 0 ELSE 1 END;
     FOREACH v_lane IN ARRAY v_lanes LOOP
         IF v_lane / 12 <> v_place THEN
             v_place := v_lane / 12;
@@ -117,7 +142,7 @@ BEGIN
 
         CONTINUE WHEN v_paused OR v_room <= 0;
         v_priority := CASE WHEN p_lowest_first[v_place] THEN v_lane % 12 / 4 ELSE 2 - v_lane % 12 / 4 END;
-        v_out := 2 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + v_older;
+        v_out := 8 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + coalesce(v_oldest, v_newest);
         CASE (v_newest + 1 + v_lane) % 4
             WHEN 0 THEN
                 SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_0)
@@ -152,7 +177,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 0, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
@@ -175,7 +200,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 0, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                        SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
@@ -224,7 +249,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 1, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
@@ -247,7 +272,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 1, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                        SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
@@ -296,7 +321,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 2, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
@@ -319,7 +344,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 2, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                        SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
@@ -368,7 +393,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 3, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
@@ -391,7 +416,7 @@ BEGIN
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 3, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                        SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after

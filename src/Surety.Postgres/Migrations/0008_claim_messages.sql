@@ -1,10 +1,10 @@
 -- Programs that know version 4 can work with it.
 -- Hands the next messages of some queues to a node, queue by queue in the given order: highest priority first (lowest, when asked), oldest segment first. A message's lane tells which of its claims it is
--- in: the queue's place (from 0) times 12, the priority times 4 and the child, all doubled, and one more when something was to be had in children older than the newest. A claim's number is the given one
--- and the lane's half. Its commit may be lost with the server: then the claim never was.
+-- in: the queue's place (from 0) times 12, the priority times 4 and the child, all times 8, and then the oldest child with something, when no other but the newest had, or else 4. A claim's number is the
+-- given one and the lane's eighth. Its commit may be lost with the server: then the claim never was.
 --
--- Only transactions that had begun by then bring something to a child that is no longer the newest. A caller that names the newest as known, because it found nothing in the others a moment ago, is spared
--- them, unless there is nothing in the newest either: to read the places of four children took longer than to read a hundred messages.
+-- Only transactions that had begun by then bring something to a child that is no longer the newest. A caller that names the oldest one with something, from a moment ago, is spared the others but the
+-- newest, for as long as that one has something: to read the places of four children took longer than to read a hundred messages. So does asking a younger child for what an older one has.
 --
 -- It is put together with every child named outright: to open all four and leave out three costs more than the rest of a claim of few. claim_segments, which it stands in for, stays for programs of the
 -- version before.
@@ -13,18 +13,21 @@ DECLARE
     -- Lanes of a child with something ahead of their cursor, or of a transaction that ended after it was passed. Before any lock, so that a look that finds nothing waits for nobody.
     v_find text := $find$
                 v_lanes := v_lanes || ARRAY(
-                    SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + v_age
+                    SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name OFFSET 0)) q
-                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
+                    CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_{ring} c WHERE c.ring = {ring} AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-                    WHERE EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                    WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
+                        EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
-                            SELECT FROM unnest(c.late, c.late_after) AS l (xid, after)
-                            WHERE l.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after OFFSET 0)));$find$;
+                                AND EXISTS (SELECT FROM $schema$.segment_{ring} s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));$find$;
     v_take text := $take$
                 SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_{ring})
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
@@ -58,7 +61,7 @@ DECLARE
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_{ring} (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT {ring}, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        SELECT {ring}, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
@@ -81,7 +84,7 @@ DECLARE
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
                         INSERT INTO $schema$.claim_{ring} (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT {ring}, p_node, p_number + v_out / 2, v_queue, v_priority, v_turn + 1, $schema$.now(),
+                        SELECT {ring}, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
                         FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
                             SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
@@ -104,7 +107,10 @@ DECLARE
     -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one number; 3 is the age of the newest.
     v_lanes int[] := '{}';
     v_lane int;
-    v_older int;
+    v_ring int;
+    v_before int;
+    v_had boolean := false;
+    v_oldest int;
     v_out int;
     v_place int := 0;
     v_queue text;
@@ -127,17 +133,27 @@ BEGIN
         RETURN;
     END IF;
 
-    FOR v_age IN REVERSE 3..0 LOOP
-        CASE (v_newest + 1 + v_age) % 4{finds}
-        END CASE;
-        EXIT WHEN v_age = 3 AND v_newest = p_known AND v_lanes <> '{}';
+    FOR v_pass IN 0..1 LOOP
+        FOR v_age IN 0..3 LOOP
+            v_ring := (v_newest + 1 + v_age) % 4;
+            CONTINUE WHEN p_oldest >= 0 AND (v_ring = p_oldest OR v_age = 3) <> (v_pass = 0);
+            v_before := cardinality(v_lanes);
+            CASE v_ring{finds}
+            END CASE;
+            IF cardinality(v_lanes) > v_before THEN
+                v_had := v_had OR v_ring = p_oldest;
+                IF v_age < 3 THEN
+                    v_oldest := CASE WHEN v_oldest IS NULL THEN v_ring ELSE 4 END;
+                END IF;
+            END IF;
+        END LOOP;
+        EXIT WHEN v_had OR p_oldest < 0;
     END LOOP;
 
     IF cardinality(v_lanes) > 1 THEN
         v_lanes := ARRAY(SELECT lane FROM unnest(v_lanes) AS lane ORDER BY lane);
     END IF;
 
-    v_older := CASE WHEN cardinality(v_lanes) = 1 AND v_lanes[1] % 4 = 3 OR 3 = ALL (ARRAY(SELECT lane % 4 FROM unnest(v_lanes) AS lane)) THEN 0 ELSE 1 END;
     FOREACH v_lane IN ARRAY v_lanes LOOP
         IF v_lane / 12 <> v_place THEN
             v_place := v_lane / 12;
@@ -150,7 +166,7 @@ BEGIN
 
         CONTINUE WHEN v_paused OR v_room <= 0;
         v_priority := CASE WHEN p_lowest_first[v_place] THEN v_lane % 12 / 4 ELSE 2 - v_lane % 12 / 4 END;
-        v_out := 2 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + v_older;
+        v_out := 8 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + coalesce(v_oldest, v_newest);
         CASE (v_newest + 1 + v_lane) % 4{takes}
         END CASE;
         v_room := v_room - v_count;
@@ -168,7 +184,7 @@ BEGIN
     END LOOP;
 
     EXECUTE format($function$
-        CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues text[], p_limits int[], p_lowest_first boolean[], p_bytes int, p_known int)
+        CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues text[], p_limits int[], p_lowest_first boolean[], p_bytes int, p_oldest int)
         RETURNS TABLE (lane int, id bigint, enqueued_at timestamptz, kind text, version int, headers text, body bytea)
         LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_incremental_sort = off SET plan_cache_mode = force_generic_plan
         AS %L

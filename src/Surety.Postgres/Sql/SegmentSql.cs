@@ -112,8 +112,8 @@ internal sealed class SegmentSql(string s, string name)
         return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).With(headers).With(bodies);
     }
 
-    public NpgsqlBatchCommand Claim(NodeId node, long number, string[] queues, int[] limits, bool[] lowestFirst, int bytes, int known) =>
-        Statement.Of(claim).With(node.Value).With(number).With(queues).With(limits).With(lowestFirst).With(bytes).With(known);
+    public NpgsqlBatchCommand Claim(NodeId node, long number, string[] queues, int[] limits, bool[] lowestFirst, int bytes, int oldest) =>
+        Statement.Of(claim).With(node.Value).With(number).With(queues).With(limits).With(lowestFirst).With(bytes).With(oldest);
 
     public NpgsqlBatchCommand Bodies(SegmentClaim claim, long[] ids) => Of(bodies, claim).With(ids);
 
@@ -160,7 +160,7 @@ internal sealed record SegmentClaim(short Ring, long Node, long Number);
 internal readonly record struct SegmentLane(int Value)
 {
     /// <summary>Which claim of those that the call may make.</summary>
-    public int Number => Value / 2;
+    public int Number => Value / 8;
 
     /// <summary>Of the call's queues, from 0.</summary>
     public int Place => Number / SegmentSql.NumbersPerClaim;
@@ -169,6 +169,6 @@ internal readonly record struct SegmentLane(int Value)
 
     public int Child => Number % SegmentSql.Children;
 
-    /// <summary>Whether there was something in a child older than the newest.</summary>
-    public bool HasOlder => Value % 2 != 0;
+    /// <summary>The oldest child with something, when no other but the newest had; else <see cref="SegmentSql.Children"/>.</summary>
+    public int Oldest => Value % 8;
 }

@@ -255,6 +255,27 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_backlog_in_several_children_is_handed_out_oldest_first_and_after_what_is_more_urgent()
+    {
+        store.Segments.ChildBytes = 1;
+        var backlog = new List<long>();
+        for (var child = 0; child < 3; child++)
+        {
+            backlog.AddRange(await EnqueueAsync(7));
+            (await store.Segments.RotateAsync(default)).ShouldBeTrue();
+        }
+
+        backlog.AddRange(await EnqueueAsync(7));
+        var got = new List<long>();
+        // In bites that end within a child and beyond its end, all within the moment in which only some children are looked at.
+        while (got.Count < 14) got.AddRange(await ClaimAsync(3));
+        var urgent = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = Priority.High, Body = "{}"u8.ToArray() }], null, default))[0].Id.Value;
+        (await ClaimAsync(1)).ShouldBe([urgent]);
+        while (await ClaimAsync(3) is { Length: > 0 } more) got.AddRange(more);
+        got.ShouldBe(backlog);
+    }
+
+    [Fact]
     public async Task A_backlog_beyond_what_is_counted_is_guessed_well()
     {
         await RunAsync($"INSERT INTO {schema}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
