@@ -19,7 +19,7 @@ internal sealed class Results
 
     public string Name => Path.GetRelativePath(Environment.CurrentDirectory, path + ".md");
 
-    public string File => Path.GetFileName(path) + ".md";
+    public string FileName => Path.GetFileName(path) + ".md";
 
     public IReadOnlyList<Cell> Cells => stored.Cells;
 
@@ -34,9 +34,9 @@ internal sealed class Results
     {
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var paths = Enumerable.Range(1, int.MaxValue).Select(n => Path.Combine(Folder, n == 1 ? $"{date}-queue" : string.Create(CultureInfo.InvariantCulture, $"{date}.{n}-queue")));
-        var path = paths.First(p => !System.IO.File.Exists(p + ".json") || Processor(Read(p).Machine) == Processor(machine));
+        var path = paths.First(p => !File.Exists(p + ".json") || Processor(Read(p).Machine) == Processor(machine));
         var kept = !settings.Quick && (settings.IsWhole || settings.Keep) ? path : null;
-        var cells = kept is not null && !settings.IsWhole && System.IO.File.Exists(path + ".json") ? Read(path).Cells : [];
+        var cells = kept is not null && !settings.IsWhole && File.Exists(path + ".json") ? Read(path).Cells : [];
         return new Results(kept, new Stored(date, machine, cells));
     }
 
@@ -58,8 +58,8 @@ internal sealed class Results
     {
         stored = stored with { Cells = [.. stored.Cells.Where(c => c.Name != cell.Name || c.Nodes != cell.Nodes), cell] };
         if (path is null) return;
-        System.IO.File.WriteAllText(path + ".json", JsonSerializer.Serialize(stored, Json) + "\n");
-        System.IO.File.WriteAllText(path + ".md", Text());
+        File.WriteAllText(path + ".json", JsonSerializer.Serialize(stored, Json) + "\n");
+        File.WriteAllText(path + ".md", Text());
     }
 
     // What a machine is called first; how fast its disk is differs a little each time.
@@ -73,7 +73,7 @@ internal sealed class Results
         return text.ToString();
     }
 
-    private static Stored Read(string path) => JsonSerializer.Deserialize<Stored>(System.IO.File.ReadAllText(path + ".json"), Json)!;
+    private static Stored Read(string path) => JsonSerializer.Deserialize<Stored>(File.ReadAllText(path + ".json"), Json)!;
 
     private sealed record Stored(string Date, string Machine, IReadOnlyList<Cell> Cells);
 }
