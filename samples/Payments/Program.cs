@@ -18,7 +18,11 @@ builder.AddSurety(surety => store.Use(surety)
     .Handle<PayoutRequested, PayoutHandler>("payouts")                                                                                     // effect elsewhere: at least once, with a stable key
     .Handle<PayoutGivenUp, PayoutGivenUpHandler>("given-up-payouts")
     .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
-    .Configure(o => o.MaxDeaths = 10) // this backend is killed for sport; what is there each time need not be the cause
+    .Configure(o =>
+    {
+        o.MaxDeaths = 10; // this backend is killed for sport; what is there each time need not be the cause
+        o.NodeLease = builder.Configuration.GetValue("Surety:NodeLease", o.NodeLease);
+    })
     .Handle<AccountReport, AccountReportHandler>("reports")
     .KeepBlobs(builder.Configuration)
     .Handle<ImportStatement, ImportStatementHandler>("statements")

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Playwright;
 using Surety.Cli.Rigs;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -27,9 +26,9 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
 
     private Rig rig = null!;
 
-    public async Task InitializeAsync() => rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
+    public async ValueTask InitializeAsync() => rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
 
-    public async Task DisposeAsync() => await rig.DisposeAsync();
+    public async ValueTask DisposeAsync() => await rig.DisposeAsync();
 
     [Fact]
     public async Task A_browser_that_is_cut_off_comes_back_by_itself_and_sees_every_step_once_in_order_and_the_end()

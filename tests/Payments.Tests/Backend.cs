@@ -17,9 +17,9 @@ public class Backend : IAsyncLifetime
 
     internal Rig Rig => rig!;
 
-    public async Task InitializeAsync() => rig = await Rig.StartAsync(Programs.Find(), Options, default);
+    public async ValueTask InitializeAsync() => rig = await Rig.StartAsync(Programs.Find(), Options, default);
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         // Without one, its start has failed, and said why.
         if (rig is not null) await rig.DisposeAsync();

@@ -17,13 +17,13 @@ public class TwoProviders : Backend, IAsyncLifetime
 
     public Task<List<string>> PaidByFallbackAsync() => PaidAsync(Fallback);
 
-    async Task IAsyncLifetime.InitializeAsync()
+    async ValueTask IAsyncLifetime.InitializeAsync()
     {
         fallback = await OpenAsync(Fallback);
         await InitializeAsync();
     }
 
-    async Task IAsyncLifetime.DisposeAsync()
+    async ValueTask IAsyncDisposable.DisposeAsync()
     {
         await DisposeAsync();
         if (fallback is not null) await fallback.DisposeAsync();

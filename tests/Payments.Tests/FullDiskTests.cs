@@ -7,7 +7,6 @@ using System.Text.Json;
 using Surety.Cli.Chaos;
 using Surety.Cli.Rigs;
 using Surety.Tests.Conventions;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -25,7 +24,7 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
 
     private string Full => Path.Combine(folder.FullName, "full");
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         var library = Path.Combine(folder.FullName, "full-disk.so");
         var (code, _, complained) = await Tool.RunAsync(new ProcessStartInfo(
@@ -40,7 +39,7 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
         }
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await rig.DisposeAsync();
         limit.Dispose();

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Payments.Tests.Fuzz;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -19,7 +18,7 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
     private const int AtOnce = 16;
     private const int MostFaults = 20;
     private static readonly int Seed = Setting("SURETY_FUZZ_SEED", 2026);
-    private static readonly int Requests = Setting("SURETY_FUZZ_REQUESTS", 3_000);
+    private static readonly int Requests = Counts.Of(20_000, "SURETY_FUZZ_REQUESTS");
     private static readonly string? Only = Environment.GetEnvironmentVariable("SURETY_FUZZ_ONLY");
 
     // A wait for a job is bounded by 30 s, and a body that stands still by a minute.

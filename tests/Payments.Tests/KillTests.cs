@@ -1,21 +1,23 @@
 using Surety.Cli.Chaos;
 using Surety.Cli.Rigs;
 using Surety.Cli.Storm;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
 public class KillTests(ITestOutputHelper output)
 {
+    private static readonly int Rounds = Counts.Of(60);
+
     [Fact]
-    public async Task A_hundred_kills_lose_nothing_and_double_nothing()
+    public async Task Many_kills_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
-        var report = await ChaosRun.RunAsync(new ChaosOptions(Kills: 100, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
+        var report = await ChaosRun.RunAsync(new ChaosOptions(Counts.Of(100), Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        ShouldBeWhole(report, 100);
+        ShouldBeWhole(report, Counts.Of(100));
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
-        report.Accounts.Released.ShouldBeGreaterThan(0, "a run without a released payout has not seen one die");
+        // A payout dies after twelve attempts, which a short run ends before.
+        if (Counts.AreWhole) report.Accounts.Released.ShouldBeGreaterThan(0, "a run without a released payout has not seen one die");
         report.MedianMs.ShouldBeLessThan(3000, report.Line);
     }
 
@@ -23,10 +25,10 @@ public class KillTests(ITestOutputHelper output)
     public async Task Three_nodes_on_PostgreSQL_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
-        var options = new ChaosOptions(Kills: 40, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
+        var options = new ChaosOptions(Counts.Of(60), Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        ShouldBeWhole(report, 40);
+        ShouldBeWhole(report, Counts.Of(60));
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
     }
 
@@ -34,22 +36,22 @@ public class KillTests(ITestOutputHelper output)
     public async Task Two_nodes_behind_PgBouncer_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        var options = new ChaosOptions(Kills: 8, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
+        var options = new ChaosOptions(Counts.Of(40), Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
-        ShouldBeWhole(report, 8);
+        ShouldBeWhole(report, Counts.Of(40));
     }
 
     [Fact]
     public async Task Two_nodes_whose_connections_to_PostgreSQL_are_all_cut_twice_a_second_lose_nothing_double_nothing_and_go_on_between_the_cuts()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(10));
+        var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(Counts.Of(60)));
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
         report.Accounts.Effects.ShouldBe(report.Accounts.Accepted);
-        report.Cutter!.Connections.ShouldBeGreaterThan(50, report.Line);
+        report.Cutter!.Connections.ShouldBeGreaterThan(30, report.Line);
         report.Cutter.Recoveries.Count.ShouldBeGreaterThan(3, report.Line);
         // Half of them; a machine that is busy otherwise may be late now and then.
         report.Cutter.Recoveries.Order().ElementAt(report.Cutter.Recoveries.Count / 2).ShouldBeLessThan(TimeSpan.FromSeconds(2), report.Line);
@@ -59,21 +61,21 @@ public class KillTests(ITestOutputHelper output)
     public async Task A_storm_of_one_key_over_three_nodes_on_PostgreSQL_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        var options = new StormOptions(Rounds: 10, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
+        var options = new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
         var report = await StormRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
-        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((10, 10, 10 * 64, 5, 0));
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
     }
 
     [Fact]
     public async Task A_storm_of_one_key_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        var report = await StormRun.RunAsync(new StormOptions(Rounds: 20, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
+        var report = await StormRun.RunAsync(new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
-        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((20, 20, 20 * 64, 10, 0));
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
     }
 
     private static void ShouldBeWhole(ChaosReport report, int least)

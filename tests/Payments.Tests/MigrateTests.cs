@@ -12,9 +12,9 @@ public sealed class MigrateTests : IAsyncLifetime
 
     private string File => Path.Combine(folder, "test.db");
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (server is not null) await server.DisposeAsync();
         Directory.Delete(folder, recursive: true);

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using Surety.Cli.Rigs;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -10,6 +9,7 @@ namespace Payments.Tests;
 /// Ten times what the backend can do, from outside. By command, SURETY_OVERLOAD_SECONDS=60 presses as long. On a small machine the load takes its processor time from the backend, too: wrk has one
 /// thread, and what the backend can do is measured with it running.
 /// </summary>
+[Trait("Category", "Alone")]
 public sealed class OverloadTests(ITestOutputHelper output)
 {
     private const int Accounts = 200;

@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Surety.Cli.Rigs;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -12,7 +11,7 @@ namespace Payments.Tests;
 public sealed class SkewedClockTests(ITestOutputHelper output)
 {
     private static readonly int[] Hours = [-12, 0, 12];
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
     /// <summary>An answer is kept for less than the clocks are apart: one clock's word would make every other's answers old, or eternal.</summary>
     private static RigOptions Options => new(RigOptions.Postgres, Nodes: 3, Environment: number => new Dictionary<string, string>
@@ -21,6 +20,7 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         // What measures how long something takes is no clock that anybody sets.
         ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
         ["Surety__Edge__KeepAnswers"] = "01:00:00",
+        ["Surety__NodeLease"] = Lease.ToString(),
     });
 
     [Fact]

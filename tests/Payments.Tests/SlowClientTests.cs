@@ -6,11 +6,11 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using Surety.Cli.Rigs;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
 /// <summary>Connections on which nothing happens, or next to nothing. By command, SURETY_CONNECTIONS=10000 opens as many, and a tenth of each sort of slow ones.</summary>
+[Trait("Category", "Alone")]
 public sealed class SlowClientTests(ITestOutputHelper output)
 {
     // Fewer than an address has ports.
@@ -20,7 +20,7 @@ public sealed class SlowClientTests(ITestOutputHelper output)
     [Fact]
     public async Task Idle_dripping_and_half_clients_cost_little_keep_out_nobody_and_are_cut_off()
     {
-        var idle = int.TryParse(Environment.GetEnvironmentVariable("SURETY_CONNECTIONS"), out var asked) ? asked : 500;
+        var idle = Counts.Of(5_000, "SURETY_CONNECTIONS");
         await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
         var key = await Crowd.PrepareAsync(rig, accounts: 2);
         using var client = new HttpClient { BaseAddress = rig.Payments.BaseAddress };

@@ -5,7 +5,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Surety.Cli.Chaos;
 using Surety.Cli.Rigs;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 
@@ -25,7 +24,7 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
     private PostgresServer server = null!;
     private PostgresServer? standby;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         var impatient = new Dictionary<string, string> { ["Surety__Edge__CommandTimeout"] = "00:00:02" };
         rig = await Rig.StartAsync(Programs.Find(), new RigOptions(RigOptions.Postgres, Connection: "Command Timeout=2;Timeout=2", Environment: _ => impatient), limit.Token);
@@ -34,7 +33,7 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
         while (accounts.Count < 2 * Payments) accounts.Add(await OpenAccountAsync());
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await rig.DisposeAsync();
         if (standby is not null) await standby.DisposeAsync();

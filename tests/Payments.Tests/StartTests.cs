@@ -12,15 +12,15 @@ public sealed partial class StartTests : IAsyncLifetime
     private readonly string folder = Directory.CreateTempSubdirectory("surety-start-").FullName;
     private readonly List<ChildProcess> started = [];
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         foreach (var process in started) await process.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Alone")]
     public async Task It_serves_its_first_transfer_within_ten_seconds()
     {
         var began = Stopwatch.GetTimestamp();

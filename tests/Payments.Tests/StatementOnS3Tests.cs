@@ -1,6 +1,5 @@
 using Surety.Cli.Rigs;
 using Surety.S3.Tests;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 

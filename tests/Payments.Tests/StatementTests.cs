@@ -5,7 +5,6 @@ using System.Text.Json;
 using Surety;
 using Surety.Cli.Rigs;
 using Surety.Tests.Conventions;
-using Xunit.Abstractions;
 
 namespace Payments.Tests;
 

@@ -23,7 +23,7 @@ public class ApiKeyTests
     [Fact]
     public async Task Whatever_is_wrong_with_a_key_the_answer_is_the_same()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var keys = app.Get<ApiKeys>();
         var good = (await keys.CreateAsync("alice", [])).Secret;
@@ -74,7 +74,7 @@ public class ApiKeyTests
     [Fact]
     public async Task A_revoked_key_stops_at_once_here_and_within_seconds_elsewhere()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var here = await app.Get<ApiKeys>().CreateAsync("alice", []);
         var elsewhere = await app.Get<ApiKeys>().CreateAsync("alice", []);
@@ -118,7 +118,7 @@ public class ApiKeyTests
     [Fact]
     public async Task A_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_over()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var keys = app.Get<ApiKeys>();
         var old = await keys.CreateAsync("alice", ["reports", "operator"]);
@@ -158,7 +158,7 @@ public class ApiKeyTests
     [Fact]
     public async Task When_a_key_was_used_last_is_noted_in_one_write_for_many_requests_and_only_if_it_was_let_in()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var keys = app.Get<ApiKeys>();
         var (used, unused, revoked) = (await keys.CreateAsync("alice", []), await keys.CreateAsync("bob", []), await keys.CreateAsync("carol", []));

@@ -9,7 +9,7 @@ public sealed class ClosedByDefaultTests : IAsyncLifetime
 
     private FileApp files = null!;
 
-    public async Task InitializeAsync() => files = await FileApp.StartAsync(map: app =>
+    public async ValueTask InitializeAsync() => files = await FileApp.StartAsync(map: app =>
     {
         Orders.Map(app);
         new Deposits().Map(app);
@@ -19,7 +19,7 @@ public sealed class ClosedByDefaultTests : IAsyncLifetime
         group.MapGet("/members", () => "members");
     });
 
-    public async Task DisposeAsync() => await files.DisposeAsync();
+    public async ValueTask DisposeAsync() => await files.DisposeAsync();
 
     [Fact]
     public async Task Without_a_good_credential_every_endpoint_is_closed_that_does_not_say_otherwise()

@@ -213,7 +213,7 @@ public class CommandTests
     [Fact]
     public async Task Once_its_time_is_over_a_key_acts_again()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.KeepAnswers = TimeSpan.FromHours(2), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         var first = await app.Alice.DepositAsync("yesterday");
         clock.Advance(TimeSpan.FromMinutes(119));

@@ -49,7 +49,7 @@ internal sealed class FileApp : IAsyncDisposable
 
     public EdgeApp App { get; private set; } = null!;
 
-    public SetClock Clock { get; } = new();
+    public ShiftedTime Clock { get; } = new();
 
     public static async Task<FileApp> StartAsync(
         Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null, Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null)

@@ -90,7 +90,7 @@ public class HealthTests
     [Fact]
     public async Task Operators_are_told_more_and_what_a_person_should_look_at_does_not_make_a_host_unready()
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         await app.StartAsync();
         var operators = await app.ClientAsync("olga", "operator");
@@ -113,7 +113,7 @@ public class HealthTests
     [InlineData(true)]
     public async Task A_host_whose_store_is_ill_is_alive_and_not_ready_and_tells_its_operators_why(bool silent)
     {
-        var clock = new SetClock();
+        var clock = new ShiftedTime();
         await using var app = Build(configure: b =>
         {
             b.Services.AddSingleton<TimeProvider>(clock);

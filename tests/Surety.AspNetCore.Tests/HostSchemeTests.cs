@@ -15,13 +15,13 @@ public sealed class HostSchemeTests : IAsyncLifetime
 
     private EdgeApp Tokens => files.App;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         cookies = await EdgeApp.StartAsync(Map, configure: b => b.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie());
         files = await FileApp.StartAsync(map: Map, configure: b => b.Services.AddAuthentication("Token").AddScheme<AuthenticationSchemeOptions, TokenHandler>("Token", null));
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await cookies.DisposeAsync();
         await files.DisposeAsync();

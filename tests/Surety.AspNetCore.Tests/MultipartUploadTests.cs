@@ -9,9 +9,9 @@ public sealed class MultipartUploadTests : IAsyncLifetime
 {
     private FileApp files = null!;
 
-    public async Task InitializeAsync() => files = await StartAsync(o => o.MaxBytes = 1_000_000);
+    public async ValueTask InitializeAsync() => files = await StartAsync(o => o.MaxBytes = 1_000_000);
 
-    public async Task DisposeAsync() => await files.DisposeAsync();
+    public async ValueTask DisposeAsync() => await files.DisposeAsync();
 
     [Fact]
     public async Task A_form_with_a_file_is_a_job()

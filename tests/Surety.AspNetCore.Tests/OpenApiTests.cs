@@ -204,13 +204,13 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
 
         internal JsonElement Document { get; private set; }
 
-        public async Task InitializeAsync()
+        public async ValueTask InitializeAsync()
         {
             App = await EdgeApp.StartAsync(Map, surety: s => s.UseBlobFolder(folder).Handle<MonthlyReport, Reports>("reports"), configure: b => b.Services.AddSingleton(new Reports()).AddSuretyOpenApi());
             Document = (await App.Client().FetchAsync("/openapi/v1.json")).ShouldBe(200).Json;
         }
 
-        public async Task DisposeAsync()
+        public async ValueTask DisposeAsync()
         {
             await App.DisposeAsync();
             Directory.Delete(folder, recursive: true);

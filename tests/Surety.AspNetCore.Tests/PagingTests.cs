@@ -4,7 +4,7 @@ namespace Surety.AspNetCore.Tests;
 
 public class PagingTests
 {
-    private readonly SetClock clock = new();
+    private readonly ShiftedTime clock = new();
 
     [Fact]
     public async Task A_list_is_read_to_its_end_by_following_its_links()

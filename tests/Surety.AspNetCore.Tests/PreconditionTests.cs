@@ -5,14 +5,14 @@ public class PreconditionTests : IAsyncLifetime
     private EdgeApp app = null!;
     private int version = 7;
 
-    public async Task InitializeAsync() => app = await EdgeApp.StartAsync(host =>
+    public async ValueTask InitializeAsync() => app = await EdgeApp.StartAsync(host =>
     {
         host.MapGet("/thing", () => Preconditions.Ok(new { version }, version));
         host.MapPut("/thing", (HttpContext http, UnitOfWork work) => Preconditions.Refuse(http, version) ?? Preconditions.Ok(new { now = ++version }, version)).RequireIfMatch().RequireIdempotencyKey();
         host.MapPut("/thing/carelessly", (HttpContext http) => Preconditions.Refuse(http, version) ?? Preconditions.Ok(new { now = ++version }, version));
     });
 
-    public async Task DisposeAsync() => await app.DisposeAsync();
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
     [Theory]
     [InlineData("\"7\"", 304)]

@@ -12,7 +12,7 @@ namespace Surety.AspNetCore.Tests;
 
 public class QuotaTests
 {
-    private readonly SetClock clock = new();
+    private readonly ShiftedTime clock = new();
     private readonly CountingQuotas counting = new();
     private readonly Deposits deposits = new();
     private int handled;

@@ -12,9 +12,9 @@ public sealed class UploadTests : IAsyncLifetime
 {
     private FileApp files = null!;
 
-    public async Task InitializeAsync() => files = await StartAsync(o => o.MaxBytes = 10_000_000);
+    public async ValueTask InitializeAsync() => files = await StartAsync(o => o.MaxBytes = 10_000_000);
 
-    public async Task DisposeAsync() => await files.DisposeAsync();
+    public async ValueTask DisposeAsync() => await files.DisposeAsync();
 
     [Fact]
     public async Task An_upload_in_pieces_is_one_file_and_one_job()

@@ -11,10 +11,10 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
     private readonly string prefix = $"t{Interlocked.Increment(ref tests)}/";
     private static int tests;
 
-    public override Task DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         foreach (var blobs in opened) blobs.Dispose();
-        return Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     [Fact]

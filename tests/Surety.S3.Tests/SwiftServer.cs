@@ -17,7 +17,7 @@ public sealed class SwiftServer : IAsyncLifetime
 
     public Uri Address { get; private set; } = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         var port = Ports.Free(4);
         Address = new Uri($"http://127.0.0.1:{port}");
@@ -49,7 +49,7 @@ public sealed class SwiftServer : IAsyncLifetime
         }
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (process is not null)
         {

@@ -16,9 +16,9 @@ public abstract class BlobContract : IAsyncLifetime
     /// <summary>So much is more than the store keeps at once.</summary>
     protected virtual int Much => 20_000_000;
 
-    public virtual async Task InitializeAsync() => await RestartAsync();
+    public virtual async ValueTask InitializeAsync() => await RestartAsync();
 
-    public virtual Task DisposeAsync() => Task.CompletedTask;
+    public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
     public async Task What_was_written_in_pieces_is_read_as_one()

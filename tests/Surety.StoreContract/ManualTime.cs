@@ -1,24 +1,22 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Surety.StoreContract;
 
-/// <summary>A clock that stands still until a test moves it.</summary>
-public sealed class ManualTime : TimeProvider
+/// <summary>A clock that stands still until a test moves it. Timers stay real: what waits for a database waits for something real.</summary>
+public sealed class ManualTime() : FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero))
 {
-    private long ticks = new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero).Ticks;
-
-    public DateTimeOffset Now => new(Interlocked.Read(ref ticks), TimeSpan.Zero);
+    public DateTimeOffset Now => GetUtcNow();
 
     /// <summary>Raised after each move, for stores whose clock is elsewhere.</summary>
     public event Action? Moved;
 
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override DateTimeOffset GetUtcNow() => Now;
-
-    public override long GetTimestamp() => Interlocked.Read(ref ticks);
-
-    public void Advance(TimeSpan by)
+    /// <summary>Time passes or, if <paramref name="by"/> is negative, the clock is set back.</summary>
+    public new void Advance(TimeSpan by)
     {
-        Interlocked.Add(ref ticks, by.Ticks);
+        if (by >= TimeSpan.Zero) base.Advance(by);
+        else AdjustTime(Now + by);
         Moved?.Invoke();
     }
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => System.CreateTimer(callback, state, dueTime, period);
 }

@@ -21,9 +21,9 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
 
     protected OpenStore Store { get; private set; } = null!;
 
-    public virtual async Task InitializeAsync() => Store = await Fixture.OpenAsync(Clock);
+    public virtual async ValueTask InitializeAsync() => Store = await Fixture.OpenAsync(Clock);
 
-    public virtual async Task DisposeAsync() => await Fixture.DisposeAsync();
+    public virtual async ValueTask DisposeAsync() => await Fixture.DisposeAsync();
 
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 

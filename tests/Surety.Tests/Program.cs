@@ -1,2 +1,4 @@
-// Tests that need several processes start this assembly again; the test runner does not come by here.
-return args is [Surety.Tests.Postgres.FrozenNode.Name, ..] ? await Surety.Tests.Postgres.FrozenNode.RunAsync(args) : await Surety.Tests.Sqlite.OtherProcess.RunAsync(args);
+using Surety.Tests;
+
+// Tests that need several processes start this program again with a name; without one, it runs the tests.
+return args is [var name, ..] && OtherPrograms.All.TryGetValue(name, out var run) ? await run(args[1..]) : await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args);

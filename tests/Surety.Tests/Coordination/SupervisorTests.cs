@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Surety.Coordination;
 
@@ -10,7 +11,7 @@ public sealed class SupervisorTests
     [Fact]
     public async Task A_loop_that_rests_as_long_as_its_options_say_is_no_problem_and_one_that_stands_still_is()
     {
-        var clock = new AdvancedClock();
+        var clock = new FakeTimeProvider();
         var supervisor = new Supervisor(new SuretyOptions { NodeLease = TimeSpan.FromMinutes(10) }, clock, NullLogger<Supervisor>.Instance);
         using var stop = new CancellationTokenSource();
         var turned = new TaskCompletionSource();
@@ -65,14 +66,5 @@ public sealed class SupervisorTests
             Waited.Add(dueTime);
             return System.CreateTimer(callback, state, TimeSpan.Zero, period);
         }
-    }
-
-    private sealed class AdvancedClock : TimeProvider
-    {
-        private long ahead;
-
-        public void Advance(TimeSpan by) => Interlocked.Add(ref ahead, (long)(by.TotalSeconds * TimestampFrequency));
-
-        public override long GetTimestamp() => System.GetTimestamp() + Interlocked.Read(ref ahead);
     }
 }

@@ -14,14 +14,14 @@ public sealed class CommitGateTests : IAsyncLifetime
     private PostgresServer server = null!;
     private PostgresStore store = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.StartAsync();
         store = await OpenAsync(server.ConnectionString);
         await WithStandbyAsync("ANY 1 (absent)");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await store.DisposeAsync();
         await server.StopAsync();

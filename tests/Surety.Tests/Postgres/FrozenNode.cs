@@ -19,15 +19,7 @@ internal sealed class FrozenNode : IAsyncDisposable
 
     private FrozenNode(Process process) => this.process = process;
 
-    public static FrozenNode Start(string connectionString, string schema, string handler)
-    {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
-        {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
-        };
-        foreach (var argument in new[] { "exec", typeof(FrozenNode).Assembly.Location, Name, connectionString, schema, handler }) start.ArgumentList.Add(argument);
-        return new FrozenNode(Process.Start(start)!);
-    }
+    public static FrozenNode Start(string connectionString, string schema, string handler) => new(OtherPrograms.Start(Name, connectionString, schema, handler));
 
     public async Task UntilSaysAsync(string line)
     {
@@ -61,7 +53,7 @@ internal sealed class FrozenNode : IAsyncDisposable
     /// <summary>What the other process does.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
-        if (arguments is not [Name, var connectionString, var schema, var handler]) return 2;
+        if (arguments is not [var connectionString, var schema, var handler]) return 2;
         var go = new TaskCompletionSource();
         var pings = new Script<Ping>
         {

@@ -13,14 +13,14 @@ public sealed class FrozenNodeTests : IAsyncLifetime
     private PostgresServer server = null!;
     private string connectionString = "";
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.SharedAsync();
         connectionString = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
         await server.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE TABLE {schema}.effect (number INTEGER, by TEXT)");
     }
 
-    public async Task DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
+    public async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
 
     [Theory]
     [InlineData("plain")]

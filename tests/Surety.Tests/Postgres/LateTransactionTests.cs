@@ -17,7 +17,7 @@ public sealed class LateTransactionTests : IAsyncLifetime
     private PostgresStore store = null!;
     private NodeId node;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         connectionString = (await PostgresServer.SharedAsync()).ConnectionString;
         store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = schema });
@@ -25,7 +25,7 @@ public sealed class LateTransactionTests : IAsyncLifetime
         node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await store.DisposeAsync();
         await ScalarAsync($"DROP SCHEMA {schema} CASCADE");

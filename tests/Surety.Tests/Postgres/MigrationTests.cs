@@ -18,9 +18,9 @@ public sealed class MigrationTests : IAsyncLifetime
 
     private static int Newest => Migrations.All[^1].Version;
 
-    public async Task InitializeAsync() => server = await PostgresServer.SharedAsync();
+    public async ValueTask InitializeAsync() => server = await PostgresServer.SharedAsync();
 
-    public async Task DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
+    public async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
 
     /// <summary>What the migrations come to, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and commit the file.</summary>
     [Fact]

@@ -10,9 +10,9 @@ public sealed class NewQueueTests : IAsyncLifetime
     private readonly PostgresFixture fixture = new();
     private OpenStore store = null!;
 
-    public async Task InitializeAsync() => store = await fixture.OpenAsync(new ManualTime());
+    public async ValueTask InitializeAsync() => store = await fixture.OpenAsync(new ManualTime());
 
-    public async Task DisposeAsync() => await fixture.DisposeAsync();
+    public async ValueTask DisposeAsync() => await fixture.DisposeAsync();
 
     [Fact]
     public async Task A_transaction_that_enqueues_to_a_new_queue_and_stays_open_holds_up_no_other()

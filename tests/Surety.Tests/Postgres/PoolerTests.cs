@@ -16,14 +16,14 @@ public sealed class PoolerTests : IAsyncLifetime
     private Pooler pooler = null!;
     private string folder = "";
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.SharedAsync();
         folder = Directory.CreateTempSubdirectory("surety-pooler-").FullName;
         pooler = await server.StartPoolerAsync(Path.Combine(folder, "pooler"));
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await pooler.DisposeAsync();
         Directory.Delete(folder, recursive: true);

@@ -18,7 +18,7 @@ public sealed class SegmentStoryTests
     private static readonly TimeSpan Lease = TimeSpan.FromMilliseconds(1500);
 
     /// <summary>Ten minutes of one seed: SURETY_STORY_SECONDS=600.</summary>
-    private static TimeSpan Length => TimeSpan.FromSeconds(int.Parse(Environment.GetEnvironmentVariable("SURETY_STORY_SECONDS") ?? "10", System.Globalization.CultureInfo.InvariantCulture));
+    private static TimeSpan Length => TimeSpan.FromSeconds(Counts.Of(100, "SURETY_STORY_SECONDS"));
 
     [Theory]
     [InlineData(1)]

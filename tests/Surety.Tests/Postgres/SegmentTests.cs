@@ -15,7 +15,7 @@ public sealed class SegmentTests : IAsyncLifetime
     private PostgresStore store = null!;
     private NodeId node;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         connectionString = (await PostgresServer.SharedAsync()).ConnectionString;
         store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = schema });
@@ -23,7 +23,7 @@ public sealed class SegmentTests : IAsyncLifetime
         node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await store.DisposeAsync();
         await RunAsync($"DROP SCHEMA {schema} CASCADE");

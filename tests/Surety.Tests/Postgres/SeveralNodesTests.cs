@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Surety.Storage;
+using Surety.StoreContract;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Postgres;
@@ -15,13 +16,13 @@ public sealed class SeveralNodesTests : IAsyncLifetime
     private readonly string schema = $"n{Interlocked.Increment(ref made)}";
     private PostgresServer server = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.SharedAsync();
         await server.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE TABLE {schema}.effect (number INTEGER, by TEXT)");
     }
 
-    public async Task DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
+    public async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
 
     [Fact]
     public async Task A_node_that_is_cut_off_hands_its_messages_over_in_time_and_changes_nothing_when_it_is_back()
@@ -116,7 +117,7 @@ public sealed class SeveralNodesTests : IAsyncLifetime
             {
                 await EffectAsync(work, d.Message.Number, by);
                 handled.Add((d.Message.Number, by, Stopwatch.GetTimestamp()));
-            }, new Skewed(TimeSpan.FromHours(hours))));
+            }, Shifted(hours)));
         }
 
         try
@@ -159,10 +160,12 @@ public sealed class SeveralNodesTests : IAsyncLifetime
             });
     }
 
-    private static Task EffectAsync(UnitOfWork work, int number, string by) => WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({number}, '{by}')");
-
-    private sealed class Skewed(TimeSpan by) : TimeProvider
+    private static ShiftedTime Shifted(int hours)
     {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
+        var time = new ShiftedTime();
+        time.Jump(TimeSpan.FromHours(hours));
+        return time;
     }
+
+    private static Task EffectAsync(UnitOfWork work, int number, string by) => WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({number}, '{by}')");
 }

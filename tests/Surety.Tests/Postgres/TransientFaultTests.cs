@@ -15,9 +15,9 @@ public sealed class TroubledServer : IAsyncLifetime
 
     internal PostgresServer Server { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Server = await PostgresServer.StartAsync("max_connections = 40", "deadlock_timeout = 100ms");
+    public async ValueTask InitializeAsync() => Server = await PostgresServer.StartAsync("max_connections = 40", "deadlock_timeout = 100ms");
 
-    public Task DisposeAsync() => Server.StopAsync();
+    public async ValueTask DisposeAsync() => await Server.StopAsync();
 
     /// <summary>A store in a schema of its own.</summary>
     internal async Task<PostgresStore> OpenAsync(string more = "")

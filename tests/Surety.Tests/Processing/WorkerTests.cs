@@ -438,9 +438,9 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     private IQueue? hostQueue;
 
-    public async Task InitializeAsync() => place = await open();
+    public async ValueTask InitializeAsync() => place = await open();
 
-    public async Task DisposeAsync() => await place.DisposeAsync();
+    public async ValueTask DisposeAsync() => await place.DisposeAsync();
 
     private async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null)
     {

@@ -9,9 +9,9 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
 {
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task The_connection_that_writes_logs_ahead_and_syncs_in_full()

@@ -12,9 +12,9 @@ public sealed class DataLibraryTests : IAsyncLifetime
     private readonly SqlitePlace place = new();
     private readonly SqlitePlace elsewhere = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await place.DisposeAsync();
         await elsewhere.DisposeAsync();

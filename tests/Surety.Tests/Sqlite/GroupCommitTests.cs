@@ -11,7 +11,7 @@ public sealed class GroupCommitTests : IAsyncLifetime
     private SqliteStore store = null!;
     private int commits;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         store = await file.OpenAsync();
         raw.sqlite3_commit_hook(store.Writer.Connection.Handle, _ =>
@@ -21,7 +21,7 @@ public sealed class GroupCommitTests : IAsyncLifetime
         }, null);
     }
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task Writes_that_wait_together_share_a_commit()

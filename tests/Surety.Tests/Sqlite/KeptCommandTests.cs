@@ -9,13 +9,13 @@ public sealed class KeptCommandTests : IAsyncLifetime
 {
     private WorkingHost host = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         host = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false));
         await host.ExecuteAsync("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)");
     }
 
-    public Task DisposeAsync() => host.DisposeAsync().AsTask();
+    public ValueTask DisposeAsync() => host.DisposeAsync();
 
     [Fact]
     public async Task The_same_text_stores_the_values_of_each_unit_of_work()

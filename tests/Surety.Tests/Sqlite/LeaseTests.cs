@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Surety.Sqlite;
+using Surety.StoreContract;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;
@@ -50,7 +51,7 @@ public sealed class LeaseTests
             await finish.Task.WaitAsync(cancel);
             return Outcome.Done;
         };
-        var clock = new JumpingClock();
+        var clock = new ShiftedTime();
         await using var host = await StartAsync(clock);
         var id = (await host.Queue.EnqueueAsync(new Pong(1), Tracked)).Id;
         await running.Task;
@@ -70,7 +71,7 @@ public sealed class LeaseTests
     public async Task A_clock_that_jumps_between_a_heartbeat_and_a_rescue_makes_nobody_presumed_dead()
     {
         await using var file = new DatabaseFile();
-        var clock = new JumpingClock();
+        var clock = new ShiftedTime();
         await using var store = SqliteStore.Create(file.Path, clock);
         await store.OpenAsync(default);
         var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(1), default)).ShouldNotBeNull();
@@ -85,13 +86,4 @@ public sealed class LeaseTests
     private Task<WorkingHost> StartAsync(TimeProvider time) => WorkingHost.StartAsync(
         s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>().Configure(o => o.NodeLease = Lease),
         services: services => services.AddSingleton(pings).AddSingleton(pongs).AddSingleton(time));
-
-    private sealed class JumpingClock : TimeProvider
-    {
-        private long ahead;
-
-        public void Jump(TimeSpan by) => Interlocked.Add(ref ahead, by.Ticks);
-
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref ahead));
-    }
 }

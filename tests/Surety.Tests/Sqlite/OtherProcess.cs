@@ -8,19 +8,13 @@ namespace Surety.Tests.Sqlite;
 /// <summary>This test assembly, run once more as another process on a database file. It says line by line what it has done, and ends when its input does, or is killed.</summary>
 internal sealed class OtherProcess : IAsyncDisposable
 {
+    public const string Name = "other-process";
+
     private readonly Process process;
 
     private OtherProcess(Process process) => this.process = process;
 
-    public static OtherProcess Start(string what, DatabaseFile file)
-    {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
-        {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
-        };
-        foreach (var argument in new[] { "exec", typeof(OtherProcess).Assembly.Location, what, file.Path }) start.ArgumentList.Add(argument);
-        return new OtherProcess(Process.Start(start)!);
-    }
+    public static OtherProcess Start(string what, DatabaseFile file) => new(OtherPrograms.Start(Name, what, file.Path));
 
     public async Task ShouldSayAsync(string line) => (await process.StandardOutput.ReadLineAsync().WaitAsync(DatabaseFile.Patience)).ShouldBe(line);
 

@@ -10,9 +10,9 @@ public sealed class SchemaTests : IAsyncLifetime
 {
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     /// <summary>What the migrations come to, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and commit the file.</summary>
     [Fact]

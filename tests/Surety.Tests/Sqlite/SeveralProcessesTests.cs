@@ -10,9 +10,9 @@ public sealed class SeveralProcessesTests : IAsyncLifetime
     private readonly DatabaseFile file = new();
     private SqliteStore store = null!;
 
-    public async Task InitializeAsync() => store = await file.OpenAsync();
+    public async ValueTask InitializeAsync() => store = await file.OpenAsync();
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task All_may_enqueue_at_the_same_time()

@@ -6,9 +6,9 @@ public sealed class UniqueKeyPruneTests : IAsyncLifetime
 {
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task One_prune_takes_every_unique_key_whose_window_is_over_and_no_other()

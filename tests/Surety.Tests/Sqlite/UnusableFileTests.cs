@@ -10,9 +10,9 @@ public sealed class UnusableFileTests : IAsyncLifetime
 {
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Theory]
     [InlineData("Data Source=:memory:")]

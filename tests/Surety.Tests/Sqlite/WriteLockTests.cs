@@ -11,9 +11,9 @@ public sealed class WriteLockTests : IAsyncLifetime
     private static readonly SqliteOptions Impatient = new() { WriteWaitLimit = TimeSpan.FromMilliseconds(100) };
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task Whoever_holds_the_lock_and_wants_it_again_is_told_at_once()

@@ -9,10 +9,10 @@ public sealed class FolderBlobsTests : BlobContract
 {
     private readonly string folder = Directory.CreateTempSubdirectory("surety-blobs-").FullName;
 
-    public override Task DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         Directory.Delete(folder, recursive: true);
-        return Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     [Fact]

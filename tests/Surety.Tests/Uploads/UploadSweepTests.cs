@@ -26,7 +26,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
     private Intake.Uploads uploads = null!;
     private UploadSweep sweep = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         store = await fixture.OpenAsync(clock);
         blobs = new FolderBlobs(folder);
@@ -35,7 +35,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
         sweep = new UploadSweep(options, store.Uploads, blobs, store.Reader, new Supervisor(options, clock, NullLogger<Supervisor>.Instance), clock, NullLogger<UploadSweep>.Instance);
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         sweep.Dispose();
         await fixture.DisposeAsync();
