@@ -132,8 +132,22 @@ internal sealed class PostgresApiKeys(PostgresStore store, ApiKeySql sql) : IApi
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Add(key));
     }
 
-    public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) =>
-        store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? ApiKeySql.Read(reader) : null, cancel, sql.Find(prefix));
+    public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel)
+    {
+        var (key, toBeNoted) = await store.Connections.ReadAsync<(ApiKeyRecord?, bool)>(
+            async reader => await reader.ReadAsync(cancel) ? (ApiKeySql.Read(reader), ApiKeySql.ToBeNoted(reader)) : (null, false), cancel, sql.Find(prefix));
+        if (!toBeNoted) return key;
+        try
+        {
+            await EndExpiredAsync(cancel);
+        }
+        catch (StoreException)
+        {
+            // It has ended all the same; the next look notes it.
+        }
+
+        return key;
+    }
 
     public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
     {
@@ -145,11 +159,14 @@ internal sealed class PostgresApiKeys(PostgresStore store, ApiKeySql sql) : IApi
     public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) =>
         store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Revoke(prefix));
 
-    public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel)
+    public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(successor);
-        return store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Rotate(prefix, successor, until));
+        return store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Rotate(prefix, successor, overlap));
     }
+
+    public ValueTask<int> EndExpiredAsync(CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.EndExpired());
 
     public async ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel)
     {

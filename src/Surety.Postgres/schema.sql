@@ -1248,7 +1248,8 @@ CREATE TABLE $schema$.api_key (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    used_at timestamp with time zone
+    used_at timestamp with time zone,
+    expired boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE $schema$.attempt (

@@ -39,6 +39,9 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     public SqliteOptions Options { get; }
 
+    /// <summary>Whether the caller's flow holds a unit of work, and so must not wait for another turn.</summary>
+    public bool IsHeldByCaller => guard.IsHeld;
+
     /// <summary>Why the last transaction failed; null since one succeeded.</summary>
     public string? Trouble { get; private set; }
 

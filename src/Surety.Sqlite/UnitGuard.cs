@@ -14,9 +14,12 @@ internal sealed class UnitGuard
         return current.Value = new Holding();
     }
 
+    /// <summary>Whether the caller's flow holds one that has not ended.</summary>
+    public bool IsHeld => current.Value is { Finished: false };
+
     public void Check(string doing)
     {
-        if (current.Value is { Finished: false })
+        if (IsHeld)
         {
             throw new InvalidOperationException(
                 $"This flow of control holds a unit of work that has not ended, and wants to {doing}: it would wait for itself, as SQLite has one write lock. Pass the transaction to this call, or end the unit of work first.");

@@ -6,7 +6,7 @@ CREATE TABLE surety_api_key (
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
     revoked_at INTEGER
-, used_at INTEGER) WITHOUT ROWID;
+, used_at INTEGER, expired INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 
 CREATE TABLE surety_attempt (
     message_id INTEGER NOT NULL,

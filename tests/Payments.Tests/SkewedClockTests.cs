@@ -13,6 +13,9 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     private static readonly int[] Hours = [-12, 0, 12];
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
+    // How long a node remembers a key that worked.
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5);
+
     /// <summary>An answer is kept for less than the clocks are apart: one clock's word would make every other's answers old, or eternal.</summary>
     private static RigOptions Options => new(RigOptions.Postgres, Nodes: 3, Environment: number => new Dictionary<string, string>
     {
@@ -24,7 +27,7 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     });
 
     [Fact]
-    public async Task Processes_whose_clocks_are_half_a_day_apart_keep_answers_leases_and_due_times_alike()
+    public async Task Processes_whose_clocks_are_half_a_day_apart_keep_answers_keys_leases_and_due_times_alike()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
         await using var rig = await Rig.StartAsync(Programs.Find(), Options, limit.Token);
@@ -40,6 +43,27 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             off.TotalHours.ShouldBe(Hours[node], 0.1);
             for (var other = 0; other < 3; other++) (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
         }
+
+        // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over before a lease is, further down.
+        var dated = await MakeKeyAsync(rig, new { principal = "dated", expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(12) });
+        for (var node = 0; node < 3; node++) (await AskAsync(rig, node, dated)).ShouldNotBe(401);
+        // One that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.
+        var keys = new List<MadeKey>();
+        for (var i = 0; i < 6; i++) keys.Add(await MakeKeyAsync(rig, new { principal = $"p{i}" }));
+        foreach (var key in keys)
+            for (var node = 0; node < 3; node++) (await AskAsync(rig, node, key)).ShouldNotBe(401);
+        for (var node = 0; node < 3; node++)
+        {
+            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", limit.Token)) ((int)answer.StatusCode).ShouldBe(204);
+            using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync($"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, limit.Token)) ((int)answer.StatusCode).ShouldBe(201);
+            (await AskAsync(rig, node, keys[node])).ShouldBe(401);
+            (await AskAsync(rig, node, keys[node + 3])).ShouldBe(401);
+        }
+
+        var ended = Stopwatch.GetTimestamp();
+        foreach (var key in keys)
+            for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, key, limit.Token);
+        Stopwatch.GetElapsedTime(ended).ShouldBeLessThan(Remembered + TimeSpan.FromSeconds(3));
 
         // The provider says when to come back, and nobody comes sooner.
         await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, limit.Token);
@@ -58,9 +82,30 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         var beat = await BeatAsync();
         while (await BeatAsync() < beat + Lease) await Task.Delay(200, limit.Token);
         (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
+        for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
 
         async Task<TimeSpan> BeatAsync() =>
             TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+    }
+
+    private static async Task<MadeKey> MakeKeyAsync(Rig rig, object request)
+    {
+        // At the node whose clock is behind.
+        using var answer = await rig.Nodes[0].Http.PostAsJsonAsync("/keys", request);
+        ((int)answer.StatusCode).ShouldBe(201, await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<MadeKey>())!;
+    }
+
+    private static async Task<int> AskAsync(Rig rig, int node, MadeKey key)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/jobs") { Headers = { { "Authorization", $"Bearer {key.Secret}" } } };
+        using var answer = await rig.Nodes[node].Http.SendAsync(request);
+        return (int)answer.StatusCode;
+    }
+
+    private static async Task UntilRefusedAsync(Rig rig, int node, MadeKey key, CancellationToken cancel)
+    {
+        while (await AskAsync(rig, node, key) != 401) await Task.Delay(50, cancel);
     }
 
     private static string Library() =>
@@ -75,4 +120,6 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     }
 
     private sealed record Reply(int Status, string Body, bool Replayed);
+
+    private sealed record MadeKey(string Prefix, string Secret);
 }

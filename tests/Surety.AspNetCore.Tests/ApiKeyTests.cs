@@ -92,6 +92,62 @@ public class ApiKeyTests
     }
 
     [Fact]
+    public async Task A_key_that_has_ended_works_never_again_though_the_clock_is_set_back()
+    {
+        var clock = new ShiftedTime();
+        await using var app = await StartAsync(clock);
+        var keys = app.Get<ApiKeys>();
+        var (revoked, replaced, expired) = (await keys.CreateAsync("alice", []), await keys.CreateAsync("alice", []), await keys.CreateAsync("alice", [], clock.GetUtcNow().AddMinutes(1)));
+        foreach (var key in new[] { revoked, replaced, expired }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200);
+        (await keys.RevokeAsync(revoked.Prefix)).ShouldBeTrue();
+        (await keys.RotateAsync(replaced.Prefix, TimeSpan.Zero, null)).ShouldNotBeNull();
+        clock.Advance(TimeSpan.FromMinutes(1));
+        (await app.Client(expired.Secret).FetchAsync("/me")).ShouldBe(401);
+
+        clock.Jump(-TimeSpan.FromHours(1));
+        foreach (var key in new[] { revoked, replaced, expired }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(401);
+        // Neither does what is remembered of them let them in, once it is old.
+        clock.Advance(ApiKeyCache.Freshness);
+        foreach (var key in new[] { revoked, replaced, expired }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(401);
+    }
+
+    /// <summary>The store says how long a key works. A node measures that; what its own wall clock shows is not asked.</summary>
+    [Fact]
+    public async Task A_nodes_own_clock_ends_no_key_and_lets_none_work_longer()
+    {
+        var clock = new ShiftedTime();
+        var now = clock.GetUtcNow();
+        var records = new Dictionary<string, ApiKeyRecord>
+        {
+            // An hour ahead of this node, the store has these ended at a time that is yet to come here.
+            ["0a"] = Record("0a") with { RevokedAt = now.AddHours(1), EndsIn = TimeSpan.Zero },
+            ["0b"] = Record("0b") with { ExpiresAt = now.AddHours(1), EndsIn = TimeSpan.Zero },
+            ["0c"] = Record("0c") with { ExpiresAt = now.AddHours(1), EndsIn = TimeSpan.FromSeconds(3) },
+            // An hour behind it, this one works, though its time is over here.
+            ["0d"] = Record("0d") with { ExpiresAt = now.AddHours(-1), EndsIn = TimeSpan.FromMinutes(1) },
+        };
+        var cache = new ApiKeyCache(new ScriptedKeys { Found = prefix => Task.FromResult<ApiKeyRecord?>(records[prefix]) }, clock);
+        (await WorkingAsync()).ShouldBe(["0c", "0d"]);
+        // Within what is remembered, a jump changes nothing, and time that passes ends what it ends.
+        clock.Jump(TimeSpan.FromDays(1));
+        (await WorkingAsync()).ShouldBe(["0c", "0d"]);
+        clock.Jump(-TimeSpan.FromDays(2));
+        clock.Advance(TimeSpan.FromSeconds(3));
+        (await WorkingAsync()).ShouldBe(["0d"]);
+        cache.Known("0c").ShouldBeNull();
+        cache.Known("0d").ShouldNotBeNull();
+        (await cache.FindAsync("0c", evenIfOld: true, default)).ShouldBeNull();
+
+        async Task<List<string>> WorkingAsync()
+        {
+            var working = new List<string>();
+            foreach (var prefix in records.Keys)
+                if (await cache.FindAsync(prefix, evenIfOld: false, default) is not null) working.Add(prefix);
+            return working;
+        }
+    }
+
+    [Fact]
     public async Task A_key_that_is_revoked_while_it_is_looked_up_is_not_remembered_as_good()
     {
         var looked = new TaskCompletionSource<ApiKeyRecord?>();
@@ -371,7 +427,9 @@ public class ApiKeyTests
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => throw new NotSupportedException();
 
-        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) => throw new NotSupportedException();
+
+        public ValueTask<int> EndExpiredAsync(CancellationToken cancel) => throw new NotSupportedException();
 
         public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => throw new NotSupportedException();
     }

@@ -342,7 +342,9 @@ public class QuotaTests
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => real.RevokeAsync(prefix, cancel);
 
-        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, DateTimeOffset until, CancellationToken cancel) => real.RotateAsync(prefix, successor, until, cancel);
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) => real.RotateAsync(prefix, successor, overlap, cancel);
+
+        public ValueTask<int> EndExpiredAsync(CancellationToken cancel) => real.EndExpiredAsync(cancel);
 
         public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) => real.NoteUsesAsync(uses, cancel);
 

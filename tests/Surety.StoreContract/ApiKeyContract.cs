@@ -75,9 +75,10 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
     {
         await Store.ApiKeys.AddAsync(Key("sk_1"), default);
         await Store.ApiKeys.AddAsync(Key("sk_2") with { ExpiresAt = Clock.Now + TimeSpan.FromMinutes(1) }, default);
-        var until = Clock.Now + TimeSpan.FromHours(1);
-        (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_1b"), until, default)).ShouldBeTrue();
-        (await Store.ApiKeys.RotateAsync("sk_2", Key("sk_2b") with { Scopes = ["read"], ExpiresAt = until }, until, default)).ShouldBeTrue();
+        var overlap = TimeSpan.FromHours(1);
+        var until = Clock.Now + overlap;
+        (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_1b"), overlap, default)).ShouldBeTrue();
+        (await Store.ApiKeys.RotateAsync("sk_2", Key("sk_2b") with { Scopes = ["read"], ExpiresAt = until }, overlap, default)).ShouldBeTrue();
         (await FindAsync("sk_1")).ShouldNotBeNull().ExpiresAt.ShouldBe(until);
         (await FindAsync("sk_2")).ShouldNotBeNull().ExpiresAt.ShouldBe(Clock.Now + TimeSpan.FromMinutes(1));
         (await FindAsync("sk_1b")).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
@@ -92,7 +93,7 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         await Store.ApiKeys.AddAsync(Key("sk_2") with { ExpiresAt = Clock.Now + TimeSpan.FromMinutes(1) }, default);
         Clock.Advance(TimeSpan.FromMinutes(1));
         foreach (var prefix in new[] { "sk_1", "sk_2", "sk_none" })
-            (await Store.ApiKeys.RotateAsync(prefix, Key("sk_new"), Clock.Now + TimeSpan.FromHours(1), default)).ShouldBeFalse(prefix);
+            (await Store.ApiKeys.RotateAsync(prefix, Key("sk_new"), TimeSpan.FromHours(1), default)).ShouldBeFalse(prefix);
         (await FindAsync("sk_new")).ShouldBeNull();
     }
 
@@ -101,8 +102,60 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
     {
         await Store.ApiKeys.AddAsync(Key("sk_1"), default);
         await Store.ApiKeys.AddAsync(Key("sk_2"), default);
-        await Should.ThrowAsync<StoreException>(async () => await Store.ApiKeys.RotateAsync("sk_1", Key("sk_2"), Clock.Now, default));
-        (await FindAsync("sk_1")).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
+        foreach (var overlap in new[] { TimeSpan.Zero, TimeSpan.FromHours(1) })
+            await Should.ThrowAsync<StoreException>(async () => await Store.ApiKeys.RotateAsync("sk_1", Key("sk_2"), overlap, default));
+        (await FindAsync("sk_1")).ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBeNull(), k => k.RevokedAt.ShouldBeNull(), k => k.EndsIn.ShouldBeNull());
+    }
+
+    [Fact]
+    public async Task How_long_a_key_still_works_is_the_stores_word()
+    {
+        await Store.ApiKeys.AddAsync(Key("sk_endless"), default);
+        await Store.ApiKeys.AddAsync(Key("sk_dated") with { ExpiresAt = Clock.Now + TimeSpan.FromMinutes(2) }, default);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        (await EndsInAsync("sk_endless")).ShouldBeNull();
+        (await EndsInAsync("sk_dated")).ShouldBe(TimeSpan.FromMinutes(1));
+        Clock.Advance(TimeSpan.FromMinutes(1) - TimeSpan.FromMilliseconds(1));
+        (await EndsInAsync("sk_dated")).ShouldBe(TimeSpan.FromMilliseconds(1));
+        Clock.Advance(TimeSpan.FromMilliseconds(1));
+        (await EndsInAsync("sk_dated")).ShouldBe(TimeSpan.Zero);
+    }
+
+    /// <summary>The clock of the store itself is set back, to before the end.</summary>
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("rotated")]
+    [InlineData("expired and looked up")]
+    [InlineData("expired and swept")]
+    public async Task A_key_that_has_ended_works_never_again_whatever_the_clock_says(string end)
+    {
+        var hour = TimeSpan.FromHours(1);
+        await Store.ApiKeys.AddAsync(Key("sk_1") with { ExpiresAt = Clock.Now + hour }, default);
+        await Store.ApiKeys.AddAsync(Key("sk_works") with { ExpiresAt = Clock.Now + 2 * hour }, default);
+        switch (end)
+        {
+            case "revoked":
+                (await Store.ApiKeys.RevokeAsync("sk_1", default)).ShouldBeTrue();
+                break;
+            case "rotated":
+                (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_2"), TimeSpan.Zero, default)).ShouldBeTrue();
+                break;
+            case "expired and looked up":
+                Clock.Advance(hour);
+                (await EndsInAsync("sk_1")).ShouldBe(TimeSpan.Zero);
+                break;
+            case "expired and swept":
+                Clock.Advance(hour);
+                (await Store.ApiKeys.EndExpiredAsync(default)).ShouldBe(1);
+                (await Store.ApiKeys.EndExpiredAsync(default)).ShouldBe(0);
+                break;
+        }
+
+        Clock.Jump(-TimeSpan.FromDays(1));
+        (await EndsInAsync("sk_1")).ShouldBe(TimeSpan.Zero);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Where(k => k.EndsIn == TimeSpan.Zero).Select(k => k.Prefix).ShouldBe(["sk_1"]);
+        (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_3"), hour, default)).ShouldBeFalse();
+        (await EndsInAsync("sk_works")).ShouldNotBe(TimeSpan.Zero);
     }
 
     [Fact]
@@ -148,6 +201,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
     private async Task<IEnumerable<string>> PageAsync(string? principal, string? after) => (await Store.ApiKeys.ListAsync(principal, after, 2, default)).Select(k => k.Prefix);
 
     private ApiKeyRecord Key(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "tenant-1", Scopes = [], CreatedAt = Clock.Now };
+
+    private async Task<TimeSpan?> EndsInAsync(string prefix) => (await FindAsync(prefix)).ShouldNotBeNull().EndsIn;
 
     private ValueTask<ApiKeyRecord?> FindAsync(string prefix) => Store.ApiKeys.FindAsync(prefix, default);
 }

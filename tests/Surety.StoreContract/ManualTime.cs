@@ -10,11 +10,17 @@ public sealed class ManualTime() : FakeTimeProvider(new DateTimeOffset(2026, 3, 
     /// <summary>Raised after each move, for stores whose clock is elsewhere.</summary>
     public event Action? Moved;
 
-    /// <summary>Time passes or, if <paramref name="by"/> is negative, the clock is set back.</summary>
+    /// <summary>Lets time pass, by every clock.</summary>
     public new void Advance(TimeSpan by)
     {
-        if (by >= TimeSpan.Zero) base.Advance(by);
-        else AdjustTime(Now + by);
+        base.Advance(by);
+        Moved?.Invoke();
+    }
+
+    /// <summary>Sets the wall clock, ahead or back. No time passes.</summary>
+    public void Jump(TimeSpan by)
+    {
+        AdjustTime(Now + by);
         Moved?.Invoke();
     }
 

@@ -14,5 +14,5 @@ public sealed class ShiftedTime : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref passed) + Interlocked.Read(ref jumped));
 
-    public override long GetTimestamp() => System.GetTimestamp() + (Interlocked.Read(ref passed) * TimestampFrequency / TimeSpan.TicksPerSecond);
+    public override long GetTimestamp() => System.GetTimestamp() + (long)((Int128)Interlocked.Read(ref passed) * TimestampFrequency / TimeSpan.TicksPerSecond);
 }

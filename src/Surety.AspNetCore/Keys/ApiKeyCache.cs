@@ -4,7 +4,8 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Remembers looked-up keys, and prefixes that do not exist, for a few seconds, so that a request costs no read. The price: a revoked key works for up to <see cref="Freshness"/> more.
+/// Remembers looked-up keys, and prefixes that do not exist, for a few seconds, so that a request costs no read. The price: a revoked key works for up to <see cref="Freshness"/> more. How long
+/// a key works is the store's word; here it is only measured, by the clock that does not jump. This node's own wall clock may be wrong, and is not asked.
 /// </summary>
 internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
 {
@@ -15,12 +16,13 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
     private readonly Lock gate = new();
     private int changes;
 
+    /// <summary>The key, if it works now.</summary>
     /// <param name="prefix">The key's public part.</param>
     /// <param name="evenIfOld">What was known last will do when the store cannot be asked.</param>
     /// <param name="cancel">Gives up reading.</param>
     public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, bool evenIfOld, CancellationToken cancel)
     {
-        if (entries.TryGetValue(prefix, out var entry) && time.GetElapsedTime(entry.At) < Freshness) return entry.Key;
+        if (entries.TryGetValue(prefix, out var entry) && time.GetElapsedTime(entry.At) < Freshness) return Working(entry);
 
         // Counted from before the read: what it returns may be that old.
         var at = time.GetTimestamp();
@@ -31,15 +33,15 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
         }
         catch (StoreException) when (evenIfOld)
         {
-            return entry.Key;
+            return Working(entry);
         }
 
         Remember(prefix, entry, before);
-        return entry.Key;
+        return Working(entry);
     }
 
-    /// <summary>What was known last, however old, without asking.</summary>
-    public ApiKeyRecord? Known(string prefix) => entries.TryGetValue(prefix, out var entry) && entry.Key is { RevokedAt: null } key && !(key.ExpiresAt <= time.GetUtcNow()) ? key : null;
+    /// <summary>What was known last, however old, without asking; null when that does not work any more.</summary>
+    public ApiKeyRecord? Known(string prefix) => entries.TryGetValue(prefix, out var entry) ? Working(entry) : null;
 
     /// <summary>The key was changed here: the next request asks the store.</summary>
     public void Forget(string prefix)
@@ -50,6 +52,8 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
             entries.TryRemove(prefix, out _);
         }
     }
+
+    private ApiKeyRecord? Working((ApiKeyRecord? Key, long At) entry) => entry.Key is { } key && !(key.EndsIn <= time.GetElapsedTime(entry.At)) ? key : null;
 
     private void Remember(string prefix, (ApiKeyRecord? Key, long At) entry, int before)
     {

@@ -7,15 +7,13 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Surety.Storage;
 using Claim = System.Security.Claims.Claim;
 
 namespace Surety.AspNetCore;
 
 /// <summary><c>Authorization: Bearer sk_…</c>. Bearer tokens of another form are left to the host's other schemes.</summary>
 internal sealed class ApiKeyHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys, ApiKeyUses uses, TimeProvider time,
-    IOptions<EdgeOptions> edge)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys, ApiKeyUses uses, IOptions<EdgeOptions> edge)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
 {
     public const string SchemeName = "ApiKey";
@@ -40,7 +38,7 @@ internal sealed class ApiKeyHandler(
         // One answer for all that can be wrong: which it was is no business of whoever is guessing.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = ApiKeyText.Matches(key, record is null ? NoDigest : record.Digest.Span);
-        if (!matches || record is null || !IsValid(record)) return AuthenticateResult.Fail("The API key is not valid.");
+        if (!matches || record is null) return AuthenticateResult.Fail("The API key is not valid.");
         uses.Note(record.Prefix);
         return Ticket(record.Principal, record.Scopes, record.Prefix);
     }
@@ -55,12 +53,6 @@ internal sealed class ApiKeyHandler(
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers.Append("WWW-Authenticate", offered ? "Bearer realm=\"surety\", error=\"invalid_token\"" : "Bearer realm=\"surety\"");
         return Task.CompletedTask;
-    }
-
-    private bool IsValid(ApiKeyRecord record)
-    {
-        var now = time.GetUtcNow();
-        return !(record.ExpiresAt <= now) && !(record.RevokedAt <= now);
     }
 
     private static AuthenticateResult Ticket(string principal, IReadOnlyList<string> scopes, string prefix)

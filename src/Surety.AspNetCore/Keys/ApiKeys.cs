@@ -19,7 +19,7 @@ public sealed class ApiKeys
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
     /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
     /// <param name="scopes">What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32, each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.</param>
-    /// <param name="expiresAt">When it stops working by itself; null never.</param>
+    /// <param name="expiresAt">When it stops working by itself, by the store's clock; null never. Once it has, it has for ever.</param>
     /// <param name="cancel">Gives up before the key is stored.</param>
     /// <exception cref="ArgumentException">The principal or a scope is empty, too long or of other characters, or the key would have expired already.</exception>
     public async Task<NewApiKey> CreateAsync(string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
@@ -45,10 +45,13 @@ public sealed class ApiKeys
     /// and revokes the successor that was never used.
     /// </summary>
     /// <param name="prefix">The public part of the key to replace.</param>
-    /// <param name="overlap">How long that key still works, unless it expires before; zero to 90 days. It ends as an expired one does: in this process at that moment, in others, too.</param>
+    /// <param name="overlap">
+    /// How long that key still works, unless it expires before; zero to 90 days, by the store's clock. It ends as an expired one does: in this process at that moment, in others, too. With zero it is
+    /// revoked.
+    /// </param>
     /// <param name="expiresAt">When the new key stops working by itself; null never.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
-    /// <returns>Null when there is no such key, or it is revoked or expired.</returns>
+    /// <returns>Null when there is no such key, or it has ended.</returns>
     /// <exception cref="ArgumentException">The overlap is out of its range, or the new key would have expired already.</exception>
     public async Task<NewApiKey?> RotateAsync(string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancel = default)
     {
@@ -58,7 +61,7 @@ public sealed class ApiKeys
         ThrowIfPast(expiresAt);
         if (await store.FindAsync(prefix, cancel) is not { } old) return null;
         var (record, key) = Make(old.Principal, old.Scopes, expiresAt);
-        var rotated = await store.RotateAsync(prefix, record, time.GetUtcNow() + overlap, cancel);
+        var rotated = await store.RotateAsync(prefix, record, overlap, cancel);
         cache.Forget(prefix);
         return rotated ? key : null;
     }

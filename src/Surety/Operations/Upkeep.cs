@@ -50,7 +50,11 @@ internal sealed class Upkeep(
                 await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
                 await RescueAsync(cancel);
                 if (options.KeepEndedKeys > TimeSpan.Zero && IsDue(ref lastKeyPrune, PruneKeysEvery)) await PruneAsync([(limit, stop) => keys.PruneAsync(options.KeepEndedKeys, limit, stop)], cancel);
-                if (IsDue(ref lastPrune, PruneEvery)) await PruneAsync([messages.PruneAsync, idempotency.PruneAsync, quotas.PruneAsync], cancel);
+                if (IsDue(ref lastPrune, PruneEvery))
+                {
+                    await keys.EndExpiredAsync(cancel);
+                    await PruneAsync([messages.PruneAsync, idempotency.PruneAsync, quotas.PruneAsync], cancel);
+                }
             }
 
             if (IsDue(ref lastCount, CountEvery)) await CountAsync(cancel);

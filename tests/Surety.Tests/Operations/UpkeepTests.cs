@@ -47,6 +47,8 @@ public sealed class UpkeepTests
             s => s.Configure(o => o.KeepEndedKeys = TimeSpan.FromDays(days)), place, services => services.AddSingleton<IQuotaStore>(p => new PrunedAfterKeys(p.GetRequiredService<SqliteStore>().Quotas, pruned)));
         await pruned.Task.WaitAsync(TimeSpan.FromSeconds(20));
         (await host.Get<IApiKeyStore>().ListAsync(null, null, 10, default)).Select(k => k.Prefix).ShouldBe(isKept ? ["long-ago", "lately"] : ["lately"], ignoreOrder: true);
+        // It stays so, whatever its clock says later.
+        (await host.ScalarAsync("SELECT count(*) FROM surety_api_key WHERE expired = 0")).ShouldBe(0);
     }
 
     /// <summary>A message that a process held when it died.</summary>

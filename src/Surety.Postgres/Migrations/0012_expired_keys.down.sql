@@ -1,0 +1,1 @@
+ALTER TABLE $schema$.api_key DROP COLUMN expired;

@@ -1,0 +1,1 @@
+ALTER TABLE surety_api_key DROP COLUMN expired;
