@@ -61,7 +61,7 @@ internal static class Migrations
         return $"-- Surety's tables, from version {from} to {to}. For sqlite3 -bail, on a file of exactly that version.\nBEGIN IMMEDIATE;\n{string.Join('\n', up.Concat(down))}\nCOMMIT;\n";
     }
 
-    private static async Task<T> InTransactionAsync<T>(Statements db, Func<T> run, CancellationToken cancel)
+    public static async Task<T> InTransactionAsync<T>(Statements db, Func<T> run, CancellationToken cancel)
     {
         await Locks.WhenFreeAsync(() => db.Run(ConnectionSql.Begin), cancel);
         try

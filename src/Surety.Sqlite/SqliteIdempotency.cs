@@ -12,7 +12,7 @@ internal sealed class SqliteIdempotency(SqliteStore store) : IIdempotencyStore
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
-        return store.WriteAsync(transaction, db => IdempotencySql.Find(db, key.Span, store.Now) ?? new KeyAnswer(KeyState.Taken), cancel);
+        return store.WriteAsync(transaction, db => IdempotencySql.Find(db, key.Span, store.Steady) ?? new KeyAnswer(KeyState.Taken), cancel);
     }
 
     public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel)
@@ -21,9 +21,9 @@ internal sealed class SqliteIdempotency(SqliteStore store) : IIdempotencyStore
         ArgumentNullException.ThrowIfNull(answer);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
         ArgumentOutOfRangeException.ThrowIfNotEqual(answer.Fingerprint.Length, 32, nameof(answer));
-        if (!await store.WriteAsync(transaction, db => IdempotencySql.Answer(db, key.Span, answer, store.Now), cancel))
+        if (!await store.WriteAsync(transaction, db => IdempotencySql.Answer(db, key.Span, answer, store.Steady), cancel))
             throw new InvalidOperationException("The idempotency key has an answer already. Take it first.");
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => IdempotencySql.Prune(db, store.Now, limit), cancel);
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => IdempotencySql.Prune(db, store.Steady, limit), cancel);
 }

@@ -19,13 +19,13 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
         ArgumentNullException.ThrowIfNull(messages);
         return store.WriteAsync<IReadOnlyList<Enqueued>>(transaction, db =>
         {
-            var now = store.Now;
+            var (now, steady) = (store.Now, store.Steady);
             var results = new Enqueued[messages.Count];
             string? noted = null;
             for (var i = 0; i < results.Length; i++)
             {
                 if (messages[i].Queue != noted) QueueSql.Note(db, noted = messages[i].Queue);
-                results[i] = MessageSql.Insert(db, messages[i], now);
+                results[i] = MessageSql.Insert(db, messages[i], now, steady);
             }
 
             return results;
@@ -72,15 +72,15 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
         ArgumentNullException.ThrowIfNull(settlements);
         return store.WriteAsync<IReadOnlyList<bool>>(transaction, db =>
         {
-            var now = store.Now;
+            var (now, steady) = (store.Now, store.Steady);
             var answers = new bool[settlements.Count];
-            for (var i = 0; i < answers.Length; i++) answers[i] = MessageSql.Settle(db, settlements[i], now);
+            for (var i = 0; i < answers.Length; i++) answers[i] = MessageSql.Settle(db, settlements[i], now, steady);
             return answers;
         }, cancel);
     }
 
     public ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel) =>
-        store.WriteAsync(transaction, db => MessageInfoSql.Cancel(db, id.Value, reason, store.Now), cancel);
+        store.WriteAsync(transaction, db => MessageInfoSql.Cancel(db, id.Value, reason, store.Now, store.Steady), cancel);
 
     public async ValueTask ReportAsync(IReadOnlyList<(Claim Claim, Progress Progress)> reports, CancellationToken cancel)
     {
@@ -103,15 +103,13 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     public ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
         // Whoever's lease runs out while this waits for the write lock may be waiting for it, too, with a heartbeat.
-        var asked = store.Now;
+        var asked = store.Steady;
         var needed = store.Readers.Read(db => NodeSql.HasDead(db, asked));
         if (!needed) return new(new RescueReport([], 0));
         return store.WriteAsync(null, db =>
         {
-            var now = store.Now;
-            store.Nodes.Correct(db);
             var nodes = NodeSql.PresumeDead(db, asked);
-            var rescued = MessageSql.Rescue(db, limit, now);
+            var rescued = MessageSql.Rescue(db, limit, store.Now);
             NodeSql.ForgetDead(db);
             return new RescueReport(nodes, rescued);
         }, cancel);
@@ -119,9 +117,9 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
     {
-        var (messages, keys) = await store.WriteAsync(null, db => (MessageSql.Prune(db, store.Now, limit), UniqueSql.Prune(db, store.Now, limit)), cancel);
+        var (messages, keys) = await store.WriteAsync(null, db => (MessageSql.Prune(db, store.Steady, limit), UniqueSql.Prune(db, store.Steady, limit)), cancel);
         // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
-        while (keys == limit) keys = await store.WriteAsync(null, db => UniqueSql.Prune(db, store.Now, limit), cancel);
+        while (keys == limit) keys = await store.WriteAsync(null, db => UniqueSql.Prune(db, store.Steady, limit), cancel);
         return messages;
     }
 
@@ -185,7 +183,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     public ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return store.WriteAsync(null, db => MessageInfoSql.Discard(db, id.Value, reason, store.Now), cancel);
+        return store.WriteAsync(null, db => MessageInfoSql.Discard(db, id.Value, reason, store.Now, store.Steady), cancel);
     }
 
     private bool HasWork(Statements db, IReadOnlyList<QueueDemand> demands)

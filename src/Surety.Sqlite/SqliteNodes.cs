@@ -1,18 +1,14 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
 namespace Surety.Sqlite;
 
-/// <summary>Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once.</summary>
+/// <summary>Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once. Leases run by the file's own time: no clock that is set ends one.</summary>
 internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 {
     // A join must not find the lock taken that a leave is about to release.
     private readonly SemaphoreSlim turn = new(1, 1);
-
-    // This process's own: since when, and for how long, by the clock that does not jump.
-    private readonly ConcurrentDictionary<NodeId, (long Since, TimeSpan Lease)> leases = [];
 
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
@@ -27,23 +23,11 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
         }
     }
 
-    public async ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel)
+    public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) => store.WriteAsync(null, db =>
     {
-        var since = store.Time.GetTimestamp();
-        var alive = await store.WriteAsync(null, db => NodeSql.Heartbeat(db, node, store.Now + lease), cancel);
-        if (alive) leases[node] = (since, lease);
-        else leases.TryRemove(node, out _);
-        return alive;
-    }
-
-    /// <summary>Renews what has not run out but by a clock that jumped.</summary>
-    public void Correct(Statements db)
-    {
-        foreach (var (node, (since, lease)) in leases)
-        {
-            if (lease - store.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero) NodeSql.Heartbeat(db, node, store.Now + left);
-        }
-    }
+        store.NoteTime(db);
+        return NodeSql.Heartbeat(db, node, store.Steady + lease);
+    }, cancel);
 
     public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
     {
@@ -60,7 +44,6 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 
                 return !NodeSql.Anyone(db);
             }, cancel);
-            leases.TryRemove(node, out _);
             if (last) store.Lock.Dispose();
         }
         finally
@@ -76,7 +59,7 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
             return await store.WriteAsync(null, db =>
             {
                 if (fresh) NodeSql.EndLeases(db);
-                return NodeSql.Join(db, name, store.Now, lease);
+                return NodeSql.Join(db, name, store.Now, store.Steady + lease);
             }, cancel);
         }
         catch when (fresh)

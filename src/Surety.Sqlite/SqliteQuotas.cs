@@ -12,8 +12,8 @@ internal sealed class SqliteQuotas(SqliteStore store) : IQuotaStore
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(want);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(permits);
         ArgumentOutOfRangeException.ThrowIfLessThan(window, TimeSpan.FromSeconds(1));
-        return store.WriteAsync(null, db => QuotaSql.Lease(db, key.Span, want, permits, window, store.Now), cancel);
+        return store.WriteAsync(null, db => QuotaSql.Lease(db, key.Span, want, permits, window, store.Steady), cancel);
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => QuotaSql.Prune(db, store.Now, limit), cancel);
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => store.WriteAsync(null, db => QuotaSql.Prune(db, store.Steady, limit), cancel);
 }

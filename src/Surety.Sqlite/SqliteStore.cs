@@ -12,14 +12,15 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
 
     private readonly SqliteFile file;
     private readonly SqliteOptions options;
+    private readonly SteadyClock clock;
     private readonly SemaphoreSlim opening = new(1, 1);
     private SqliteWriter? writer;
     private string? storeId;
     private byte[]? signingKey;
 
-    public SqliteStore(string connectionString, TimeProvider time, SqliteOptions options)
+    public SqliteStore(string connectionString, TimeProvider time, SqliteOptions options, string? boot = null)
     {
-        (file, Time, this.options) = (new SqliteFile(connectionString), time, options);
+        (file, Time, this.options, clock) = (new SqliteFile(connectionString), time, options, new SteadyClock(time, boot ?? SteadyClock.Boot()));
         Readers = new Readers(file);
         Watch = new CommitWatch(file, Work);
         Lock = new WorkerLock(file.FullPath);
@@ -53,7 +54,12 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public SqliteWriter Writer => writer ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
     public string StoreId => storeId ?? throw new StoreException("The store is not open.");
     public ReadOnlyMemory<byte> SigningKey => signingKey ?? throw new StoreException("The store is not open.");
+
+    /// <summary>The wall clock: for what people read, and for what is due at an instant that a person or a program named.</summary>
     public DateTimeOffset Now => Instants.Now(Time);
+
+    /// <summary>The file's own time, which no clock that is set changes: for whatever is kept for a while, and for leases.</summary>
+    public DateTimeOffset Steady => clock.Now;
 
     public async Task OpenAsync(CancellationToken cancel)
     {
@@ -65,6 +71,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             try
             {
                 storeId = await Migrations.ApplyAsync(connection, db, file.Name, Now, cancel);
+                await Migrations.InTransactionAsync(db, () => StartClock(db), cancel);
                 signingKey = Convert.FromHexString(db.Prepare(SchemaSql.SigningKey).Text() ?? throw new StoreException($"The database {file.Name} has no signing key: its surety_meta table was changed by hand. Restore a backup."));
             }
             catch (Exception e)
@@ -82,6 +89,9 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             opening.Release();
         }
     }
+
+    /// <summary>Notes how far the file's time has come. In a transaction that writes.</summary>
+    public void NoteTime(Statements db) => clock.Note(db);
 
     public async ValueTask<StoreStatus> CheckAsync(CancellationToken cancel)
     {
@@ -128,6 +138,12 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     }
 
     public SqliteConnection OpenReader() => file.OpenReader();
+
+    private bool StartClock(Statements db)
+    {
+        clock.Start(db, Now);
+        return true;
+    }
 
     private T RunInOwn<T>(WriterTransaction transaction, Func<Statements, T> run)
     {

@@ -10,10 +10,10 @@ internal sealed class SqliteUploads(SqliteStore store) : IUploadStore
     public ValueTask<UploadRecord?> AddAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(upload);
-        return store.WriteAsync(null, db => UploadSql.Add(db, upload, store.Now, expireAfter, mostOpen), cancel);
+        return store.WriteAsync(null, db => UploadSql.Add(db, upload, store.Now, store.Steady, expireAfter, mostOpen), cancel);
     }
 
-    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Find(db, id, store.Now), cancel);
+    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Find(db, id, store.Now, store.Steady), cancel);
 
     public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => new(store.Readers.Read(db => UploadSql.Exists(db, id)));
 
@@ -25,22 +25,22 @@ internal sealed class SqliteUploads(SqliteStore store) : IUploadStore
 
     public ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.SetLength(db, id, length), cancel);
 
-    public ValueTask<bool> AdvanceAsync(string id, long from, long to, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Advance(db, id, from, to, store.Now), cancel);
+    public ValueTask<bool> AdvanceAsync(string id, long from, long to, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Advance(db, id, from, to, store.Steady), cancel);
 
     public ValueTask<bool> CompleteAsync(string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        return store.WriteAsync(transaction, db => UploadSql.Complete(db, id, sha256.Span, message, store.Now), cancel);
+        return store.WriteAsync(transaction, db => UploadSql.Complete(db, id, sha256.Span, message, store.Steady), cancel);
     }
 
     public ValueTask<bool> EndAsync(string id, UploadState from, UploadState to, TimeSpan lookAfter, CancellationToken cancel) =>
-        store.WriteAsync(null, db => UploadSql.End(db, id, from, to, store.Now + lookAfter), cancel);
+        store.WriteAsync(null, db => UploadSql.End(db, id, from, to, store.Steady + lookAfter), cancel);
 
-    public ValueTask<IReadOnlyList<UploadRecord>> DueAsync(int limit, CancellationToken cancel) => new(store.Readers.Read(db => UploadSql.Due(db, store.Now, limit)));
+    public ValueTask<IReadOnlyList<UploadRecord>> DueAsync(int limit, CancellationToken cancel) => new(store.Readers.Read(db => UploadSql.Due(db, store.Now, store.Steady, limit)));
 
     public async ValueTask LookAgainAsync(string id, TimeSpan after, CancellationToken cancel) => await store.WriteAsync(null, db =>
     {
-        UploadSql.LookAgain(db, id, store.Now + after);
+        UploadSql.LookAgain(db, id, store.Steady + after);
         return true;
     }, cancel);
 

@@ -20,6 +20,13 @@ CREATE TABLE surety_attempt (
     PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 
+CREATE TABLE surety_clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    steady INTEGER NOT NULL, -- milliseconds; what was noted last
+    monotonic INTEGER NOT NULL, -- what the machine's monotonic clock showed then, in milliseconds
+    boot TEXT NOT NULL -- the start of the machine that it counts from
+);
+
 CREATE TABLE surety_idempotency (
     key BLOB NOT NULL PRIMARY KEY,
     fingerprint BLOB NOT NULL,

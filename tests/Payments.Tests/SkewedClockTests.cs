@@ -7,7 +7,7 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>Hosts on one database, each in a process whose clock is wrong by half a day.</summary>
+/// <summary>Hosts whose clocks are wrong: several on one database, each by half a day; and one whose clock jumps a day ahead while it runs.</summary>
 public sealed class SkewedClockTests(ITestOutputHelper output)
 {
     private static readonly int[] Hours = [-12, 0, 12];
@@ -86,6 +86,50 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
 
         async Task<TimeSpan> BeatAsync() =>
             TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>On SQLite the process's clock is the store's. Answers are kept for a day, and the clock jumps two days at a time, ten times in a row with SURETY_LONG=1.</summary>
+    [Fact]
+    public async Task A_command_is_not_run_again_because_its_hosts_clock_jumped_a_day_ahead()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        var setting = Path.GetTempFileName();
+        await SetAsync(0);
+        var options = new RigOptions(Environment: _ => new Dictionary<string, string>
+        {
+            ["LD_PRELOAD"] = Library(), ["FAKETIME_TIMESTAMP_FILE"] = setting, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
+        });
+        await using var rig = await Rig.StartAsync(Programs.Find(), options, limit.Token);
+        using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
+        var account = (await opened.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
+        var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
+        var first = await PostAsync(rig, 0, "/deposits", "once", body);
+        first.Status.ShouldBe(201);
+
+        var jumps = Environment.GetEnvironmentVariable("SURETY_LONG") == "1" ? 10 : 1;
+        for (var jump = 1; jump <= jumps; jump++)
+        {
+            await SetAsync(2 * jump);
+            // Its clock has jumped, and says so in what it writes.
+            var other = await PostAsync(rig, 0, "/deposits", $"other-{jump}", body);
+            (JsonDocument.Parse(other.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow()).TotalDays.ShouldBe(2 * jump, 0.1);
+            (await PostAsync(rig, 0, "/deposits", "once", body)).ShouldBe(first with { Replayed = true });
+            // A host that starts prunes at once.
+            await rig.Nodes[0].KillAsync();
+            await rig.Nodes[0].StartAsync(limit.Token);
+            (await PostAsync(rig, 0, "/deposits", "once", body)).ShouldBe(first with { Replayed = true });
+        }
+
+        using var asked = await rig.Payments.GetAsync($"/accounts/{account}", limit.Token);
+        (await asked.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("balance").ToString().ShouldBe($"{1000 * (jumps + 1)}");
+        File.Delete(setting);
+
+        // Renamed into place: the process reads it whenever it looks at its clock.
+        async Task SetAsync(int days)
+        {
+            await File.WriteAllTextAsync($"{setting}.new", string.Create(CultureInfo.InvariantCulture, $"+{days}d\n"), limit.Token);
+            File.Move($"{setting}.new", setting, overwrite: true);
+        }
     }
 
     private static async Task<MadeKey> MakeKeyAsync(Rig rig, object request)

@@ -2,7 +2,7 @@ using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
-/// <summary>Answered requests, by the digest of their key.</summary>
+/// <summary>Answered requests, by the digest of their key. They end by the file's own time: forgotten too early, a repeat would act again.</summary>
 internal static class IdempotencySql
 {
     // Finding writes too (a barrier): the reader's commit then is durable only after what it read.
@@ -18,9 +18,9 @@ internal static class IdempotencySql
 
     private const string PruneText = "DELETE FROM surety_idempotency WHERE key IN (SELECT key FROM surety_idempotency WHERE expires_at <= ?1 LIMIT ?2)";
 
-    public static KeyAnswer? Find(Statements db, ReadOnlySpan<byte> key, DateTimeOffset now)
+    public static KeyAnswer? Find(Statements db, ReadOnlySpan<byte> key, DateTimeOffset steady)
     {
-        var found = db.Prepare(FindText).With(key).With(now);
+        var found = db.Prepare(FindText).With(key).With(steady);
         if (!found.Step()) return null;
         // No answer: an earlier version's, which took keys by storing them. Running it again could double its effect.
         var answer = found.IsNull(1)
@@ -33,9 +33,9 @@ internal static class IdempotencySql
         return answer;
     }
 
-    public static bool Answer(Statements db, ReadOnlySpan<byte> key, KeyRecord given, DateTimeOffset now) =>
-        db.Prepare(AnswerText).With(key).With(given.Fingerprint.Span).With(now + given.KeepFor)
-            .With(given.Answer.Status).With(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body.Span).With(now).Run() == 1;
+    public static bool Answer(Statements db, ReadOnlySpan<byte> key, KeyRecord given, DateTimeOffset steady) =>
+        db.Prepare(AnswerText).With(key).With(given.Fingerprint.Span).With(steady + given.KeepFor)
+            .With(given.Answer.Status).With(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body.Span).With(steady).Run() == 1;
 
-    public static int Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
+    public static int Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit).Run();
 }

@@ -64,7 +64,7 @@ internal static class MessageInfoSql
         return groups;
     }
 
-    public static CancelAnswer Cancel(Statements db, long id, string reason, DateTimeOffset now)
+    public static CancelAnswer Cancel(Statements db, long id, string reason, DateTimeOffset now, DateTimeOffset steady)
     {
         if (Peek(db, id) is not { } row) return CancelAnswer.NotFound;
         if (row.State > MessageState.Running) return CancelAnswer.AlreadyEnded;
@@ -74,16 +74,16 @@ internal static class MessageInfoSql
             return CancelAnswer.Requested;
         }
 
-        End(db, id, row, reason, now);
+        End(db, id, row, reason, now, steady);
         // Blocked ones are not the head of their key: nobody waits for them.
         if (row is { OrderingKey: { } key, State: not MessageState.Blocked }) MessageSql.Unblock(db, row.Queue, key, now);
         return CancelAnswer.Cancelled;
     }
 
-    public static bool Discard(Statements db, long id, string reason, DateTimeOffset now)
+    public static bool Discard(Statements db, long id, string reason, DateTimeOffset now, DateTimeOffset steady)
     {
         if (Peek(db, id) is not { State: MessageState.Dead } row) return false;
-        End(db, id, row, reason, now);
+        End(db, id, row, reason, now, steady);
         return true;
     }
 
@@ -176,9 +176,9 @@ internal static class MessageInfoSql
     private static Row? Peek(Statements db, long id) => db.Prepare(StateText).With(id)
         .One(row => new Row((MessageState)row.Int(0), row.Text(1), row.TextOrNull(2), row.Text(3), row.TextOrNull(4), row.Long(5)));
 
-    private static void End(Statements db, long id, Row row, string reason, DateTimeOffset now)
+    private static void End(Statements db, long id, Row row, string reason, DateTimeOffset now, DateTimeOffset steady)
     {
-        db.Prepare(CancelText).With(id).With(now).With(now + Instants.DefaultRetention).With(reason).Run();
+        db.Prepare(CancelText).With(id).With(now).With(steady + Instants.DefaultRetention).With(reason).Run();
         if (row.UniqueKey is { } key) UniqueSql.Free(db, row.Kind, key, id);
     }
 }

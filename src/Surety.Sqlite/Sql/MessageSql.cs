@@ -2,7 +2,10 @@ using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
-/// <summary>The messages: in, claimed, settled, rescued, pruned. What people look at and do is in <see cref="MessageInfoSql"/>.</summary>
+/// <summary>
+/// The messages: in, claimed, settled, rescued, pruned. What people look at and do is in <see cref="MessageInfoSql"/>. Instants are the wall clock's; keep_until alone is the file's own time
+/// (<see cref="SteadyClock"/>).
+/// </summary>
 internal static class MessageSql
 {
     /// <summary>How many due messages one claim makes ready at most; the next claim goes on.</summary>
@@ -95,9 +98,9 @@ internal static class MessageSql
         DELETE FROM surety_message WHERE id IN (SELECT id FROM surety_message INDEXED BY surety_message_kept WHERE keep_until <= ?1 LIMIT ?2) RETURNING id
         """;
 
-    public static Enqueued Insert(Statements db, NewMessage message, DateTimeOffset now)
+    public static Enqueued Insert(Statements db, NewMessage message, DateTimeOffset now, DateTimeOffset steady)
     {
-        if (message.UniqueKey is { } wanted && UniqueSql.Holder(db, message.Kind, wanted, now) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
+        if (message.UniqueKey is { } wanted && UniqueSql.Holder(db, message.Kind, wanted, steady) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
 
         // Rounded up to the next millisecond: "no sooner than".
         var due = Instants.RoundUp(message.DueAt ?? now + message.Delay);
@@ -111,7 +114,7 @@ internal static class MessageSql
             .With(message.OrderingKey).With(message.UniqueFor is null ? message.UniqueKey : null).With(message.Owner).With(StoredJson.Headers(message.Headers)).With(message.Body.Span)
             .Run();
         var id = db.LastId;
-        if (message.UniqueKey is { } taken) UniqueSql.Take(db, message.Kind, taken, id, message.UniqueFor is { } window ? now + window : null);
+        if (message.UniqueKey is { } taken) UniqueSql.Take(db, message.Kind, taken, id, message.UniqueFor is { } window ? steady + window : null);
         db.MadeWork = true;
         return new Enqueued(new MessageId(id), IsDuplicate: false);
     }
@@ -149,7 +152,7 @@ internal static class MessageSql
     public static bool Start(Statements db, Claim claim) => db.Prepare(StartText).With(claim.Id.Value).With(claim.Number).Run() == 1;
 
     /// <summary>Ends an attempt; false when the claim was lost, and then nothing has changed.</summary>
-    public static bool Settle(Statements db, Settlement settlement, DateTimeOffset now)
+    public static bool Settle(Statements db, Settlement settlement, DateTimeOffset now, DateTimeOffset steady)
     {
         var message = settlement.Message;
         var id = message.Claim.Id.Value;
@@ -166,7 +169,7 @@ internal static class MessageSql
             return true;
         }
 
-        if (!(next == NextState.Waiting ? Wait(db, settlement, now) : Finish(db, settlement, now))) return false;
+        if (!(next == NextState.Waiting ? Wait(db, settlement, now) : Finish(db, settlement, now, steady))) return false;
 
         if (settlement.Recorded)
         {
@@ -219,10 +222,10 @@ internal static class MessageSql
         return unknown.Count;
     }
 
-    public static int Prune(Statements db, DateTimeOffset now, int limit)
+    public static int Prune(Statements db, DateTimeOffset steady, int limit)
     {
         var pruned = new List<long>();
-        var rows = db.Prepare(PruneText).With(now).With(limit);
+        var rows = db.Prepare(PruneText).With(steady).With(limit);
         while (rows.Step()) pruned.Add(rows.Long(0));
         foreach (var id in pruned) AttemptSql.Delete(db, id);
         return pruned.Count;
@@ -240,7 +243,7 @@ internal static class MessageSql
         return true;
     }
 
-    private static bool Finish(Statements db, Settlement settlement, DateTimeOffset now)
+    private static bool Finish(Statements db, Settlement settlement, DateTimeOffset now, DateTimeOffset steady)
     {
         var state = settlement.Next switch
         {
@@ -248,7 +251,7 @@ internal static class MessageSql
             NextState.Dead => MessageState.Dead,
             _ => MessageState.Cancelled,
         };
-        var keepUntil = state == MessageState.Dead ? null : now + settlement.KeepFor;
+        var keepUntil = state == MessageState.Dead ? null : steady + settlement.KeepFor;
         var cause = state == MessageState.Dead ? settlement.Cause ?? "unknown" : settlement.Cause;
         var statement = db.Prepare(FinishText).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number).With((long)state)
             .With(now).With(keepUntil).With(settlement.SpendsAttempt).With(settlement.Reason).With(cause);

@@ -25,9 +25,9 @@ internal static class NodeSql
 
     private const string LeaveText = "DELETE FROM surety_node WHERE id = ?1";
 
-    public static NodeId Join(Statements db, string name, DateTimeOffset now, TimeSpan lease)
+    public static NodeId Join(Statements db, string name, DateTimeOffset now, DateTimeOffset leaseUntil)
     {
-        db.Prepare(JoinText).With(name).With(now).With(now + lease).Run();
+        db.Prepare(JoinText).With(name).With(now).With(leaseUntil).Run();
         return new NodeId(db.LastId);
     }
 
@@ -36,17 +36,17 @@ internal static class NodeSql
     public static bool Heartbeat(Statements db, NodeId node, DateTimeOffset leaseUntil) => db.Prepare(HeartbeatText).With(node.Value).With(leaseUntil).Run() == 1;
 
     /// <summary>Whether a node is dead, or about to be presumed so.</summary>
-    public static bool HasDead(Statements db, DateTimeOffset now) => db.Prepare(HasDeadText).With(now).Number() is not null;
+    public static bool HasDead(Statements db, DateTimeOffset steady) => db.Prepare(HasDeadText).With(steady).Number() is not null;
 
     public static bool IsAlive(Statements db, NodeId node) => db.Prepare(IsAliveText).With(node.Value).Number() is not null;
 
     /// <summary>Whether any node has joined, and neither left nor been presumed dead.</summary>
     public static bool Anyone(Statements db) => db.Prepare(AnyoneText).Number() is not null;
 
-    public static IReadOnlyList<string> PresumeDead(Statements db, DateTimeOffset now)
+    public static IReadOnlyList<string> PresumeDead(Statements db, DateTimeOffset steady)
     {
         var names = new List<string>();
-        var rows = db.Prepare(PresumeDeadText).With(now);
+        var rows = db.Prepare(PresumeDeadText).With(steady);
         while (rows.Step()) names.Add(rows.Text(0));
         return names;
     }

@@ -5,7 +5,8 @@ namespace Surety.Sqlite.Sql;
 /// <summary>What is used of quotas, by the digest of quota and caller.</summary>
 internal static class QuotaSql
 {
-    // A clock that went back by less than a window goes on in the newer window, so that nobody gets it twice; after a longer jump the window begins anew, or the quota would stay shut for as long.
+    // By the file's own time, which does not go back: a window that began later is one that a version before began by its wall clock. Of less than a window it is gone on with, so that nobody gets
+    // it twice; otherwise the window begins anew, or the quota would stay shut for as long.
     private const string LeaseText =
         """
         INSERT INTO surety_quota (key, window_start, window_end, leased, granted) VALUES (?1, ?2, ?2 + ?3, min(?4, ?5), min(?4, ?5))
@@ -19,10 +20,10 @@ internal static class QuotaSql
 
     private const string PruneText = "DELETE FROM surety_quota WHERE key IN (SELECT key FROM surety_quota WHERE window_end <= ?1 LIMIT ?2)";
 
-    public static LeasedPermits Lease(Statements db, ReadOnlySpan<byte> key, int want, int permits, TimeSpan window, DateTimeOffset now)
+    public static LeasedPermits Lease(Statements db, ReadOnlySpan<byte> key, int want, int permits, TimeSpan window, DateTimeOffset steady)
     {
         var length = (long)window.TotalMilliseconds;
-        var at = now.ToUnixTimeMilliseconds();
+        var at = steady.ToUnixTimeMilliseconds();
         var row = db.Prepare(LeaseText).With(key).With(at - (at % length)).With(length).With((long)want).With((long)permits);
         row.Step();
         var lease = new LeasedPermits(row.Int(0), Math.Max(0, permits - row.Int(1)), TimeSpan.FromMilliseconds(row.Long(2) - at));
@@ -33,5 +34,5 @@ internal static class QuotaSql
         return lease;
     }
 
-    public static int Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
+    public static int Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit).Run();
 }

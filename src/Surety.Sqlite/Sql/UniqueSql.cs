@@ -1,6 +1,6 @@
 namespace Surety.Sqlite.Sql;
 
-/// <summary>Which message holds which unique key, and until when.</summary>
+/// <summary>Which message holds which unique key, and until when, by the file's own time.</summary>
 internal static class UniqueSql
 {
     private const string HolderText = "SELECT message_id FROM surety_unique WHERE kind = ?1 AND key = ?2 AND (until IS NULL OR until > ?3)";
@@ -13,7 +13,7 @@ internal static class UniqueSql
 
     private const string PruneText = "DELETE FROM surety_unique WHERE (kind, key) IN (SELECT kind, key FROM surety_unique WHERE until <= ?1 LIMIT ?2)";
 
-    public static long? Holder(Statements db, string kind, string key, DateTimeOffset now) => db.Prepare(HolderText).With(kind).With(key).With(now).Number();
+    public static long? Holder(Statements db, string kind, string key, DateTimeOffset steady) => db.Prepare(HolderText).With(kind).With(key).With(steady).Number();
 
     public static void Take(Statements db, string kind, string key, long message, DateTimeOffset? until) =>
         db.Prepare(TakeText).With(kind).With(key).With(message).With(until).Run();
@@ -21,5 +21,5 @@ internal static class UniqueSql
     /// <summary>Frees a key that was taken until the message finished.</summary>
     public static void Free(Statements db, string kind, string key, long message) => db.Prepare(FreeText).With(kind).With(key).With(message).Run();
 
-    public static int Prune(Statements db, DateTimeOffset now, int limit) => db.Prepare(PruneText).With(now).With(limit).Run();
+    public static int Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit).Run();
 }

@@ -2,7 +2,7 @@ using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
-/// <summary>How far uploads have come.</summary>
+/// <summary>How far uploads have come. They end by the file's own time: bytes that were acknowledged must not go because a clock was set. Clients are told the instant that comes to by the wall clock.</summary>
 internal static class UploadSql
 {
     private const string Columns =
@@ -36,18 +36,18 @@ internal static class UploadSql
 
     private const string RemoveText = "DELETE FROM surety_upload WHERE id = ?1";
 
-    public static UploadRecord? Add(Statements db, NewUpload upload, DateTimeOffset now, TimeSpan expireAfter, int mostOpen)
+    public static UploadRecord? Add(Statements db, NewUpload upload, DateTimeOffset now, DateTimeOffset steady, TimeSpan expireAfter, int mostOpen)
     {
-        if (db.Prepare(CountOpenText).With(upload.Owner).With(now).Number() >= mostOpen) return null;
-        db.Prepare(AddText).With(upload.Id).With(upload.Route).With(upload.Owner).With(upload.Length).With(StoredJson.Headers(upload.Metadata)).With(now).With(now + expireAfter).Run();
-        return Find(db, upload.Id, now);
+        if (db.Prepare(CountOpenText).With(upload.Owner).With(steady).Number() >= mostOpen) return null;
+        db.Prepare(AddText).With(upload.Id).With(upload.Route).With(upload.Owner).With(upload.Length).With(StoredJson.Headers(upload.Metadata)).With(now).With(steady + expireAfter).Run();
+        return Find(db, upload.Id, now, steady);
     }
 
-    public static UploadRecord? Find(Statements db, string id, DateTimeOffset now)
+    public static UploadRecord? Find(Statements db, string id, DateTimeOffset now, DateTimeOffset steady)
     {
-        var found = db.Prepare(FindText).With(now).With(id);
+        var found = db.Prepare(FindText).With(steady).With(id);
         UploadRecord? upload = null;
-        while (found.Step()) upload = Read(found);
+        while (found.Step()) upload = Read(found, now - steady);
         return upload;
     }
 
@@ -57,19 +57,19 @@ internal static class UploadSql
 
     public static bool SetLength(Statements db, string id, long length) => db.Prepare(SetLengthText).With(id).With(length).Run() == 1;
 
-    public static bool Advance(Statements db, string id, long from, long to, DateTimeOffset now) => db.Prepare(AdvanceText).With(id).With(from).With(to).With(now).Run() == 1;
+    public static bool Advance(Statements db, string id, long from, long to, DateTimeOffset steady) => db.Prepare(AdvanceText).With(id).With(from).With(to).With(steady).Run() == 1;
 
-    public static bool Complete(Statements db, string id, ReadOnlySpan<byte> sha256, MessageId message, DateTimeOffset now) =>
-        db.Prepare(CompleteText).With(id).With(sha256).With(message.Value).With(now).Run() == 1;
+    public static bool Complete(Statements db, string id, ReadOnlySpan<byte> sha256, MessageId message, DateTimeOffset steady) =>
+        db.Prepare(CompleteText).With(id).With(sha256).With(message.Value).With(steady).Run() == 1;
 
     public static bool End(Statements db, string id, UploadState from, UploadState to, DateTimeOffset lookAt) =>
         db.Prepare(EndText).With(id).With((long)from).With((long)to).With(lookAt).Run() == 1;
 
-    public static IReadOnlyList<UploadRecord> Due(Statements db, DateTimeOffset now, int limit)
+    public static IReadOnlyList<UploadRecord> Due(Statements db, DateTimeOffset now, DateTimeOffset steady, int limit)
     {
         var due = new List<UploadRecord>();
-        var rows = db.Prepare(DueText).With(now).With(limit);
-        while (rows.Step()) due.Add(Read(rows));
+        var rows = db.Prepare(DueText).With(steady).With(limit);
+        while (rows.Step()) due.Add(Read(rows, now - steady));
         return due;
     }
 
@@ -77,9 +77,9 @@ internal static class UploadSql
 
     public static void Remove(Statements db, string id) => db.Prepare(RemoveText).With(id).Run();
 
-    private static UploadRecord Read(Statement row) => new()
+    private static UploadRecord Read(Statement row, TimeSpan behind) => new()
     {
         Id = row.Text(0), Route = row.Text(1), Owner = row.Text(2), State = (UploadState)row.Int(3), Offset = row.Long(4), Length = row.LongOrNull(5), Metadata = StoredJson.Headers(row.Bytes(6)),
-        Blob = row.TextOrNull(7), Sha256 = row.Bytes(8).ToArray(), Message = row.LongOrNull(9) is { } message ? new MessageId(message) : null, CreatedAt = row.Instant(10), ExpiresAt = row.Instant(11),
+        Blob = row.TextOrNull(7), Sha256 = row.Bytes(8).ToArray(), Message = row.LongOrNull(9) is { } message ? new MessageId(message) : null, CreatedAt = row.Instant(10), ExpiresAt = row.Instant(11) + behind,
     };
 }

@@ -46,7 +46,7 @@ internal sealed class Upkeep(
             var joined = worker.Node;
             if (joined is { } node)
             {
-                // Its own lease first: behind a long transaction, or after a clock that jumped, it would presume itself dead.
+                // Its own lease first: behind a long transaction, or after a clock of the store's that jumped, it would presume itself dead.
                 await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
                 await RescueAsync(cancel);
                 if (options.KeepEndedKeys > TimeSpan.Zero && IsDue(ref lastKeyPrune, PruneKeysEvery)) await PruneAsync([(limit, stop) => keys.PruneAsync(options.KeepEndedKeys, limit, stop)], cancel);
