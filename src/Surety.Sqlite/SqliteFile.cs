@@ -7,6 +7,9 @@ namespace Surety.Sqlite;
 /// <summary>The database file, and how connections to it are opened: every one of them with WAL and full synchronization, set and read back.</summary>
 internal sealed class SqliteFile
 {
+    // The library's word for the folder that it looks for relative paths in, if the process has named one.
+    private const string DataFolder = "DataDirectory", DataFolderMacro = $"|{DataFolder}|";
+
     private readonly string writing;
     private readonly string reading;
 
@@ -19,7 +22,7 @@ internal sealed class SqliteFile
             throw new StoreException($"The data source \"{given.DataSource}\" is not a plain file: what is kept in memory or in a shared cache is gone with the process. Name a file.");
         }
 
-        FullPath = Path.GetFullPath(given.DataSource);
+        FullPath = PathOf(given.DataSource);
         given.DataSource = FullPath;
         given.Pooling = false;
         writing = given.ToString();
@@ -29,7 +32,16 @@ internal sealed class SqliteFile
         reading = given.ToString();
     }
 
+    /// <summary>The file's one name: absolute, and without symbolic links.</summary>
     public string FullPath { get; }
+
+    /// <summary>The one name of what a connection string calls so: whoever spells it otherwise comes to the same file, the same log and the same lock.</summary>
+    public static string PathOf(string dataSource)
+    {
+        if (AppDomain.CurrentDomain.GetData(DataFolder) is not string { Length: > 0 } folder) return FileLinks.Resolve(dataSource);
+        var isMacro = dataSource.StartsWith(DataFolderMacro, StringComparison.OrdinalIgnoreCase);
+        return FileLinks.Resolve(Path.Combine(folder, isMacro ? dataSource[DataFolderMacro.Length..] : dataSource));
+    }
 
     /// <summary>For people: the file without its folders.</summary>
     public string Name => Path.GetFileName(FullPath);
@@ -37,6 +49,7 @@ internal sealed class SqliteFile
     /// <summary>Opens the connection that writes; the caller closes it with <see cref="WriterConnection.CloseForGood"/>.</summary>
     public async Task<(WriterConnection Connection, Statements Db)> OpenWriterAsync(CancellationToken cancel)
     {
+        FileLinks.ThrowIfSeveral(FullPath);
         var connection = new WriterConnection(writing);
         try
         {

@@ -13,7 +13,8 @@ public static class SqliteHosting
     /// </summary>
     /// <param name="builder">The host's Surety.</param>
     /// <param name="connectionString">
-    /// Such as <c>Data Source=app.db</c>. The file is made when it is missing; its folder must exist, on a local disk. Memory and shared-cache databases are refused when the host starts.
+    /// Such as <c>Data Source=app.db</c>. The file is made when it is missing; its folder must exist, on a local disk. Symbolic links are followed. Memory and shared-cache databases, URIs, and files with several hard links are
+    /// refused when the host starts.
     /// </param>
     /// <param name="configure">Changes the options.</param>
     public static SuretyBuilder UseSqlite(this SuretyBuilder builder, string connectionString, Action<SqliteOptions>? configure = null)

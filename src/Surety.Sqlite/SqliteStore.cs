@@ -159,7 +159,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             throw new InvalidOperationException($"The transaction passed to this call belongs to {transaction.GetType().Namespace}, but this host stores messages in SQLite ({file.Name}).");
         if (transaction.Connection is not SqliteConnection { Handle: { } handle } connection)
             throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
-        if (!string.Equals(Path.GetFullPath(connection.DataSource), file.FullPath, StringComparison.Ordinal))
+        // Most often it is opened by that very name.
+        if (connection.DataSource != file.FullPath && SqliteFile.PathOf(connection.DataSource) != file.FullPath)
             throw new InvalidOperationException($"The transaction passed to this call is on the database {Path.GetFileName(connection.DataSource)}, but this host stores messages in {file.Name}.");
         using var db = new Statements(handle);
         return WholeOrNotAtAll(db, run);
