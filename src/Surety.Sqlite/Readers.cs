@@ -8,12 +8,37 @@ internal sealed class Readers(SqliteFile file) : IDisposable
 {
     private const int MostKept = 8;
 
+    // Reads take milliseconds. One that takes longer than this keeps its connection, and so the log, beyond the end of the store.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentBag<(SqliteConnection Connection, Statements Db)> idle = [];
     private volatile bool closed;
+    private int reading;
 
     public T Read<T>(Func<Statements, T> read)
     {
-        ObjectDisposedException.ThrowIf(closed, this);
+        Interlocked.Increment(ref reading);
+        try
+        {
+            ObjectDisposedException.ThrowIf(closed, this);
+            return ReadNow(read);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref reading);
+        }
+    }
+
+    /// <summary>Waits for those that read, or the connection that writes would not be the last to close.</summary>
+    public void Dispose()
+    {
+        closed = true;
+        SpinWait.SpinUntil(() => Volatile.Read(ref reading) == 0, Patience);
+        while (idle.TryTake(out var reader)) Close(reader);
+    }
+
+    private T ReadNow<T>(Func<Statements, T> read)
+    {
         if (!idle.TryTake(out var reader))
         {
             var connection = file.OpenReader();
@@ -36,12 +61,6 @@ internal sealed class Readers(SqliteFile file) : IDisposable
             if (usable && !closed && idle.Count < MostKept) idle.Add(reader);
             else Close(reader);
         }
-    }
-
-    public void Dispose()
-    {
-        closed = true;
-        while (idle.TryTake(out var reader)) Close(reader);
     }
 
     private static void Close((SqliteConnection Connection, Statements Db) reader)

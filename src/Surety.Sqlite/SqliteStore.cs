@@ -128,12 +128,17 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// The connection that writes is the last to close: only such a one can put the log into the file and take it away, so that after a clean stop the file alone is complete. The lock goes after
+    /// that, so that the next process finds it so.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
-        if (writer is not null) await writer.DisposeAsync();
+        if (writer is not null) await writer.StopAsync();
         Readers.Dispose();
         Watch.Dispose();
         file.ClearPool();
+        writer?.Dispose();
         Lock.Dispose();
     }
 

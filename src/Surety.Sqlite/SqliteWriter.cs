@@ -10,7 +10,7 @@ namespace Surety.Sqlite;
 /// Owns the only connection that writes, and one loop. Each turn of the loop is one transaction shared by all who were waiting: one fdatasync for many. Nobody hears of his success, or of
 /// anything he read, before that commit is durable.
 /// </summary>
-internal sealed class SqliteWriter : IAsyncDisposable
+internal sealed class SqliteWriter : IDisposable
 {
     // How long a turn goes on taking members in before it commits: a bound on what the first member waits for the last.
     private static readonly TimeSpan TurnBudget = TimeSpan.FromMilliseconds(5);
@@ -80,13 +80,19 @@ internal sealed class SqliteWriter : IAsyncDisposable
     /// <summary>Runs the store's own statements inside a unit of work.</summary>
     public T RunIn<T>(UnitTurn turn, Func<Statements, T> run) => Connection.Run(turn, () => run(db));
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Takes nothing more, and ends what waits for its turn.</summary>
+    public async Task StopAsync()
     {
         queue.Close();
         await loop;
+    }
+
+    /// <summary>Closes the connection, once it is stopped and nothing of this process reads any more.</summary>
+    public void Dispose()
+    {
         queue.Dispose();
         db.Dispose();
-        Connection.CloseForGood();
+        Connection.EmptyLogAndClose();
     }
 
     /// <summary>

@@ -50,6 +50,19 @@ internal sealed class WriterConnection : SqliteConnection
         if (closing) base.Dispose(disposing);
     }
 
+    /// <summary>
+    /// Puts the log into the database and closes. Closing the last connection does both by itself; while somebody else has the file open (another process, the application's own pool) this
+    /// connection is not the last. Where they read at the moment, the log stays as it is, which harms nothing.
+    /// </summary>
+    public void EmptyLogAndClose()
+    {
+        closing = true;
+        kept.Clear();
+        // A failure, of a full disk for one, leaves the log: whoever opens the file next goes on with it.
+        if (State == ConnectionState.Open) _ = raw.sqlite3_wal_checkpoint_v2(Handle, "main", raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _);
+        Dispose();
+    }
+
     public void CloseForGood()
     {
         closing = true;

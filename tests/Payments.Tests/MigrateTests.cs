@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Data.Sqlite;
 using Surety.Cli;
 using Surety.Cli.Rigs;
 
@@ -47,6 +48,29 @@ public sealed class MigrateTests : IAsyncLifetime
         (await RunAsync(["up", .. where])).Code.ShouldBe(0);
     }
 
+    /// <summary>Somebody may copy the file next.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_was_migrated_is_in_the_file_alone_even_while_another_process_has_it_open(bool isOpenElsewhere)
+    {
+        string[] where = ["--store", "sqlite", "--connection", $"Data Source={File}"];
+        await using var other = new SqliteConnection($"Data Source={File};Pooling=False");
+        if (isOpenElsewhere)
+        {
+            await other.OpenAsync();
+            await ScalarAsync(other, "SELECT count(*) FROM sqlite_master");
+        }
+
+        (await RunAsync(["up", .. where])).Code.ShouldBe(0);
+        var log = new FileInfo(File + "-wal");
+        (log.Exists ? log.Length : 0).ShouldBe(0);
+        System.IO.File.Copy(File, File + "-copy");
+        await using var copy = new SqliteConnection($"Data Source={File}-copy;Pooling=False");
+        await copy.OpenAsync();
+        (await ScalarAsync(copy, "SELECT count(*) FROM surety_meta")).ShouldBeGreaterThan(0);
+    }
+
     [Theory]
     [InlineData("sqlite")]
     [InlineData("postgres")]
@@ -70,6 +94,13 @@ public sealed class MigrateTests : IAsyncLifetime
         var (code, output, error) = await RunAsync(line.Split(' '));
         (code, output).ShouldBe((2, ""));
         error.ShouldContain(says);
+    }
+
+    private static async Task<long> ScalarAsync(SqliteConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(string[] line)

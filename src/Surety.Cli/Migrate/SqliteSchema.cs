@@ -50,7 +50,7 @@ internal sealed class SqliteSchema(string connectionString) : ISchema
         finally
         {
             db.Dispose();
-            connection.CloseForGood();
+            connection.EmptyLogAndClose();
         }
     }
 }
