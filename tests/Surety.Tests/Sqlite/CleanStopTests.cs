@@ -10,9 +10,9 @@ public sealed class CleanStopTests : IAsyncLifetime
 {
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync() => await file.DisposeAsync();
+    public async ValueTask DisposeAsync() => await file.DisposeAsync();
 
     [Fact]
     public async Task After_a_clean_stop_the_file_alone_is_complete()

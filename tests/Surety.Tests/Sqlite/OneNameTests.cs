@@ -12,9 +12,9 @@ public sealed class OneNameTests : IAsyncLifetime
     private static readonly TimeSpan Lease = TimeSpan.FromHours(1);
     private readonly DatabaseFile file = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         AppDomain.CurrentDomain.SetData("DataDirectory", null);
         await file.DisposeAsync();
