@@ -6,6 +6,7 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
+[Trait("Category", "Alone")]
 public sealed class HandoverTests(ITestOutputHelper output)
 {
     private const int Payouts = 8;
