@@ -136,7 +136,7 @@ public static class EdgeExtensions
 
     private static void AddCallers(IServiceCollection services)
     {
-        services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<ApiKeyCache>(), s.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(s => new ApiKeys(s.GetRequiredService<Storage.IApiKeyStore>(), s.GetRequiredService<Storage.IStore>(), s.GetRequiredService<ApiKeyCache>(), s.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ApiKeyCache>();
         services.TryAddSingleton<ApiKeyUses>();
         services.AddHostedService(s => s.GetRequiredService<ApiKeyUses>());

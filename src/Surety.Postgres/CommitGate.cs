@@ -39,7 +39,7 @@ internal static class CommitGate
         }
         catch (Exception e) when (e is not StoreException && !(Errors.IsConflict(e) && gaveUp is null))
         {
-            throw Errors.From(e, doing, inDoubt: gaveUp is not null || Errors.LeavesDoubt(e));
+            throw Errors.From(DriverFault.Known(e, connection), doing, inDoubt: gaveUp is not null || Errors.LeavesDoubt(e));
         }
         finally
         {

@@ -8,6 +8,11 @@ internal sealed class Connections : IAsyncDisposable
 {
     private const int MostTries = 8;
 
+    // How long a transaction of ours may wait for its next statement: they follow each other at once.
+    private static readonly TimeSpan OwnPause = TimeSpan.FromSeconds(30);
+
+    private const int KeepAliveAfterS = 30, KeepAliveEveryS = 5;
+
     private readonly NpgsqlConnectionStringBuilder settings;
     private readonly string? database;
     private readonly bool preparesAsTold;
@@ -24,6 +29,14 @@ internal sealed class Connections : IAsyncDisposable
         // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
         settings.CancellationTimeout = -1;
         settings.Enlist = false;
+        // A server that is cut off is noticed by connections on which nothing is sent, too: the one that listens, and those that wait for
+        // an answer.
+        if (!given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
+        {
+            settings.TcpKeepAlive = true;
+            if (!given.Contains("Tcp Keepalive Interval")) (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);
+        }
+
         database = settings.Database ?? settings.Username;
         (Source, own) = Create();
     }
@@ -37,6 +50,9 @@ internal sealed class Connections : IAsyncDisposable
     /// </summary>
     public bool ArePooled { get; private set; }
 
+    /// <summary>What the server holds its transactions to.</summary>
+    public TransactionLimits Limits { get; } = new();
+
     /// <summary>Finds out whether there is a pooler. Before anything else is asked of the server.</summary>
     public async Task FindPoolerAsync(CancellationToken cancel)
     {
@@ -48,9 +64,9 @@ internal sealed class Connections : IAsyncDisposable
                 // A pooler gives its clients numbers of its own.
                 ArePooled = (int)(await ask.ExecuteScalarAsync(cancel))! != connection.ProcessID;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            catch (Exception e) when (DriverFault.Is(e, connection))
             {
-                throw Errors.From(e, "The database did not answer");
+                throw Errors.From(DriverFault.Known(e, connection), "The database did not answer");
             }
         }
 
@@ -92,13 +108,11 @@ internal sealed class Connections : IAsyncDisposable
                 await using var reader = await batch.ExecuteReaderAsync(cancel);
                 return await read(reader);
             }
-            catch (Exception e) when ((Errors.IsLost(e) || Errors.IsConflict(e)) && tries < MostTries)
+            catch (Exception e) when (DriverFault.Is(e, connection))
             {
+                var failure = DriverFault.Known(e, connection);
+                if (tries == MostTries || !(Errors.IsLost(failure) || Errors.IsConflict(failure))) throw Errors.From(failure, "The read failed");
                 await BackOffAsync(tries, cancel);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
-            {
-                throw Errors.From(e, "The read failed");
             }
         }
     }
@@ -116,17 +130,16 @@ internal sealed class Connections : IAsyncDisposable
             try
             {
                 await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancel);
+                await Limits.SetAsync(transaction, OwnPause, idleOnly: true, cancel);
                 var result = await work(transaction);
                 await CommitGate.CommitAsync(transaction, connection);
                 return result;
             }
-            catch (Exception e) when ((Errors.IsConflict(e) || Errors.IsLost(e)) && tries < MostTries)
+            catch (Exception e) when (e is StoreException || DriverFault.Is(e, connection))
             {
+                var failure = DriverFault.Known(e, connection);
+                if (tries == MostTries || !(Errors.IsConflict(failure) || Errors.IsLost(failure))) throw Errors.From(failure, "The write failed");
                 await BackOffAsync(tries, cancel);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
-            {
-                throw Errors.From(e, "The write failed");
             }
         }
     }
@@ -192,16 +205,17 @@ internal sealed class Connections : IAsyncDisposable
 
     private static async ValueTask<T> WriteInAsync<T>(NpgsqlTransaction transaction, Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
     {
+        var connection = transaction.Connection!;
         try
         {
-            await using var batch = Batch(commands, transaction.Connection!);
+            await using var batch = Batch(commands, connection);
             batch.Transaction = transaction;
             await using var reader = await batch.ExecuteReaderAsync(cancel);
             return await read(reader);
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+        catch (Exception e) when (DriverFault.Is(e, connection))
         {
-            throw Errors.From(e, "The write failed");
+            throw Errors.From(DriverFault.Known(e, connection), "The write failed");
         }
     }
 

@@ -1,34 +1,49 @@
 using System.Data;
 using System.Data.Common;
 using Npgsql;
+using Surety.Storage;
 
 namespace Surety.Postgres;
 
 /// <summary>The application's own use of the database.</summary>
 internal sealed class PostgresDatabase(PostgresStore store) : Database
 {
-    public override async ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default)
+    // Not async: the caller's flow is marked with the unit of work.
+    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default) => BeginWithinAsync(store.Options.UnitOfWorkTimeout, cancel);
+
+    internal override ValueTask<OwnedUnitOfWork> BeginWithinAsync(TimeSpan within, CancellationToken cancel)
     {
-        var connection = await store.Connections.OpenAsync(cancel);
-        try
-        {
-            var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
-            store.Hints.Began(transaction);
-            return new PostgresUnitOfWork(connection, transaction, store.Hints);
-        }
-        catch (Exception e)
-        {
-            await connection.DisposeAsync();
-            if (e is NpgsqlException) throw Errors.From(e, "The transaction could not begin");
-            throw;
-        }
+        store.ThrowIfBeside(nameof(BeginAsync), AmbientUnit.UseIt);
+        return BeginAsync(AmbientUnit.Enter(store.StoreId), within, cancel);
     }
 
     public override async ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default) => await store.Connections.OpenAsync(cancel);
+
+    private async ValueTask<OwnedUnitOfWork> BeginAsync(AmbientUnit unit, TimeSpan within, CancellationToken cancel)
+    {
+        NpgsqlConnection? connection = null;
+        try
+        {
+            connection = await store.Connections.OpenAsync(cancel);
+            var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
+            await store.Connections.Limits.SetAsync(transaction, within, idleOnly: false, cancel);
+            store.Hints.Began(transaction);
+            return new PostgresUnitOfWork(connection, transaction, store.Hints, unit);
+        }
+        catch (Exception e)
+        {
+            unit.End();
+            var isTrouble = DriverFault.Is(e, connection);
+            var failure = isTrouble ? Errors.From(DriverFault.Known(e, connection), "The transaction could not begin") : e;
+            if (connection is not null) await connection.DisposeAsync();
+            if (isTrouble) throw failure;
+            throw;
+        }
+    }
 }
 
 /// <summary>A transaction on a connection of its own, which ends through the commit gate.</summary>
-internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints) : OwnedUnitOfWork
+internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints, AmbientUnit unit) : OwnedUnitOfWork
 {
     private bool ended;
 
@@ -61,6 +76,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
     {
         if (ended) return;
         ended = true;
+        unit.End();
         // Disposing rolls back, and breaks the connection rather than leaving the transaction open.
         await CloseAsync();
     }
@@ -71,6 +87,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
     {
         if (ended) throw new InvalidOperationException("This unit of work has ended. Begin a new one.");
         ended = true;
+        unit.End();
         try
         {
             await commit();
@@ -97,11 +114,19 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         {
             await transaction.DisposeAsync();
         }
-        catch (Exception e) when (e is NpgsqlException or System.IO.IOException or ObjectDisposedException)
+        catch (Exception)
         {
-            // The server rolls back what a broken connection leaves.
+            // Whatever a broken connection throws: the server rolls back what it leaves, and an answer that is known already must not be
+            // lost to it.
         }
 
-        await connection.DisposeAsync();
+        try
+        {
+            await connection.DisposeAsync();
+        }
+        catch (Exception)
+        {
+            // As above.
+        }
     }
 }

@@ -264,11 +264,16 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return groups;
     }, cancel, infos.Groups());
 
-    public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default) => await RequeueAsync([id.Value], body, cancel) == 1;
+    public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
+    {
+        store.ThrowIfBeside(nameof(RequeueAsync));
+        return await RequeueAsync([id.Value], body, cancel) == 1;
+    }
 
     public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
+        store.ThrowIfBeside(nameof(RequeueAsync));
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
         var upTo = await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
         long after = 0, requeued = 0;
@@ -289,6 +294,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        store.ThrowIfBeside(nameof(DiscardAsync));
         return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
     }
 

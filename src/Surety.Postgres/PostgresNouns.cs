@@ -56,12 +56,14 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
+        store.ThrowIfBeside(nameof(PauseAsync));
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Pause(queue, reason));
     }
 
     public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        store.ThrowIfBeside(nameof(ResumeAsync));
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Resume(queue));
         store.Hints.Committed();
     }

@@ -16,6 +16,24 @@ public sealed class PostgresOptions
     /// <summary>What the host does about a schema that is older than this program. Default <see cref="PostgresMigration.Apply"/>.</summary>
     public PostgresMigration Migration { get; set; } = PostgresMigration.Apply;
 
+    /// <summary>
+    /// How long a unit of work from <see cref="Database.BeginAsync"/> may wait for its next statement, or for a lock, and on PostgreSQL 17
+    /// and newer how long it may take; 1 s to 1 day. Default 5 min. Five
+    /// seconds later the server ends it, so that a process which is frozen in the middle of one does not keep its locks. An endpoint's has
+    /// <c>EdgeOptions.CommandTimeout</c> and a handler's
+    /// <see cref="QueueOptions.HandlerTimeout"/> in its place. Where the session's own setting is shorter, that holds.
+    /// </summary>
+    public TimeSpan UnitOfWorkTimeout
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromSeconds(1));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(1));
+            field = value;
+        }
+    } = TimeSpan.FromMinutes(5);
+
     private static bool IsName(string name) =>
         name is { Length: >= 1 and <= 63 } && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
 }

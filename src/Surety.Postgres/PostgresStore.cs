@@ -30,6 +30,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         Database = new PostgresDatabase(this);
     }
 
+    public PostgresOptions Options => options;
     public Connections Connections { get; }
     public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
@@ -58,6 +59,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             await Connections.FindPoolerAsync(cancel);
             var server = await Server.ReadAsync(Connections, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
+            Connections.Limits.Learn(server.Settings);
             var migrations = new Migrations(options.Schema);
             var id = await Connections.TransactAsync(
                 transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);

@@ -22,7 +22,7 @@ internal sealed class SqliteApiKeys(SqliteStore store) : IApiKeyStore
     public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel)
     {
         var (key, toBeNoted) = store.Readers.Read(db => ApiKeySql.Find(db, prefix, store.Now));
-        if (!toBeNoted || store.Writer.IsHeldByCaller) return key;
+        if (!toBeNoted || AmbientUnit.IsIn(store.StoreId)) return key;
         try
         {
             await EndExpiredAsync(cancel).AsTask().WaitAsync(NotePatience, cancel);

@@ -5,7 +5,7 @@ namespace Surety.Sqlite;
 /// <summary>The application's own use of the file.</summary>
 internal sealed class SqliteDatabase(SqliteStore store) : Database
 {
-    // Not async: the guard's note must reach the caller's flow.
+    // Not async: the caller's flow is marked with the unit of work.
     public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default) => store.Writer.BeginAsync(cancel);
 
     public override ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default)

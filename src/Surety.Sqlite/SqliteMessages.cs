@@ -158,12 +158,16 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) => new(store.Readers.Read(MessageInfoSql.Groups));
 
-    public ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default) =>
-        store.WriteAsync(null, db => MessageInfoSql.Requeue(db, id.Value, body, store.Now), cancel);
+    public ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
+    {
+        store.ThrowIfBeside(nameof(RequeueAsync));
+        return store.WriteAsync(null, db => MessageInfoSql.Requeue(db, id.Value, body, store.Now), cancel);
+    }
 
     public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
+        store.ThrowIfBeside(nameof(RequeueAsync));
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
         var upTo = store.Readers.Read(MessageInfoSql.Newest);
         long after = 0, requeued = 0;
@@ -183,6 +187,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     public ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        store.ThrowIfBeside(nameof(DiscardAsync));
         return store.WriteAsync(null, db => MessageInfoSql.Discard(db, id.Value, reason, store.Now, store.Steady), cancel);
     }
 

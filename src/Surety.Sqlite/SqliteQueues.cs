@@ -1,4 +1,5 @@
 using Surety.Sqlite.Sql;
+using Surety.Storage;
 
 namespace Surety.Sqlite;
 
@@ -13,6 +14,7 @@ internal sealed class SqliteQueues(SqliteStore store) : IQueues
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
+        store.ThrowIfBeside(nameof(PauseAsync));
         await store.WriteAsync(null, db =>
         {
             QueueSql.Pause(db, queue, reason, store.Now);
@@ -23,6 +25,7 @@ internal sealed class SqliteQueues(SqliteStore store) : IQueues
     public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        store.ThrowIfBeside(nameof(ResumeAsync));
         await store.WriteAsync(null, db =>
         {
             QueueSql.Resume(db, queue);

@@ -82,7 +82,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
                 throw;
             }
 
-            writer = new SqliteWriter(connection, db, options, Work);
+            writer = new SqliteWriter(connection, db, storeId, options, Work);
         }
         finally
         {

@@ -3,7 +3,7 @@ using System.Data.Common;
 namespace Surety.Sqlite;
 
 /// <summary>A member of the writer's current group, in the hands of a user.</summary>
-internal sealed class SqliteUnitOfWork(UnitTurn turn, UnitGuard.Holding holding) : OwnedUnitOfWork
+internal sealed class SqliteUnitOfWork(UnitTurn turn) : OwnedUnitOfWork
 {
     public override DbTransaction Transaction => turn.Ending == Ending.None ? turn.Transaction : throw new InvalidOperationException(turn.EndedText());
 
@@ -16,15 +16,10 @@ internal sealed class SqliteUnitOfWork(UnitTurn turn, UnitGuard.Holding holding)
                 : throw new InvalidOperationException(turn.EndedText());
         }
 
-        holding.Finish();
         return turn.Done;
     }
 
-    public override Task RollbackAsync()
-    {
-        holding.Finish();
-        return turn.TryEnd(Ending.Rollback) ? turn.Done : Task.CompletedTask;
-    }
+    public override Task RollbackAsync() => turn.TryEnd(Ending.Rollback) ? turn.Done : Task.CompletedTask;
 
     public override async ValueTask DisposeAsync()
     {

@@ -13,7 +13,10 @@ internal sealed class SqliteUploads(SqliteStore store) : IUploadStore
         return store.WriteAsync(null, db => UploadSql.Add(db, upload, store.Now, store.Steady, expireAfter, mostOpen), cancel);
     }
 
-    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Find(db, id, store.Now, store.Steady), cancel);
+    // A handler that holds the write lock may read its upload: what a reader sees was synced before it could be seen.
+    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => AmbientUnit.IsIn(store.StoreId)
+        ? new(store.Readers.Read(db => UploadSql.Look(db, id, store.Now, store.Steady)))
+        : store.WriteAsync(null, db => UploadSql.Find(db, id, store.Now, store.Steady), cancel);
 
     public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => new(store.Readers.Read(db => UploadSql.Exists(db, id)));
 

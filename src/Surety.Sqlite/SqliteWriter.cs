@@ -21,17 +21,20 @@ internal sealed class SqliteWriter : IDisposable
     private readonly Statements db;
     private readonly WorkSignal work;
     private readonly WriteQueue queue;
-    private readonly UnitGuard guard = new();
+    private readonly string storeId;
     private readonly List<WriteItem> members = [];
     private readonly Task loop;
 
-    public SqliteWriter(WriterConnection connection, Statements db, SqliteOptions options, WorkSignal work)
+    // COMMIT was called: from then on nothing but SQLite's own word says that the group is not stored.
+    private bool sent;
+
+    public SqliteWriter(WriterConnection connection, Statements db, string storeId, SqliteOptions options, WorkSignal work)
     {
-        (Connection, this.db, Options, this.work) = (connection, db, options, work);
+        (Connection, this.db, this.storeId, Options, this.work) = (connection, db, storeId, options, work);
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
         KeepThreads();
-        // The loop outlives whoever opened the store; it should not carry his ambient values, the guard's above all.
+        // The loop outlives whoever opened the store; it should not carry his ambient values, his unit of work above all.
         using (ExecutionContext.SuppressFlow()) loop = RunAsync();
     }
 
@@ -40,7 +43,6 @@ internal sealed class SqliteWriter : IDisposable
     public SqliteOptions Options { get; }
 
     /// <summary>Whether the caller's flow holds a unit of work, and so must not wait for another turn.</summary>
-    public bool IsHeldByCaller => guard.IsHeld;
 
     /// <summary>Why the last transaction failed; null since one succeeded.</summary>
     public string? Trouble { get; private set; }
@@ -48,31 +50,31 @@ internal sealed class SqliteWriter : IDisposable
     /// <summary>Runs an operation in the next group; completes when it is durable.</summary>
     public Task<T> RunAsync<T>(Func<Statements, T> run, CancellationToken cancel)
     {
-        guard.Check("write without its transaction");
+        AmbientUnit.CheckLock(storeId, "A method that writes", AmbientUnit.Pass);
         var operation = new WriteOperation<T>(run);
         queue.Add(operation, cancel);
         return operation.Done;
     }
 
-    /// <summary>Asks for a turn for a user's unit of work. Not async, so that the guard's note reaches the caller.</summary>
+    /// <summary>Asks for a turn for a user's unit of work. Not async, so that the caller's flow is marked.</summary>
     public ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel)
     {
-        var holding = guard.Enter();
-        return new ValueTask<OwnedUnitOfWork>(BeginAsync(holding, cancel));
+        AmbientUnit.CheckLock(storeId, nameof(Database.BeginAsync), AmbientUnit.UseIt);
+        return new ValueTask<OwnedUnitOfWork>(BeginAsync(AmbientUnit.Enter(storeId), cancel));
     }
 
-    private async Task<OwnedUnitOfWork> BeginAsync(UnitGuard.Holding holding, CancellationToken cancel)
+    private async Task<OwnedUnitOfWork> BeginAsync(AmbientUnit unit, CancellationToken cancel)
     {
         try
         {
-            var turn = new UnitTurn(this);
+            var turn = new UnitTurn(this, unit);
             queue.Add(turn, cancel);
             await turn.Granted;
-            return new SqliteUnitOfWork(turn, holding);
+            return new SqliteUnitOfWork(turn);
         }
         catch
         {
-            holding.Finish();
+            unit.End();
             throw;
         }
     }
@@ -110,6 +112,7 @@ internal sealed class SqliteWriter : IDisposable
         while (await queue.WaitAsync())
         {
             members.Clear();
+            sent = false;
             try
             {
                 if (!await BeginTurnAsync()) continue;
@@ -118,7 +121,9 @@ internal sealed class SqliteWriter : IDisposable
             }
             catch (Exception e)
             {
-                Abandon(e as StoreException ?? (e is SqliteException failure ? Errors.From(failure, "The write failed") : new StoreException($"The write failed: {e.Message}", innerException: e)));
+                Abandon(e as StoreException ?? (e is SqliteException failure
+                    ? Errors.From(failure, "The write failed", sent && Errors.LeavesDoubt(failure))
+                    : new StoreException($"The write failed: {e.Message}", isTransient: sent, inDoubt: sent, innerException: e)));
             }
         }
     }
@@ -205,6 +210,7 @@ internal sealed class SqliteWriter : IDisposable
             return;
         }
 
+        sent = true;
         try
         {
             db.Run(ConnectionSql.Commit);

@@ -6,11 +6,12 @@ internal sealed class UnitTurn : WriteItem
     private readonly TaskCompletionSource granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly AmbientUnit unit;
     private int ending;
 
-    public UnitTurn(SqliteWriter writer)
+    public UnitTurn(SqliteWriter writer, AmbientUnit unit)
     {
-        Writer = writer;
+        (Writer, this.unit) = (writer, unit);
         Transaction = new WriterTransaction(this);
     }
 
@@ -38,6 +39,7 @@ internal sealed class UnitTurn : WriteItem
     public bool TryEnd(Ending how)
     {
         if (Interlocked.CompareExchange(ref ending, (int)how, (int)Ending.None) != (int)Ending.None) return false;
+        unit.End();
         ended.TrySetResult();
         return true;
     }

@@ -13,8 +13,14 @@ public abstract class Database
     /// <remarks>On SQLite this waits its turn for the only write lock (first come, first served); transactions that finish within one turn share one commit to disk.</remarks>
     /// <param name="cancel">Gives up waiting for the transaction to begin; has no effect later.</param>
     /// <exception cref="StoreException">The database cannot be reached, or the wait for the write lock passed its limit.</exception>
-    /// <exception cref="InvalidOperationException">The same flow of control already holds a transaction that is not finished: it would wait for itself.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The same flow of control already works in a unit of work that has not ended: one that it began, an endpoint's or a handler's. Use
+    /// that one, or see <see cref="UnitOfWork.Suppress"/>.
+    /// </exception>
     public abstract ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default);
+
+    /// <summary>As <see cref="BeginAsync"/>, for work with a time limit of its own, which a store may hold it to.</summary>
+    internal virtual ValueTask<OwnedUnitOfWork> BeginWithinAsync(TimeSpan within, CancellationToken cancel) => BeginAsync(cancel);
 
     /// <summary>Opens a connection for reading. Dispose it to give it back. On SQLite its statements cannot write.</summary>
     public abstract ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default);
@@ -32,6 +38,20 @@ public abstract class UnitOfWork
     /// <summary>The transaction's connection.</summary>
     /// <exception cref="InvalidOperationException">As for <see cref="Transaction"/>.</exception>
     public DbConnection Connection => Transaction.Connection!;
+
+    /// <summary>
+    /// Says of the calls up to its disposal that they are meant to be outside of the unit of work that this flow of control works in, and
+    /// stay whatever becomes of it. Without it, a call that writes and
+    /// does not take the unit of work along throws <see cref="InvalidOperationException"/>: <c>queue.EnqueueAsync(message)</c> inside a
+    /// transactional handler, for one.
+    /// </summary>
+    /// <remarks>
+    /// <c>using (UnitOfWork.Suppress()) await queue.EnqueueAsync(message);</c> Dispose it in the method that called it. On SQLite, where a
+    /// unit of work is the database's only write lock, such a call
+    /// would wait for itself and throws all the same: make it before the unit of work begins, or after it has ended. Reads need none of
+    /// this.
+    /// </remarks>
+    public static IDisposable Suppress() => AmbientUnit.Suppress();
 
     /// <summary>The transaction itself, for calls that take a <see cref="DbTransaction"/>.</summary>
     public static implicit operator DbTransaction(UnitOfWork work)

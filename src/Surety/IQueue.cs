@@ -17,7 +17,10 @@ public interface IQueue
     /// <param name="cancel">Gives up before the commit is sent; has no effect afterwards.</param>
     /// <returns>One result per message, in the same order.</returns>
     /// <exception cref="ArgumentException">A message's type has no <see cref="MessageAttribute"/>, or an option is outside its limits; nothing was enqueued.</exception>
-    /// <exception cref="InvalidOperationException">The transaction belongs to another database library or another file than this host's store, or is finished.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The transaction belongs to another database library or another file than this host's store, or is finished; or none was passed
+    /// inside a unit of work (see <see cref="UnitOfWork.Suppress"/>).
+    /// </exception>
     /// <exception cref="StoreException">The store failed; see <see cref="StoreException.InDoubt"/>.</exception>
     ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default);
 

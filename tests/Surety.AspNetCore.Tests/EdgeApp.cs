@@ -7,15 +7,17 @@ using Surety.Hosting;
 
 namespace Surety.AspNetCore.Tests;
 
-/// <summary>A whole app: Kestrel on a port of its own, an SQLite file of its own, and whatever endpoints the test maps.</summary>
+/// <summary>A whole app: Kestrel on a port of its own, an SQLite file of its own unless the test says otherwise, and whatever endpoints
+/// the test maps.</summary>
 internal sealed class EdgeApp : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly List<HttpClient> clients = [];
     private readonly string folder;
     private readonly bool ownsFolder;
+    private readonly EdgePlace? place;
 
-    private EdgeApp(WebApplication host, CapturedLog log, string folder, bool ownsFolder) => (Host, Log, this.folder, this.ownsFolder) = (host, log, folder, ownsFolder);
+    private EdgeApp(WebApplication host, CapturedLog log, string folder, bool ownsFolder, EdgePlace? place) => (Host, Log, this.folder, this.ownsFolder, this.place) = (host, log, folder, ownsFolder, place);
 
     public WebApplication Host { get; }
     public CapturedLog Log { get; }
@@ -25,9 +27,10 @@ internal sealed class EdgeApp : IAsyncDisposable
     public HttpClient Alice { get; private set; } = null!;
 
     public static async Task<EdgeApp> StartAsync(
-        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null, string environment = "Production")
+        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null, string environment = "Production",
+        EdgePlace? place = null)
     {
-        var app = Build(map, edge, surety, configure, environment);
+        var app = Build(map, edge, surety, configure, environment, place: place);
         await app.StartAsync();
         return app;
     }
@@ -35,7 +38,7 @@ internal sealed class EdgeApp : IAsyncDisposable
     /// <summary>Not started: for tests of the start itself.</summary>
     public static EdgeApp Build(
         Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null, string environment = "Production",
-        string? folder = null)
+        string? folder = null, EdgePlace? place = null)
     {
         var own = folder is null;
         folder ??= Directory.CreateTempSubdirectory("surety-edge-").FullName;
@@ -45,7 +48,8 @@ internal sealed class EdgeApp : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.AddSurety(s =>
         {
-            s.UseSqlite($"Data Source={Path.Combine(folder, "edge.db")}");
+            if (place is null) s.UseSqlite($"Data Source={Path.Combine(folder, "edge.db")}");
+            else place.Use(s);
             surety?.Invoke(s);
         });
         builder.Services.AddSuretyEdge(options =>
@@ -59,13 +63,14 @@ internal sealed class EdgeApp : IAsyncDisposable
         var host = builder.Build();
         map(host);
         host.MapSurety();
-        return new EdgeApp(host, log, folder, own);
+        return new EdgeApp(host, log, folder, own, place);
     }
 
     public async Task StartAsync()
     {
         await Host.StartAsync();
-        await ExecuteAsync("CREATE TABLE IF NOT EXISTS deposit (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, amount INTEGER NOT NULL)");
+        if (place is null) await ExecuteAsync("CREATE TABLE IF NOT EXISTS deposit (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, amount INTEGER NOT NULL)");
+        else await place.PrepareAsync();
         Alice = await ClientAsync("alice");
     }
 

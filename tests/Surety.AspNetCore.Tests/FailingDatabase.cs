@@ -20,13 +20,25 @@ public enum Fault
 }
 
 /// <summary>Counts what a command asks of its database, and fails the n-th of these calls, and when asked to all that follow.</summary>
+/// <param name="failing">Which call fails, counted from 1.</param>
+/// <param name="fault">How it fails.</param>
+/// <param name="andAllAfter">Whether all that follow fail, too.</param>
 internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
 {
     private int calls;
 
+    private Func<Exception>? thrown;
+
     public bool Armed { get; set; }
     public int Calls => calls;
     public string Failed { get; private set; } = "nothing failed";
+
+    /// <summary>Counts from the beginning, and throws something else than a store does.</summary>
+    public void Arm(Func<Exception> throws)
+    {
+        (thrown, calls) = (throws, 0);
+        Armed = true;
+    }
 
     public async ValueTask<T> AroundAsync<T>(string name, Func<ValueTask<T>> call)
     {
@@ -36,6 +48,7 @@ internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
         Failed = $"call {number}, {name}: {fault}";
         if (fault is Fault.AnswerLost or Fault.MadeByHandler) await call();
         if (fault == Fault.MadeByHandler) throw new InvalidOperationException("planted: the transaction had ended");
+        if (thrown is not null) throw thrown();
         throw new StoreException($"planted fault in {name}", isTransient: true, inDoubt: fault != Fault.NotMade && name == "commit");
     }
 
@@ -71,7 +84,7 @@ internal sealed class FaultyDatabase(Database real, Faults faults) : Database
             {
                 return await faults.AroundAsync<OwnedUnitOfWork>("begin", async () => begun = new FaultyWork(await real.BeginAsync(cancel), faults));
             }
-            catch (StoreException) when (begun is not null)
+            catch when (begun is not null)
             {
                 // What a database does with a transaction whose beginning nobody heard of.
                 faults.Armed = false;
@@ -95,7 +108,7 @@ internal sealed class FaultyWork(OwnedUnitOfWork real, Faults faults) : OwnedUni
         {
             await faults.AroundAsync("commit", () => new ValueTask(real.CommitAsync()));
         }
-        catch (StoreException)
+        catch
         {
             // Does nothing when the commit was made.
             await real.RollbackAsync();

@@ -54,6 +54,114 @@ public class FailingDatabaseTests
         (await app.DepositsAsync()).ShouldBe(1);
     }
 
+    /// <summary>What a connection that breaks shows as, and what only a program's mistake does.</summary>
+    private static readonly Func<Exception>[] Thrown =
+    [
+        () => new ObjectDisposedException("NpgsqlTransaction"), () => new NullReferenceException("planted"), () => new OperationCanceledException("planted"), () => new TaskCanceledException("planted"),
+        () => new TimeoutException("planted"), () => new IOException("planted"), () => new System.Net.Sockets.SocketException(104), () => new PlantedDbException(), () => new AggregateException(new IOException("planted")),
+        () => new InvalidCastException("planted"), () => new StoreException("planted", isTransient: true, inDoubt: true), () => new Exception("planted"),
+    ];
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_a_commit_throws_the_look_up_says_what_happened(bool committed)
+    {
+        // Begin, take, answer, commit.
+        var faults = new Faults(4, committed ? Fault.AnswerLost : Fault.NotMade);
+        await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
+        await EachThrownAsync(faults, async (key, before) =>
+        {
+            var answer = await app.Alice.DepositAsync(key);
+            if (committed) answer.ShouldBe(201);
+            else answer.ShouldBeProblem(503, "dependency-unavailable", outcome: "none");
+            faults.Armed = false;
+            (await app.DepositsAsync() - before).ShouldBe(committed ? 1 : 0, key);
+        }, app);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_a_commit_and_its_look_ups_throw_the_outcome_stays_unknown(bool committed)
+    {
+        var faults = new Faults(4, committed ? Fault.AnswerLost : Fault.NotMade, andAllAfter: true);
+        await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
+        await EachThrownAsync(faults, async (key, before) =>
+        {
+            (await app.Alice.DepositAsync(key)).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1", key);
+            faults.Armed = false;
+            (await app.DepositsAsync() - before).ShouldBe(committed ? 1 : 0, key);
+            (await app.Alice.DepositAsync(key)).ShouldBe(201)["Idempotent-Replayed"].ShouldBe(committed ? "true" : null, key);
+            (await app.DepositsAsync() - before).ShouldBe(1, key);
+        }, app);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_the_commit_of_a_command_without_a_key_throws_nobody_says_that_nothing_happened(bool committed)
+    {
+        // Nothing to take and nothing to answer: begin, commit.
+        var faults = new Faults(2, committed ? Fault.AnswerLost : Fault.NotMade);
+        await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
+        await EachThrownAsync(faults, async (key, before) =>
+        {
+            (await app.Alice.DepositAsync(null, path: "/optional")).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown");
+            faults.Armed = false;
+            (await app.DepositsAsync() - before).ShouldBe(committed ? 1 : 0, key);
+        }, app);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_the_commit_behind_a_repeat_throws_it_is_not_said_that_the_first_did_nothing(bool committed)
+    {
+        // Begin, take, commit.
+        var faults = new Faults(3, committed ? Fault.AnswerLost : Fault.NotMade);
+        await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
+        (await app.Alice.DepositAsync("first")).ShouldBe(201);
+        await EachThrownAsync(faults, async (key, before) =>
+        {
+            (await app.Alice.DepositAsync("first")).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown");
+            faults.Armed = false;
+            (await app.Alice.DepositAsync("first")).ShouldBe(201)["Idempotent-Replayed"].ShouldBe("true", key);
+            (await app.DepositsAsync()).ShouldBe(before, key);
+        }, app);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_remembering_a_refusal_throws_it_had_no_effect(bool committed)
+    {
+        // Begin, take, rollback; begin, take, answer, commit.
+        var faults = new Faults(7, committed ? Fault.AnswerLost : Fault.NotMade);
+        var deposits = new Deposits { After = (_, _) => Task.FromResult<IResult?>(Problem.Of(422, "insufficient-funds", "No.")) };
+        await using var app = await EdgeApp.StartAsync(deposits.Map, configure: b => faults.Wrap(b.Services));
+        await EachThrownAsync(faults, async (key, before) =>
+        {
+            (await app.Alice.DepositAsync(key)).ShouldBeProblem(503, "dependency-unavailable", outcome: "none");
+            faults.Armed = false;
+            (await app.Alice.DepositAsync(key)).ShouldBeProblem(422, "insufficient-funds");
+            (await app.DepositsAsync()).ShouldBe(before, key);
+        }, app);
+    }
+
+    /// <summary>Arms the fault with each exception in turn.</summary>
+    private static async Task EachThrownAsync(Faults faults, Func<string, long, Task> tell, EdgeApp app)
+    {
+        foreach (var thrown in Thrown)
+        {
+            var (key, before) = (thrown().GetType().Name, await app.DepositsAsync());
+            faults.Arm(thrown);
+            await tell(key, before);
+        }
+    }
+
+    private sealed class PlantedDbException() : System.Data.Common.DbException("planted");
+
     private static async Task TellAsync(Faults faults)
     {
         var deposits = new Deposits();

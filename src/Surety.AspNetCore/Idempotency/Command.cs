@@ -42,9 +42,13 @@ internal sealed class Command
     private KeyAnswer held;
     private long began;
     private bool beganCalm;
+    private AmbientUnit? unit;
 
-    /// <summary>An effect is durable, of this request or of the one it repeats: whatever fails from now on, nobody may say that nothing happened.</summary>
-    public bool HasEffect { get; private set; }
+    /// <summary>
+    /// A COMMIT was sent, of this request's or of one that vouches for the request it repeats: whatever is thrown from now on, nobody may
+    /// say that nothing happened, unless the store or a look-up has said so.
+    /// </summary>
+    public bool MayHaveEffect { get; private set; }
 
     public Command(HttpContext http, bool keyRequired)
     {
@@ -95,7 +99,7 @@ internal sealed class Command
             await HoldBackAsync(next, answer);
             result = await EndAsync(answer);
         }
-        catch (OperationCanceledException e) when (source.IsCancellationRequested && !client.IsCancellationRequested)
+        catch (OperationCanceledException e) when (source.IsCancellationRequested && !client.IsCancellationRequested && !MayHaveEffect)
         {
             throw new CommandTimeoutException(e);
         }
@@ -127,6 +131,7 @@ internal sealed class Command
             Failpoint.Pass(Failpoint.KeyTaken);
         }
 
+        unit?.Begin();
         // From here on the client's leaving stops nothing: if it comes back, the answer is there, instead of the same work from the start.
         clientGone.Unregister();
         http.RequestServices.GetRequiredService<EndpointWork>().Begin(work!, http.User.Principal());
@@ -141,7 +146,7 @@ internal sealed class Command
             try
             {
                 (began, beganCalm) = (time.GetTimestamp(), admission.IsCalm);
-                work = await database.BeginAsync(limit.Token);
+                work = await database.BeginWithinAsync(options.CommandTimeout, limit.Token);
                 admission.WaitedForStore(time.GetElapsedTime(began));
                 if (key is not null) held = await records.TakeAsync(key, work.Transaction, limit.Token);
                 return;
@@ -169,6 +174,9 @@ internal sealed class Command
         var wire = http.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var memory = new StreamResponseBodyFeature(answer);
         http.Features.Set<IHttpResponseBodyFeature>(memory);
+        // Here, above the handler, its filters and the writing of its answer: what the method that begins the unit of work marks is lost
+        // when it returns.
+        unit = AmbientUnit.Enter(http.RequestServices.GetRequiredService<IStore>().StoreId, begun: false);
         try
         {
             await next(http);
@@ -177,6 +185,8 @@ internal sealed class Command
         }
         finally
         {
+            // Before anything of ours is written beside it: a refusal, or the look-up of a commit in doubt.
+            unit.Dispose();
             http.Features.Set(wire);
         }
     }
@@ -204,40 +214,50 @@ internal sealed class Command
         // A handler that pays no heed to its token would otherwise end after its time, if without a key.
         limit.Token.ThrowIfCancellationRequested();
         Failpoint.Pass(Failpoint.CommandHandled);
+        MayHaveEffect = true;
         try
         {
             if (key is null) await work.CommitAsync();
             else await records.AnswerAndCommitAsync(key, Record(answer), work);
-            HasEffect = true;
-            Failpoint.Pass(Failpoint.CommandCommitted);
-            admission.Ended(http.GetEndpoint()!.Metadata.GetRequiredMetadata<CommandMetadata>().Pace, time.GetElapsedTime(began), beganCalm);
-            return new HeldAnswer(answer.Written);
         }
-        catch (InvalidOperationException)
+        catch (StoreException failed) when (!failed.InDoubt)
         {
-            // The handler has ended the transaction itself, or the key got an answer all the same.
-            HasEffect = true;
+            // The store's word: nothing of it happened.
+            MayHaveEffect = false;
             throw;
         }
-        catch (StoreException doubt) when (doubt.InDoubt && key is not null)
+        catch (InvalidOperationException e) when (e is not ObjectDisposedException)
         {
+            // The handler has ended the transaction itself, or the key got an answer all the same. A look-up would not show what the
+            // handler did.
+            throw;
+        }
+        catch (Exception e)
+        {
+            // Whatever its type: a connection that breaks shows as many.
+            var doubt = e as StoreException ?? new StoreException($"The commit failed, and it is not known whether it happened. ({e.GetType().Name}: {e.Message})", isTransient: true, inDoubt: true, e);
+            if (key is null) throw doubt;
             logger.CommitInDoubt(doubt);
             await UndoAsync();
             return await ResolveAsync(key, doubt);
         }
+
+        Failpoint.Pass(Failpoint.CommandCommitted);
+        admission.Ended(http.GetEndpoint()!.Metadata.GetRequiredMetadata<CommandMetadata>().Pace, time.GetElapsedTime(began), beganCalm);
+        return new HeldAnswer(answer.Written);
     }
 
     /// <summary>The handler's writes are gone; its answer is stored in a transaction of its own. Should another process have used the key in between, its answer is the one.</summary>
     private async Task<IResult> RememberRefusalAsync(byte[] key, AnswerBuffer answer)
     {
-        await using var second = await database.BeginAsync(limit.Token);
+        await using var second = await database.BeginWithinAsync(options.CommandTimeout, limit.Token);
         var now = await records.TakeAsync(key, second.Transaction, limit.Token);
         if (now.State != KeyState.Taken) return await RepeatAsync(second, now);
         try
         {
             await records.AnswerAndCommitAsync(key, Record(answer), second);
         }
-        catch (StoreException doubt) when (doubt.InDoubt)
+        catch (Exception doubt) when (doubt is not StoreException { InDoubt: false })
         {
             // A refusal has no effect, whether or not it is remembered.
             throw new StoreException("It is not known whether a refusal was stored under its idempotency key.", isTransient: true, inDoubt: false, doubt);
@@ -256,12 +276,13 @@ internal sealed class Command
             return InProgress();
         }
 
+        // The first request's effect.
+        MayHaveEffect = true;
         try
         {
             await work.CommitAsync();
-            HasEffect = true;
         }
-        catch (StoreException failed) when (!failed.InDoubt)
+        catch (Exception failed) when (failed is not StoreException { InDoubt: true })
         {
             // This request did nothing, but it cannot vouch for the first one either.
             throw new StoreException("The answer stored under an idempotency key could not be confirmed as durable.", isTransient: true, inDoubt: true, failed);
@@ -281,27 +302,39 @@ internal sealed class Command
             try
             {
                 using var patience = new CancellationTokenSource(options.CommandTimeout, time);
-                await using var lookup = await database.BeginAsync(patience.Token);
-                var now = await records.TakeAsync(key, lookup.Transaction, patience.Token);
-                if (now.State == KeyState.Answered) return await RepeatAsync(lookup, now);
-                await lookup.RollbackAsync();
-                if (now.State != KeyState.Taken) continue;
-                await BarrierAsync(patience.Token);
-                throw new NotCommittedException(doubt);
+                var (state, answer) = await LookUpAsync(key, patience.Token);
+                if (answer is not null) return answer;
+                if (state != KeyState.Taken) continue;
+                MayHaveEffect = false;
             }
-            catch (Exception e) when (e is StoreException or OperationCanceledException)
+            catch (Exception e)
             {
+                // Whatever its type: it has said nothing, and so the outcome stays unknown.
                 logger.LookupFailed(e, attempt);
+                continue;
             }
+
+            throw new NotCommittedException(doubt);
         }
 
         throw doubt;
     }
 
+    /// <summary>What holds the key, and the answer if it has one. When nobody does, that is certain.</summary>
+    private async Task<(KeyState State, IResult? Answer)> LookUpAsync(byte[] key, CancellationToken cancel)
+    {
+        await using var lookup = await database.BeginWithinAsync(options.CommandTimeout, cancel);
+        var now = await records.TakeAsync(key, lookup.Transaction, cancel);
+        if (now.State == KeyState.Answered) return (now.State, await RepeatAsync(lookup, now));
+        await lookup.RollbackAsync();
+        if (now.State == KeyState.Taken) await BarrierAsync(cancel);
+        return (now.State, null);
+    }
+
     /// <summary>A durable write of no meaning. Until there is one, a commit that failed at its sync could still come back out of the log after a crash.</summary>
     private async Task BarrierAsync(CancellationToken cancel)
     {
-        await using var barrier = await database.BeginAsync(cancel);
+        await using var barrier = await database.BeginWithinAsync(options.CommandTimeout, cancel);
         await records.AnswerAsync(
             RandomNumberGenerator.GetBytes(32), new KeyRecord(new StoredAnswer(StatusCodes.Status204NoContent, new Dictionary<string, string>(), default), fingerprint, TimeSpan.FromMinutes(1)), barrier.Transaction, cancel);
         await barrier.CommitAsync();
@@ -314,8 +347,9 @@ internal sealed class Command
         {
             await work.DisposeAsync();
         }
-        catch (StoreException e)
+        catch (Exception e)
         {
+            // In place of what the request came to, it would say nothing true.
             logger.RollbackFailed(e);
         }
 

@@ -11,10 +11,11 @@ public sealed class ApiKeys
     private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(90);
 
     private readonly IApiKeyStore store;
+    private readonly IStore opened;
     private readonly ApiKeyCache cache;
     private readonly TimeProvider time;
 
-    internal ApiKeys(IApiKeyStore store, ApiKeyCache cache, TimeProvider time) => (this.store, this.cache, this.time) = (store, cache, time);
+    internal ApiKeys(IApiKeyStore store, IStore opened, ApiKeyCache cache, TimeProvider time) => (this.store, this.opened, this.cache, this.time) = (store, opened, cache, time);
 
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
     /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
@@ -25,6 +26,7 @@ public sealed class ApiKeys
     public async Task<NewApiKey> CreateAsync(string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
+        opened.ThrowIfBeside(nameof(CreateAsync));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(principal.Length, 200, nameof(principal));
         ArgumentNullException.ThrowIfNull(scopes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scopes.Count, 32, nameof(scopes));
@@ -59,6 +61,7 @@ public sealed class ApiKeys
         ArgumentOutOfRangeException.ThrowIfLessThan(overlap, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(overlap, LongestOverlap);
         ThrowIfPast(expiresAt);
+        opened.ThrowIfBeside(nameof(RotateAsync));
         if (await store.FindAsync(prefix, cancel) is not { } old) return null;
         var (record, key) = Make(old.Principal, old.Scopes, expiresAt);
         var rotated = await store.RotateAsync(prefix, record, overlap, cancel);
@@ -92,6 +95,7 @@ public sealed class ApiKeys
     public async Task<bool> RevokeAsync(string prefix, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
+        opened.ThrowIfBeside(nameof(RevokeAsync));
         var revoked = await store.RevokeAsync(prefix, cancel);
         cache.Forget(prefix);
         return revoked;

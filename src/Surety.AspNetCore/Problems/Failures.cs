@@ -19,14 +19,19 @@ internal sealed class NotCommittedException(StoreException doubt) : Exception("A
 /// <summary>What a client is told of an exception. Pure.</summary>
 internal static partial class Failures
 {
-    public static ProblemDetails Problem(Exception exception, int maxJsonDepth, Endpoint? endpoint) => exception switch
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="maxJsonDepth">How deep bodies may nest.</param>
+    /// <param name="endpoint">Where.</param>
+    /// <param name="mayHaveEffect">Whether the request's command had sent its COMMIT: then no exception is a word about its
+    /// outcome.</param>
+    public static ProblemDetails Problem(Exception exception, int maxJsonDepth, Endpoint? endpoint, bool mayHaveEffect) => exception switch
     {
         _ when FormFaultException.In(exception) is { } form => form.Name is { } field ? RequestShape.Unkept(field) : UnreadableForm(),
         BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, maxJsonDepth),
         BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message, endpoint),
         BadHttpRequestException bad => Problems.Create(bad.StatusCode, Problems.CodeOf(bad.StatusCode), null),
         CommandTimeoutException => Outcome(Problems.Create(503, Problems.Timeout, "The command did not end in time. Nothing was changed; try again."), "none"),
-        StoreException { InDoubt: true } => Outcome(
+        StoreException store when store.InDoubt || mayHaveEffect => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
         StoreException or NotCommittedException => Outcome(Problems.Create(503, Problems.DependencyUnavailable, "The store did not take the request. Try again."), "none"),
         // The application's own statement. How far it came is not known here.

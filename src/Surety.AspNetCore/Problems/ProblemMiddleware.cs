@@ -57,7 +57,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         context.Response.Clear();
         if (policies.Count > 0) (context.Response.Headers["RateLimit-Policy"], context.Response.Headers["RateLimit"]) = (policies, quotas);
         if (Failures.IsTransient(exception)) context.Response.Headers.RetryAfter = "1";
-        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint()));
+        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint(), context.Features.Get<Command>() is { MayHaveEffect: true }));
     }
 
     private void Report(Exception exception, HttpRequest request)

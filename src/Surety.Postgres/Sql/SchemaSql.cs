@@ -11,7 +11,8 @@ internal sealed class SchemaSql(string s)
 
     public const string Durability =
         """
-        SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'default_transaction_isolation', 'server_version', 'server_version_num', 'server_encoding', 'transaction_read_only')
+        SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'default_transaction_isolation', 'server_version', 'server_version_num', 'server_encoding', 'transaction_read_only',
+            'idle_in_transaction_session_timeout', 'lock_timeout', 'transaction_timeout')
         """;
 
     public const string BackendId = "SELECT pg_backend_pid()";

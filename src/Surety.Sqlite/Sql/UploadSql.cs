@@ -16,6 +16,8 @@ internal static class UploadSql
     // Finding writes too (a barrier): whoever is told of it is told of something durable.
     private const string FindText = $"UPDATE surety_upload SET offset = offset WHERE id = ?2 RETURNING {Columns}";
 
+    private const string LookText = $"SELECT {Columns} FROM surety_upload WHERE id = ?2";
+
     private const string ExistsText = "SELECT 1 FROM surety_upload WHERE id = ?1";
 
     private const string NoteBlobText = "UPDATE surety_upload SET blob = ?2 WHERE id = ?1";
@@ -43,9 +45,14 @@ internal static class UploadSql
         return Find(db, upload.Id, now, steady);
     }
 
-    public static UploadRecord? Find(Statements db, string id, DateTimeOffset now, DateTimeOffset steady)
+    public static UploadRecord? Find(Statements db, string id, DateTimeOffset now, DateTimeOffset steady) => One(db, FindText, id, now, steady);
+
+    /// <summary>Without the barrier.</summary>
+    public static UploadRecord? Look(Statements db, string id, DateTimeOffset now, DateTimeOffset steady) => One(db, LookText, id, now, steady);
+
+    private static UploadRecord? One(Statements db, string text, string id, DateTimeOffset now, DateTimeOffset steady)
     {
-        var found = db.Prepare(FindText).With(steady).With(id);
+        var found = db.Prepare(text).With(steady).With(id);
         UploadRecord? upload = null;
         while (found.Step()) upload = Read(found, now - steady);
         return upload;

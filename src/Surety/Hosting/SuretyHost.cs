@@ -44,7 +44,7 @@ public static class SuretyHost
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
         services.AddSingleton<Attempt>();
-        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
+        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));

@@ -7,13 +7,14 @@ using Surety.Telemetry;
 namespace Surety.Intake;
 
 /// <summary>The intake: checks and serializes messages, and hands them to the store in one call.</summary>
-internal sealed class MessageQueue(IMessageStore store, MessageTypes types, JsonSerializerOptions json, SuretyOptions options) : IQueue
+internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTypes types, JsonSerializerOptions json, SuretyOptions options) : IQueue
 {
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3660);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        if (transaction is null) opened.ThrowIfBeside(nameof(EnqueueAsync), AmbientUnit.Pass);
         if (messages.Count == 0) return [];
         if (messages.Count > IQueue.MaxBatch)
             throw new ArgumentException($"{messages.Count} messages in one call; at most {IQueue.MaxBatch} go in. Split them, in one transaction if they belong together.", nameof(messages));

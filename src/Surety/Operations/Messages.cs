@@ -21,6 +21,7 @@ internal sealed class Messages(IMessageReader reader, IMessageStore store, Handl
     public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        opened.ThrowIfBeside(nameof(CancelAsync));
         if (reason.Length > 500) reason = reason[..500];
         if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
 

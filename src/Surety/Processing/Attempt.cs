@@ -227,13 +227,13 @@ internal sealed class Attempt(
     private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
         KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
     {
-        await using var work = await database.BeginAsync(run.Token);
+        await using var work = await database.BeginWithinAsync(options.HandlerTimeout, run.Token);
         IReadOnlyList<Outcome> outcomes;
         try
         {
             outcomes = await InvokeAsync(handler, deliveries, work, run);
         }
-        catch (DbException e) when (IsBroken(work))
+        catch (Exception e) when (e is DbException or InvalidOperationException or NullReferenceException && IsBroken(work))
         {
             throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", isTransient: true, innerException: e);
         }
@@ -290,6 +290,9 @@ internal sealed class Attempt(
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
     {
         Failpoint.Pass(Failpoint.Invoking);
+        // Here, above the handler: a mark that was set while the unit of work began may be lost on the way, as in a Database that wraps
+        // another.
+        using var unit = work is null ? null : AmbientUnit.Enter(opened.StoreId);
         var scope = scopes.CreateAsyncScope();
         var invoked = handler.Invoker.InvokeAsync(scope.ServiceProvider, deliveries, work, run.Token);
         if (!invoked.IsCompleted && await Task.WhenAny(invoked, run.Abandoned) != invoked)

@@ -27,6 +27,17 @@ public sealed class ConnectionTests
         new NpgsqlConnectionStringBuilder(connection.ConnectionString).CancellationTimeout.ShouldBe(-1);
     }
 
+    [Theory]
+    [InlineData("", true, 30, 5)]
+    [InlineData(";Tcp Keepalive=false", false, 0, 0)]
+    [InlineData(";Tcp Keepalive Time=7", false, 7, 0)]
+    public async Task A_peer_that_is_gone_is_noticed_by_connections_on_which_nothing_is_sent_unless_the_connection_string_says_how(string more, bool on, int time, int interval)
+    {
+        await using var connections = await OpenAsync(more);
+        var settings = new NpgsqlConnectionStringBuilder(connections.Source.ConnectionString);
+        (settings.TcpKeepAlive, settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval).ShouldBe((on, time, interval));
+    }
+
     private static async Task<Connections> OpenAsync(string more)
     {
         var connections = new Connections((await PostgresServer.SharedAsync()).ConnectionString + more);

@@ -12,6 +12,10 @@ namespace Surety.Tests.Postgres;
 internal sealed class FrozenNode : IAsyncDisposable
 {
     public const string Name = "frozen-node";
+
+    /// <summary>The handler that also takes a row others want, and has a second for it.</summary>
+    public const string Locking = "locking";
+    public static readonly TimeSpan LockingTimeout = TimeSpan.FromSeconds(1);
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -60,6 +64,7 @@ internal sealed class FrozenNode : IAsyncDisposable
             Act = async (d, work, _) =>
             {
                 if (work is not null) await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({d.Message.Number}, 'frozen')");
+                if (handler == Locking) await WorkingHost.ExecuteAsync(work!, "UPDATE shared SET by = 'frozen'");
                 Say("handling");
                 // Deaf to its token: a frozen process hears nothing, and this is what it goes on with.
                 await go.Task;
@@ -68,7 +73,7 @@ internal sealed class FrozenNode : IAsyncDisposable
             },
         };
         await using var host = await WorkingHost.StartAsync(
-            s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Configure(o => (o.NodeName, o.NodeLease) = (Name, Lease)),
+            s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Queue("default", q => q.HandlerTimeout = handler == Locking ? LockingTimeout : q.HandlerTimeout).Configure(o => (o.NodeName, o.NodeLease) = (Name, Lease)),
             new Schema(connectionString, schema), services => services.AddSingleton(pings));
         await Console.In.ReadLineAsync();
         go.SetResult();

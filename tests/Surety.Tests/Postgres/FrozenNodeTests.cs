@@ -60,6 +60,28 @@ public sealed class FrozenNodeTests : IAsyncLifetime
         (await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect")).ShouldBe(handler == "plain" ? 0 : 1);
     }
 
+    [Fact]
+    public async Task The_server_ends_the_transaction_of_a_node_that_is_frozen_in_it_within_the_handlers_time_limit()
+    {
+        await server.ExecuteAsync($"CREATE TABLE {schema}.shared (by TEXT); INSERT INTO {schema}.shared VALUES ('nobody')");
+        await using var frozen = FrozenNode.Start(connectionString, schema, FrozenNode.Locking);
+        await using var producer = await HostAsync(works: false, FrozenNode.Locking, new Script<Ping>());
+        await producer.Queue.EnqueueAsync(new Ping(7));
+        await frozen.UntilSaysAsync("handling");
+        await frozen.FreezeAsync();
+
+        var began = Stopwatch.GetTimestamp();
+        // Nobody else is there to presume it dead: it is the server alone that frees the row.
+        await producer.ExecuteAsync("UPDATE shared SET by = 'another'").WaitAsync(FrozenNode.LockingTimeout + TimeSpan.FromSeconds(5) + TimeSpan.FromSeconds(10));
+        Stopwatch.GetElapsedTime(began).ShouldBeGreaterThan(FrozenNode.LockingTimeout, "the row was never locked, and this shows nothing");
+
+        await frozen.ThawAsync();
+        frozen.Go();
+        await frozen.UntilSaysAsync("stopped");
+        (await server.ScalarAsync<string>($"SELECT by FROM {schema}.shared")).ShouldBe("another");
+        (await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect")).ShouldBe(0);
+    }
+
     private Task<WorkingHost> HostAsync(bool works, string handler, Script<Ping> pings) => WorkingHost.StartAsync(
         s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Configure(o => (o.Work, o.NodeLease) = (works, FrozenNode.Lease)),
         new FrozenNode.Schema(connectionString, schema), services => services.AddSingleton(pings));

@@ -50,7 +50,7 @@ public sealed class LateTransactionTests : IAsyncLifetime
                 switch (random.Next(12))
                 {
                     case 0 or 1 when open.Count < 6:
-                        open.Add((await store.Database.BeginAsync(), []));
+                        open.Add((await BeginAsync(), []));
                         open[^1].Ids.AddRange(await EnqueueAsync(random.Next(1, 15), Priority.Normal, open[^1].Work.Transaction));
                         break;
                     case 2 or 3 when open.Count > 0:
@@ -121,12 +121,15 @@ public sealed class LateTransactionTests : IAsyncLifetime
         }
     }
 
+    // In a flow of its own, as another caller would.
+    private async Task<OwnedUnitOfWork> BeginAsync() => await store.Database.BeginAsync();
+
     [Fact]
     public async Task A_look_that_finds_nothing_but_transactions_that_run_or_brought_nothing_waits_for_nobody()
     {
-        await using var slow = await store.Database.BeginAsync();
+        await using var slow = await BeginAsync();
         await EnqueueAsync(3, Priority.Normal, slow.Transaction);
-        await using (var empty = await store.Database.BeginAsync())
+        await using (var empty = await BeginAsync())
         {
             await EnqueueAsync(2, Priority.Normal, empty.Transaction);
             await EnqueueAsync(4, Priority.Normal);

@@ -50,6 +50,16 @@ public sealed class PoolerTests : IAsyncLifetime
         handled.Values.ShouldAllBe(times => times == 1);
     }
 
+    [Fact]
+    public async Task A_transactions_time_limit_holds_behind_PgBouncer_too()
+    {
+        await using var host = await HostAsync();
+        await using var work = await host.Database.BeginAsync();
+        await using var command = work.Connection.CreateCommand();
+        (command.Transaction, command.CommandText) = (work.Transaction, "SHOW idle_in_transaction_session_timeout");
+        (await command.ExecuteScalarAsync()).ShouldBe("305s");
+    }
+
     private Task<WorkingHost> HostAsync()
     {
         var pings = new Script<Ping>

@@ -58,11 +58,14 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
     {
         byte[] key = [8];
         var answer = new KeyRecord(new StoredAnswer(204, new Dictionary<string, string>(), default), new byte[32], TimeSpan.FromDays(1));
-        await using var work = await Store.Database.BeginAsync();
-        await Store.Idempotency.TakeAsync(key, work, default);
-        await EffectAsync(work.Transaction, 8);
-        await work.Transaction.CommitAsync();
-        (await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work))).Message.ShouldContain("neither commit nor roll back");
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            await Store.Idempotency.TakeAsync(key, work, default);
+            await EffectAsync(work.Transaction, 8);
+            await work.Transaction.CommitAsync();
+            (await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work))).Message.ShouldContain("neither commit nor roll back");
+        }
+
         await using var without = await Store.Database.BeginAsync();
         await without.Transaction.RollbackAsync();
         (await Should.ThrowAsync<InvalidOperationException>(() => without.CommitAsync())).Message.ShouldContain("neither commit nor roll back");

@@ -154,7 +154,9 @@ public sealed class SegmentTests : IAsyncLifetime
     {
         await EnqueueAsync(2);
         var claimed = await ClaimedAsync(2);
-        await using var first = await store.Database.BeginAsync();
+        // Each in a flow of its own, as two callers would.
+        async Task<OwnedUnitOfWork> BeginAsync() => await store.Database.BeginAsync();
+        await using var first = await BeginAsync();
         if (settles)
         {
             (await store.Messages.SettleAsync([.. claimed.Select(m => m.Done())], first.Transaction, default)).ShouldBe([true, true]);
@@ -165,7 +167,7 @@ public sealed class SegmentTests : IAsyncLifetime
             (await takeOut.ExecuteScalarAsync()).ShouldBe(2);
         }
 
-        await using var second = await store.Database.BeginAsync();
+        await using var second = await BeginAsync();
         var waiting = store.Messages.SettleAndCommitAsync([claimed[0].Done()], second, default).AsTask();
         await Processing.WorkingHost.UntilAsync(async () => (long)(await ScalarAsync("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))! == 1);
         await first.CommitAsync();

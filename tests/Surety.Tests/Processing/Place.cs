@@ -44,5 +44,5 @@ public sealed class PostgresPlace : Place
 
     public override void Use(SuretyBuilder surety) => surety.UsePostgres(ConnectionString, options => options.Schema = schema);
 
-    public override async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
+    public override async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
 }
