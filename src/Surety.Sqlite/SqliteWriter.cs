@@ -42,8 +42,6 @@ internal sealed class SqliteWriter : IDisposable
 
     public SqliteOptions Options { get; }
 
-    /// <summary>Whether the caller's flow holds a unit of work, and so must not wait for another turn.</summary>
-
     /// <summary>Why the last transaction failed; null since one succeeded.</summary>
     public string? Trouble { get; private set; }
 

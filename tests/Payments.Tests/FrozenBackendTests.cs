@@ -26,14 +26,14 @@ public sealed class FrozenBackendTests : IAsyncLifetime
     private string from = "", to = "";
     private int made;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         var impatient = new Dictionary<string, string> { ["Surety__Edge__CommandTimeout"] = CommandTimeout.ToString() };
         rig = await Rig.StartAsync(Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Environment: _ => impatient), limit.Token);
         (from, to) = (await OpenAccountAsync(), await OpenAccountAsync());
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await rig.DisposeAsync();
         limit.Dispose();

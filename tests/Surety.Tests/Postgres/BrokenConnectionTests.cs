@@ -15,14 +15,14 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
     private PostgresServer server = null!;
     private PostgresStore store = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.SharedAsync();
         store = new PostgresStore($"{server.ConnectionString};Maximum Pool Size=10", TimeProvider.System, new PostgresOptions { Schema = schema });
         await store.OpenAsync(default);
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await store.DisposeAsync();
         await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");

@@ -12,9 +12,9 @@ public sealed class TransactionLimitTests : IAsyncLifetime
     private const string Limits = "SELECT current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('lock_timeout')";
     private Place place = null!;
 
-    public async Task InitializeAsync() => place = await PostgresPlace.OpenAsync();
+    public async ValueTask InitializeAsync() => place = await PostgresPlace.OpenAsync();
 
-    public async Task DisposeAsync() => await place.DisposeAsync();
+    public async ValueTask DisposeAsync() => await place.DisposeAsync();
 
     [Fact]
     public async Task A_unit_of_work_has_its_limit_from_its_first_statement_on_and_leaves_nothing_of_it_behind()
