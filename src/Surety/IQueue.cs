@@ -16,7 +16,10 @@ public interface IQueue
     /// </param>
     /// <param name="cancel">Gives up before the commit is sent; has no effect afterwards.</param>
     /// <returns>One result per message, in the same order.</returns>
-    /// <exception cref="ArgumentException">A message's type has no <see cref="MessageAttribute"/>, or an option is outside its limits; nothing was enqueued.</exception>
+    /// <exception cref="ArgumentException">
+    /// A message's type has no <see cref="MessageAttribute"/>, or the stored name is another type's on this host, or an option is outside
+    /// its limits; nothing was enqueued.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// The transaction belongs to another database library or another file than this host's store, or is finished; or none was passed
     /// inside a unit of work (see <see cref="UnitOfWork.Suppress"/>).
@@ -62,7 +65,7 @@ public static class QueueExtensions
 }
 
 /// <summary>A message on its way into a queue.</summary>
-/// <param name="Message">The payload; its type carries a <see cref="MessageAttribute"/>.</param>
+/// <param name="Message">The payload; its type carries a <see cref="MessageAttribute"/>, or is declared with <c>[JsonDerivedType]</c>, with a discriminator, on a base that does.</param>
 /// <param name="Options">How to enqueue it; null for the defaults.</param>
 public readonly record struct Envelope(object Message, EnqueueOptions? Options = null);
 

@@ -439,6 +439,16 @@ public class JobTests
         app.Message.ShouldContain("[ValidatableType]");
     }
 
+    [Fact]
+    public void A_job_whose_stored_name_is_another_types_stops_the_host()
+    {
+        var fault = Should.Throw<ArgumentException>(() => EdgeApp.Build(host => host.MapJob<YearlyReport>("/yearly"), surety: s => s.Handle<MonthlyReport, Reports>("reports")));
+        fault.Message.ShouldContain("MonthlyReport and YearlyReport have the same stored name \"report.monthly\"");
+    }
+
+    [Message("report.monthly")]
+    private sealed record YearlyReport(int Year);
+
     [Message("report.unmarked")]
     private sealed record Unmarked([property: StringLength(3)] string Name);
 

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Validation;
+using Surety.Hosting;
 
 namespace Surety;
 
@@ -18,12 +19,20 @@ public static class JobExtensions
     /// </summary>
     /// <param name="endpoints">Where to map.</param>
     /// <param name="pattern">The route.</param>
+    /// <exception cref="ArgumentException">The message's stored name is another type's on this host.</exception>
     /// <exception cref="InvalidOperationException">The message has validation attributes that nobody would look at: mark it <c>[ValidatableType]</c> and call <c>AddValidation()</c>.</exception>
     public static RouteHandlerBuilder MapJob<TMessage>(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern) where TMessage : notnull
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         CheckValidated(typeof(TMessage), endpoints.ServiceProvider);
+        CheckNamed(typeof(TMessage), endpoints.ServiceProvider);
         return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
+    }
+
+    /// <summary>Two types of one stored name stop the host, not the first request. A type without a name may still be the base of some that have one.</summary>
+    internal static void CheckNamed(Type message, IServiceProvider services)
+    {
+        if (message.IsDefined(typeof(MessageAttribute), inherit: false)) services.GetService<IQueueCatalog>()?.KindOf(message);
     }
 
     /// <summary>

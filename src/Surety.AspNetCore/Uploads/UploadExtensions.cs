@@ -36,6 +36,7 @@ public static class UploadExtensions
         if (options.Faults(blobs.MaxBytes).ToList() is { Count: > 0 } faults)
             throw new InvalidOperationException($"MapUploads(\"{pattern}\") is misconfigured:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
 
+        JobExtensions.CheckNamed(typeof(TMessage), endpoints.ServiceProvider);
         var route = new UploadRoute(pattern, options, typeof(TMessage), upload => message(upload));
         var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags(UploadOperations.Tag);
         group.Map("", [HttpMethods.Post], http => new UploadRequest(http, route).PostAsync(), UploadOperations.Create(route)).Answers(202, typeof(AcceptedJob));

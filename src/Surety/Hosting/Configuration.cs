@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Surety.Intake;
 using Surety.Processing;
 
@@ -12,7 +13,7 @@ public interface IQueueCatalog
     int MaxAttempts(string queue);
 
     /// <summary>The stored name of a message type.</summary>
-    /// <exception cref="ArgumentException">The type has no <see cref="MessageAttribute"/>.</exception>
+    /// <exception cref="ArgumentException">The type has no <see cref="MessageAttribute"/>, or its stored name is another type's on this host.</exception>
     string KindOf(Type message);
 
     /// <summary>The queue a kind goes to unless an enqueue says otherwise.</summary>
@@ -35,7 +36,7 @@ internal sealed class Configuration : IQueueCatalog
 
         var kinds = ReadHandlers(builder);
         Handlers = new HandlerMap(kinds, builder.Json);
-        Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Queue));
+        Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Message), kinds.ToDictionary(k => k.Key, k => k.Value.Queue), builder.Json);
 
         var queues = new Dictionary<string, QueueOptions>(builder.Queues);
         foreach (var kind in kinds.Values) queues.TryAdd(kind.Queue, new QueueOptions());
@@ -91,18 +92,19 @@ internal sealed class Configuration : IQueueCatalog
     private Dictionary<string, KindHandler> ReadHandlers(SuretyBuilder builder)
     {
         var kinds = new Dictionary<string, KindHandler>();
-        var types = new MessageTypes(new Dictionary<string, string>());
-        var seen = new Dictionary<string, Type>();
+        var seen = new Dictionary<string, HandlerEntry>();
         foreach (var entry in builder.Handlers)
         {
-            if (Attribute(types, entry.Message) is not { } attribute) continue;
+            if (Attribute(entry.Message) is not { } attribute) continue;
             if (seen.TryGetValue(attribute.Kind, out var other))
             {
-                faults.Add($"Kind \"{attribute.Kind}\" has two handlers on this host, {other.Name} and {entry.Handler.Name}. Keep one; to do two things, let the first enqueue another message.");
+                faults.Add(other.Message == entry.Message
+                    ? $"Kind \"{attribute.Kind}\" has two handlers on this host, {other.Handler.Name} and {entry.Handler.Name}. Keep one; to do two things, let the first enqueue another message."
+                    : $"Kind \"{attribute.Kind}\" is the stored name of two message types on this host, {other.Message.Name} (for {other.Handler.Name}) and {entry.Message.Name} (for {entry.Handler.Name}). Give one of them another name.");
                 continue;
             }
 
-            seen[attribute.Kind] = entry.Handler;
+            seen[attribute.Kind] = entry;
             var queue = entry.Queue ?? attribute.Kind;
             Check(Names.AreValid(queue), $"{entry.Handler.Name}: \"{queue}\" is not a queue name. {Names.Rule}");
             CheckReadable(builder.Json, entry.Message);
@@ -114,7 +116,7 @@ internal sealed class Configuration : IQueueCatalog
 
             kinds[attribute.Kind] = new KindHandler
             {
-                Kind = attribute.Kind, Version = attribute.Version, Queue = queue, Invoker = entry.Invoker, Batch = entry.Batch,
+                Kind = attribute.Kind, Message = entry.Message, Version = attribute.Version, Queue = queue, Invoker = entry.Invoker, Batch = entry.Batch,
                 Upcasters = UpcastersOf(builder, entry.Message, attribute),
                 OnDead = builder.FollowUps.FirstOrDefault(f => f.Message == entry.Message).FollowUp,
             };
@@ -145,11 +147,11 @@ internal sealed class Configuration : IQueueCatalog
         return upcasters;
     }
 
-    private MessageAttribute? Attribute(MessageTypes types, Type message)
+    private MessageAttribute? Attribute(Type message)
     {
         try
         {
-            return types.Of(message);
+            return MessageTypes.Read(message) ?? throw MessageTypes.Nameless(message);
         }
         catch (ArgumentException e)
         {
@@ -163,6 +165,9 @@ internal sealed class Configuration : IQueueCatalog
         try
         {
             json.GetTypeInfo(message);
+            // One whose class has a converter of its own is that converter's affair.
+            if (message.IsAbstract && json.GetTypeInfo(message) is { Kind: JsonTypeInfoKind.Object, PolymorphismOptions: null or { DerivedTypes.Count: 0 } })
+                faults.Add($"{message.Name} is abstract, so that no payload can be read as one. Declare what it may be with [JsonDerivedType(typeof(…), \"…\")] on it, or handle those types themselves.");
         }
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {

@@ -32,15 +32,15 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
     internal NewMessage Row(Envelope envelope)
     {
         var message = envelope.Message ?? throw new ArgumentException("A message is null.", nameof(envelope));
-        var attribute = types.Of(message.GetType());
-        var body = JsonSerializer.SerializeToUtf8Bytes(message, json.GetTypeInfo(message.GetType()));
+        var type = types.Of(message.GetType());
+        var body = JsonSerializer.SerializeToUtf8Bytes(message, json.GetTypeInfo(type.Declared));
         if (body.Length > options.MaxBodyBytes)
             throw new ArgumentException(
-                $"The {attribute.Kind} payload has {body.Length} bytes; at most {options.MaxBodyBytes} are stored (SuretyOptions.MaxBodyBytes). Keep large data in a table or a blob store and enqueue its address.",
+                $"The {type.Kind} payload has {body.Length} bytes; at most {options.MaxBodyBytes} are stored (SuretyOptions.MaxBodyBytes). Keep large data in a table or a blob store and enqueue its address.",
                 nameof(envelope));
 
         if (envelope.Options is not { } given)
-            return new NewMessage { Kind = attribute.Kind, Version = attribute.Version, Body = body, Queue = types.QueueOf(attribute.Kind), Headers = WithTrace(null) };
+            return new NewMessage { Kind = type.Kind, Version = type.Version, Body = body, Queue = types.QueueOf(type.Kind), Headers = WithTrace(null) };
 
         if (given.Queue is { } queue && !Names.AreValid(queue)) throw Fault($"the queue \"{Shown(queue)}\" is not a name. {Names.Rule}");
         if (given.Delay < TimeSpan.Zero || given.Delay > LongestDelay) throw Fault($"Delay {given.Delay} is outside 0 to 10 years.");
@@ -51,10 +51,10 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
 
         return new NewMessage
         {
-            Kind = attribute.Kind,
-            Version = attribute.Version,
+            Kind = type.Kind,
+            Version = type.Version,
             Body = body,
-            Queue = given.Queue ?? types.QueueOf(attribute.Kind),
+            Queue = given.Queue ?? types.QueueOf(type.Kind),
             Delay = given.Delay,
             DueAt = given.DueAt,
             Priority = given.Priority,
@@ -74,7 +74,7 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
             _ when !Names.IsText(key) => throw Fault($"{name} holds U+0000 or half a surrogate pair, which is no text."),
             _ => key,
         };
-        ArgumentException Fault(string what) => new($"Enqueue of {attribute.Kind}: {what}", nameof(envelope));
+        ArgumentException Fault(string what) => new($"Enqueue of {type.Kind}: {what}", nameof(envelope));
     }
 
     private static IReadOnlyDictionary<string, string> WithTrace(IReadOnlyDictionary<string, string>? headers)

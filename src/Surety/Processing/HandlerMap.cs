@@ -68,6 +68,9 @@ internal sealed class HandlerMap(IReadOnlyDictionary<string, KindHandler> kinds,
 internal sealed class KindHandler
 {
     public required string Kind { get; init; }
+
+    /// <summary>As what payloads are read.</summary>
+    public required Type Message { get; init; }
     public required int Version { get; init; }
     public required string Queue { get; init; }
     public required Invoker Invoker { get; init; }
