@@ -23,10 +23,11 @@ public static class Principals
     }
 
     /// <summary>As <see cref="Principal"/>, for what belongs to its caller: two callers without a name must not be taken for one.</summary>
-    /// <exception cref="InvalidOperationException">The caller is authenticated and has no name.</exception>
+    /// <exception cref="InvalidOperationException">The caller is authenticated and has no name, or one that no database keeps.</exception>
     internal static string Named(this ClaimsPrincipal user)
     {
         var principal = user.Principal();
+        if (!StoredText.IsStorable(principal)) throw new InvalidOperationException($"The caller's name {StoredText.Fault}. Map another claim of the credential to the name identifier.");
         if (principal.Length > 0 || user.Identity?.IsAuthenticated != true) return principal;
         throw new InvalidOperationException(
             $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all such callers would share their idempotency keys and uploads and see each other's answers. Map one of the credential's claims to the name identifier.");

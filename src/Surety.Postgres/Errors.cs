@@ -25,6 +25,10 @@ internal static class Errors
     /// </summary>
     public static bool LeavesDoubt(Exception failure) => failure is not PostgresException { Severity: "ERROR" } error || error.SqlState == "40003";
 
+    /// <summary>Whether it is the values: what they are (class 22), what they break (23), how large they are (54), or that the library cannot write them. The next try would find the same.</summary>
+    private static bool RefusesContent(Exception failure, string? state) =>
+        state is null ? failure is ArgumentException or InvalidCastException : state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal);
+
     public static StoreException From(Exception failure, string doing, bool inDoubt = false)
     {
         if (failure is StoreException known) return known;
@@ -48,6 +52,6 @@ internal static class Errors
             _ => ("PostgreSQL refused", (failure as NpgsqlException)?.IsTransient == true),
         };
         var code = state is null ? "" : $"SQLSTATE {state}: ";
-        return new StoreException($"{doing}: {text}. ({code}{failure.Message})", transient, inDoubt, failure);
+        return new StoreException($"{doing}: {text}. ({code}{failure.Message})", transient, inDoubt, failure) { RefusesContent = RefusesContent(failure, state) };
     }
 }

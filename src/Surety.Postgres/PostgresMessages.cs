@@ -274,6 +274,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentNullException.ThrowIfNull(filter);
         store.ThrowIfBeside(nameof(RequeueAsync));
+        if (!StoredText.CanFit(filter)) return 0;
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
         var upTo = await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
         long after = 0, requeued = 0;
@@ -295,6 +296,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         store.ThrowIfBeside(nameof(DiscardAsync));
+        reason = StoredText.Cut(reason, 500);
         return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Data.Common;
 using Npgsql;
+using Surety.Intake;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
@@ -15,7 +16,7 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
         {
             await reader.ReadAsync(CancellationToken.None);
             return new NodeId(reader.GetInt64(0));
-        }, cancel, sql.Join(name, lease));
+        }, cancel, sql.Join(StoredText.Cut(name, 200), lease));
         store.Hints.Joined(node);
         return node;
     }
@@ -52,9 +53,8 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
 
     public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        Names.ThrowIfNoName(queue);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
         store.ThrowIfBeside(nameof(PauseAsync));
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Pause(queue, reason));
@@ -62,7 +62,7 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
 
     public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        Names.ThrowIfNoName(queue);
         store.ThrowIfBeside(nameof(ResumeAsync));
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Resume(queue));
         store.Hints.Committed();

@@ -24,7 +24,10 @@ internal static class Errors
             raw.SQLITE_INTERRUPT => ("the statement was interrupted", true),
             _ => ("SQLite refused", false),
         };
-        return new StoreException($"{doing}: {text}. (SQLite {failure.SqliteErrorCode}/{failure.SqliteExtendedErrorCode}: {failure.Message})", transient, inDoubt, failure);
+        return new StoreException($"{doing}: {text}. (SQLite {failure.SqliteErrorCode}/{failure.SqliteExtendedErrorCode}: {failure.Message})", transient, inDoubt, failure)
+        {
+            RefusesContent = failure.SqliteErrorCode is raw.SQLITE_TOOBIG or raw.SQLITE_CONSTRAINT or raw.SQLITE_MISMATCH,
+        };
     }
 
     /// <summary>

@@ -168,6 +168,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     {
         ArgumentNullException.ThrowIfNull(filter);
         store.ThrowIfBeside(nameof(RequeueAsync));
+        if (!StoredText.CanFit(filter)) return 0;
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
         var upTo = store.Readers.Read(MessageInfoSql.Newest);
         long after = 0, requeued = 0;
@@ -188,6 +189,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         store.ThrowIfBeside(nameof(DiscardAsync));
+        reason = StoredText.Cut(reason, 500);
         return store.WriteAsync(null, db => MessageInfoSql.Discard(db, id.Value, reason, store.Now, store.Steady), cancel);
     }
 

@@ -59,7 +59,7 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
             return await store.WriteAsync(null, db =>
             {
                 if (fresh) NodeSql.EndLeases(db);
-                return NodeSql.Join(db, name, store.Now, store.Steady + lease);
+                return NodeSql.Join(db, StoredText.Cut(name, 200), store.Now, store.Steady + lease);
             }, cancel);
         }
         catch when (fresh)

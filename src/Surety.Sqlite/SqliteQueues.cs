@@ -1,3 +1,4 @@
+using Surety.Intake;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
@@ -10,9 +11,8 @@ internal sealed class SqliteQueues(SqliteStore store) : IQueues
 
     public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        Names.ThrowIfNoName(queue);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(queue.Length, 100, nameof(queue));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
         store.ThrowIfBeside(nameof(PauseAsync));
         await store.WriteAsync(null, db =>
@@ -24,7 +24,7 @@ internal sealed class SqliteQueues(SqliteStore store) : IQueues
 
     public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        Names.ThrowIfNoName(queue);
         store.ThrowIfBeside(nameof(ResumeAsync));
         await store.WriteAsync(null, db =>
         {

@@ -79,9 +79,15 @@ internal sealed class Statement : IDisposable
 
     public Statement With(DateTimeOffset? value) => With(value?.ToUnixTimeMilliseconds());
 
+    /// <summary>Text that describes something: whatever it holds is made storable.</summary>
+    public Statement WithText(string? value) => With(value is null ? null : StoredText.Storable(value));
+
+    /// <summary>A name, or null: one that cannot be kept is refused, because another text would name something else.</summary>
+    /// <exception cref="ArgumentException">It holds U+0000 or half a surrogate pair.</exception>
     public Statement With(string? value)
     {
         if (value is null) return WithNull();
+        if (!StoredText.IsStorable(value)) throw new ArgumentException($"The text {StoredText.Fault}.", nameof(value));
         if (value.Length == 0)
         {
             Check(raw.sqlite3_bind_text(handle, ++bound, ""));

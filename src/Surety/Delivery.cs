@@ -65,10 +65,8 @@ public abstract class Delivery
     {
         ArgumentOutOfRangeException.ThrowIfNegative(done);
         ArgumentOutOfRangeException.ThrowIfNegative(total ?? 0, nameof(total));
-        facts.Report(this, new Progress(done, total, Cut(unit, 40), Cut(message, 200)));
+        facts.Report(this, new Progress(done, total, StoredText.Cut(unit, 40), StoredText.Cut(message, 200)));
     }
-
-    private static string? Cut(string? text, int length) => text?.Length > length ? text[..length] : text;
 }
 
 /// <summary>How far a running message is.</summary>

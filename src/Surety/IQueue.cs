@@ -86,7 +86,7 @@ public sealed record EnqueueOptions
 
     /// <summary>
     /// Messages of one queue with the same key are handled one at a time, in the order of their enqueues; different keys run side by side. A retrying, snoozed or delayed message holds its
-    /// followers back. At most 200 characters. Default null: no order.
+    /// followers back. At most 200 characters, without U+0000 and halves of surrogate pairs, as all keys and names. Default null: no order.
     /// </summary>
     public string? OrderingKey { get; init; }
 
@@ -101,7 +101,7 @@ public sealed record EnqueueOptions
     /// </summary>
     public TimeSpan? UniqueFor { get; init; }
 
-    /// <summary>At most 32 headers, names and values together at most 4,096 characters. <c>traceparent</c> and <c>tracestate</c> are filled in from the current activity unless given.</summary>
+    /// <summary>At most 32 headers, names and values together at most 4,096 characters, of the same sort as those of keys. <c>traceparent</c> and <c>tracestate</c> are filled in from the current activity unless given.</summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
     /// <summary>

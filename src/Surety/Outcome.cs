@@ -17,9 +17,11 @@ public sealed class Outcome
     public static Outcome Done { get; } = new(OutcomeKind.Done);
 
     /// <summary>The work is done, and this is its result; kept with the message's status when the message is tracked (as jobs are), for the queue's retention.</summary>
-    /// <param name="content">The result itself, at most 1 MiB of UTF-8. Put larger ones where they belong and give their address.</param>
-    /// <param name="contentType">Its media type.</param>
-    /// <exception cref="ArgumentException">The content is larger than 1 MiB.</exception>
+    /// <param name="content">
+    /// The result itself, at most 1 MiB of UTF-8. Put larger ones where they belong and give their address. U+0000 and halves of surrogate pairs, which no database keeps as text, become U+FFFD.
+    /// </param>
+    /// <param name="contentType">Its media type; at most 200 characters.</param>
+    /// <exception cref="ArgumentException">The content is larger than 1 MiB, or the media type is none.</exception>
     public static Outcome DoneWith(string content, string contentType = "application/json") =>
         new(OutcomeKind.Done) { Result = JobResult.Checked(content, contentType) };
 
@@ -93,6 +95,9 @@ public sealed record JobResult(string Content, string ContentType)
     {
         ArgumentNullException.ThrowIfNull(content);
         ArgumentException.ThrowIfNullOrWhiteSpace(contentType);
+        if (contentType.Length > 200 || !StoredText.IsStorable(contentType))
+            throw new ArgumentException($"The result's media type \"{StoredText.Cut(contentType, 40)}\" is none: it has more than 200 characters, U+0000 or half a surrogate pair.", nameof(contentType));
+        content = StoredText.Storable(content);
         var bytes = System.Text.Encoding.UTF8.GetByteCount(content);
         return bytes <= MaxBytes
             ? new JobResult(content, contentType)

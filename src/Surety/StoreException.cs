@@ -14,6 +14,9 @@ public sealed class StoreException : Exception
     /// <summary>Trying again later can help without anybody's intervention (locked, restarting, out of connections). A full disk is not: somebody must make room.</summary>
     public bool IsTransient { get; }
 
+    /// <summary>The store refuses what it was given, such as a text that it has no characters for, and will refuse it each time. The store itself is well.</summary>
+    internal bool RefusesContent { get; init; }
+
     /// <summary>True when a commit was sent and its end is unknown; false means that nothing happened.</summary>
     public bool InDoubt { get; }
 }

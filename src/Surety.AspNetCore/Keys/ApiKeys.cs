@@ -32,7 +32,7 @@ public sealed class ApiKeys
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scopes.Count, 32, nameof(scopes));
         ThrowIfPast(expiresAt);
         // What cannot be stored as it is would become another principal's name.
-        if (!Intake.Names.IsText(principal)) throw new ArgumentException("A principal must not contain U+0000 or half a surrogate pair.", nameof(principal));
+        if (!StoredText.IsStorable(principal)) throw new ArgumentException($"The principal {StoredText.Fault}.", nameof(principal));
         // A claim of another scheme may hold many scopes with spaces between them; one that held a space would be two.
         if (scopes.Any(scope => scope.Length is 0 or > 100 || scope.AsSpan().ContainsAnyExceptInRange('!', '~') || scope.AsSpan().ContainsAny('"', '\\')))
             throw new ArgumentException("A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
@@ -62,6 +62,7 @@ public sealed class ApiKeys
         ArgumentOutOfRangeException.ThrowIfGreaterThan(overlap, LongestOverlap);
         ThrowIfPast(expiresAt);
         opened.ThrowIfBeside(nameof(RotateAsync));
+        if (!StoredText.IsStorable(prefix)) return null;
         if (await store.FindAsync(prefix, cancel) is not { } old) return null;
         var (record, key) = Make(old.Principal, old.Scopes, expiresAt);
         var rotated = await store.RotateAsync(prefix, record, overlap, cancel);
@@ -78,6 +79,7 @@ public sealed class ApiKeys
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MostListed);
+        if (!StoredText.IsStorable(principal) || !StoredText.IsStorable(after)) return [];
         return [.. (await store.ListAsync(principal, after, limit, cancel)).Select(Info)];
     }
 
@@ -85,7 +87,7 @@ public sealed class ApiKeys
     public async Task<ApiKeyInfo?> FindAsync(string prefix, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        return await store.FindAsync(prefix, cancel) is { } key ? Info(key) : null;
+        return StoredText.IsStorable(prefix) && await store.FindAsync(prefix, cancel) is { } key ? Info(key) : null;
     }
 
     /// <summary>Revokes a key for ever: in this process from now on, in others within 5 s.</summary>
@@ -96,7 +98,7 @@ public sealed class ApiKeys
     {
         ArgumentNullException.ThrowIfNull(prefix);
         opened.ThrowIfBeside(nameof(RevokeAsync));
-        var revoked = await store.RevokeAsync(prefix, cancel);
+        var revoked = StoredText.IsStorable(prefix) && await store.RevokeAsync(prefix, cancel);
         cache.Forget(prefix);
         return revoked;
     }

@@ -47,7 +47,7 @@ internal sealed class MultipartUpload(HttpContext http, UploadRoute route, Uploa
     private async Task<IResult> ReceiveFileAsync(MultipartReader reader, MultipartSection section, ContentDispositionHeaderValue disposition, Dictionary<string, string> metadata, string? key)
     {
         var name = HeaderUtilities.RemoveQuotes(disposition.FileNameStar.HasValue ? disposition.FileNameStar : disposition.FileName).ToString();
-        if (name.Length > 0) metadata["filename"] = name.Length <= MostNameLength ? name : name[..MostNameLength];
+        if (name.Length > 0) metadata["filename"] = StoredText.Cut(name, MostNameLength);
         if (section.ContentType is { Length: <= 200 } type) metadata["filetype"] = type;
         if (request.CheckMetadata(metadata) is { } unwanted) return unwanted;
         if (await request.BeginAsync(null, metadata) is not { } upload) return request.TooMany();

@@ -217,8 +217,8 @@ internal sealed class MessageSql(string s)
         {
             var m = messages[i];
             (queues[i], priorities[i], kinds[i], versions[i]) = (m.Queue, (short)m.Priority, m.Kind, m.Version);
-            (due[i], delays[i], tracked[i], ordering[i]) = (m.DueAt is { } at ? Statement.RoundUp(at) : null, m.Delay, m.Tracked, m.OrderingKey);
-            (owners[i], headers[i], bodies[i]) = (m.Owner, StoredJson.Headers(m.Headers), Array(m.Body));
+            (due[i], delays[i], tracked[i], ordering[i]) = (m.DueAt is { } at ? Statement.RoundUp(at) : null, m.Delay, m.Tracked, Statement.Name(m.OrderingKey));
+            (owners[i], headers[i], bodies[i]) = (Statement.Name(m.Owner), StoredJson.Headers(m.Headers), Array(m.Body));
         }
 
         return Statement.Of(insert).With(queues).With(priorities).With(kinds).With(versions).WithInstants(due).With(delays).With(tracked).With(ordering).With(owners).With(headers).With(bodies);
@@ -227,7 +227,7 @@ internal sealed class MessageSql(string s)
     public NpgsqlBatchCommand InsertUnique(NewMessage m)
     {
         var command = Statement.Of(insertUnique).With(m.Queue).With((int)m.Priority).With(m.Kind).With(m.Version).WithInstant(m.DueAt).With(m.Delay).With(m.Tracked)
-            .WithText(m.OrderingKey).WithText(m.Owner).WithText(StoredJson.Headers(m.Headers)).With(m.Body).With(m.UniqueKey!).WithInterval(m.UniqueFor);
+            .WithName(m.OrderingKey).WithName(m.Owner).WithText(StoredJson.Headers(m.Headers)).With(m.Body).With(m.UniqueKey!).WithInterval(m.UniqueFor);
         return command;
     }
 

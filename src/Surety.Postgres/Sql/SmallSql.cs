@@ -192,7 +192,7 @@ internal sealed class ApiKeySql(string s)
 
     public NpgsqlBatchCommand Find(string prefix) => Statement.Of(find).With(prefix);
 
-    public NpgsqlBatchCommand List(string? principal, string? after, int limit) => Statement.Of(list).WithText(principal).WithText(after).With(limit);
+    public NpgsqlBatchCommand List(string? principal, string? after, int limit) => Statement.Of(list).WithName(principal).WithName(after).With(limit);
 
     public NpgsqlBatchCommand Revoke(string prefix) => Statement.Of(revoke).With(prefix);
 

@@ -25,10 +25,20 @@ internal static class Statement
 
     public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, ReadOnlyMemory<byte> value) => Add(command, new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, string value) => Add(command, new NpgsqlParameter<string> { TypedValue = value });
+    /// <summary>A name: one that cannot be kept is refused, because another text would name something else.</summary>
+    /// <exception cref="ArgumentException">It holds U+0000 or half a surrogate pair.</exception>
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, string value) => Add(command, new NpgsqlParameter<string> { TypedValue = Name(value) });
 
     public static NpgsqlBatchCommand With<T>(this NpgsqlBatchCommand command, T[] values) => Add(command, new NpgsqlParameter<T[]> { TypedValue = values });
 
+    /// <inheritdoc cref="With(NpgsqlBatchCommand, string)"/>
+    public static NpgsqlBatchCommand WithName(this NpgsqlBatchCommand command, string? value) => Add(command, Name(value), NpgsqlDbType.Text);
+
+    /// <inheritdoc cref="With(NpgsqlBatchCommand, string)"/>
+    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(value))]
+    public static string? Name(string? value) => StoredText.IsStorable(value) ? value : throw new ArgumentException($"The text {StoredText.Fault}.", nameof(value));
+
+    /// <summary>Text that describes something: whatever it holds is made storable.</summary>
     public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) => Add(command, Storable(value), NpgsqlDbType.Text);
 
     public static NpgsqlBatchCommand WithTexts(this NpgsqlBatchCommand command, string?[] values) =>
@@ -63,8 +73,7 @@ internal static class Statement
 
     public static byte[] Bytes(this NpgsqlDataReader row, int column) => row.GetFieldValue<byte[]>(column);
 
-    // The database has no text with a NUL in it; a failure's message may.
-    private static string? Storable(string? text) => text?.Replace('\0', '\uFFFD');
+    private static string? Storable(string? text) => text is null ? null : StoredText.Storable(text);
 
     private static NpgsqlBatchCommand Add(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
         Add(command, new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });

@@ -20,7 +20,7 @@ internal static class AttemptSql
 
     public static void Add(Statements db, long message, AttemptInfo attempt)
     {
-        db.Prepare(AddText).With(message).With(attempt.ClaimNumber).With(attempt.Outcome).With(attempt.Error).With(attempt.Node).With(attempt.StartedAt).With(attempt.EndedAt).Run();
+        db.Prepare(AddText).With(message).With(attempt.ClaimNumber).WithText(attempt.Outcome).WithText(attempt.Error).WithText(attempt.Node).With(attempt.StartedAt).With(attempt.EndedAt).Run();
         // Every line but a requeue's ends a claim, so few claims are few lines.
         if (attempt.ClaimNumber > Kept / 2) db.Prepare(TrimText).With(message).With(Kept).Run();
     }

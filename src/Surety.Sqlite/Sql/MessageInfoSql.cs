@@ -70,7 +70,7 @@ internal static class MessageInfoSql
         if (row.State > MessageState.Running) return CancelAnswer.AlreadyEnded;
         if (row.State == MessageState.Running)
         {
-            db.Prepare(AskToCancelText).With(id).With(reason).Run();
+            db.Prepare(AskToCancelText).With(id).WithText(reason).Run();
             return CancelAnswer.Requested;
         }
 
@@ -178,7 +178,7 @@ internal static class MessageInfoSql
 
     private static void End(Statements db, long id, Row row, string reason, DateTimeOffset now, DateTimeOffset steady)
     {
-        db.Prepare(CancelText).With(id).With(now).With(steady + Instants.DefaultRetention).With(reason).Run();
+        db.Prepare(CancelText).With(id).With(now).With(steady + Instants.DefaultRetention).WithText(reason).Run();
         if (row.UniqueKey is { } key) UniqueSql.Free(db, row.Kind, key, id);
     }
 }

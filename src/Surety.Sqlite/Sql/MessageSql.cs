@@ -190,7 +190,7 @@ internal static class MessageSql
     }
 
     public static void Report(Statements db, Claim claim, Progress progress) =>
-        db.Prepare(ReportText).With(claim.Id.Value).With(claim.Number).With(progress.Done).With(progress.Total).With(progress.Unit).With(progress.Message).Run();
+        db.Prepare(ReportText).With(claim.Id.Value).With(claim.Number).With(progress.Done).With(progress.Total).WithText(progress.Unit).WithText(progress.Message).Run();
 
     public static IReadOnlyList<Claim> CancelRequests(Statements db, NodeId node)
     {
@@ -237,7 +237,7 @@ internal static class MessageSql
     {
         var due = settlement.Delay > TimeSpan.Zero ? Instants.RoundUp(now + settlement.Delay) : now;
         var statement = db.Prepare(WaitText).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number)
-            .With(due).With(now).With(settlement.SpendsAttempt).With(settlement.Reason).With(settlement.Cause);
+            .With(due).With(now).With(settlement.SpendsAttempt).WithText(settlement.Reason).WithText(settlement.Cause);
         if (WithProgress(statement, settlement.Progress).Run() == 0) return false;
         db.MadeWork = true;
         return true;
@@ -254,12 +254,12 @@ internal static class MessageSql
         var keepUntil = state == MessageState.Dead ? null : steady + settlement.KeepFor;
         var cause = state == MessageState.Dead ? settlement.Cause ?? "unknown" : settlement.Cause;
         var statement = db.Prepare(FinishText).With(settlement.Message.Claim.Id.Value).With(settlement.Message.Claim.Number).With((long)state)
-            .With(now).With(keepUntil).With(settlement.SpendsAttempt).With(settlement.Reason).With(cause);
-        return WithProgress(statement, settlement.Progress).With(settlement.Result?.Content).With(settlement.Result?.ContentType).Run() == 1;
+            .With(now).With(keepUntil).With(settlement.SpendsAttempt).WithText(settlement.Reason).WithText(cause);
+        return WithProgress(statement, settlement.Progress).WithText(settlement.Result?.Content).WithText(settlement.Result?.ContentType).Run() == 1;
     }
 
     private static Statement WithProgress(Statement statement, Progress? progress) =>
-        statement.With(progress?.Done).With(progress?.Total).With(progress?.Unit).With(progress?.Message);
+        statement.With(progress?.Done).With(progress?.Total).WithText(progress?.Unit).WithText(progress?.Message);
 
     private static ClaimedMessage ReadClaimed(Statement row, string queue) => new()
     {

@@ -27,7 +27,7 @@ internal static class NodeSql
 
     public static NodeId Join(Statements db, string name, DateTimeOffset now, DateTimeOffset leaseUntil)
     {
-        db.Prepare(JoinText).With(name).With(now).With(leaseUntil).Run();
+        db.Prepare(JoinText).WithText(name).With(now).With(leaseUntil).Run();
         return new NodeId(db.LastId);
     }
 

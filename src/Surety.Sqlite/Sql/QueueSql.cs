@@ -33,7 +33,7 @@ internal static class QueueSql
     /// <summary>Remembers that the queue exists.</summary>
     public static void Note(Statements db, string queue) => db.Prepare(NoteText).With(queue).Run();
 
-    public static void Pause(Statements db, string queue, string reason, DateTimeOffset now) => db.Prepare(PauseText).With(queue).With(reason).With(now).Run();
+    public static void Pause(Statements db, string queue, string reason, DateTimeOffset now) => db.Prepare(PauseText).With(queue).WithText(reason).With(now).Run();
 
     public static void Resume(Statements db, string queue)
     {

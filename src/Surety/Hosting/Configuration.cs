@@ -66,6 +66,7 @@ internal sealed class Configuration : IQueueCatalog
     private void CheckOptions(SuretyOptions options)
     {
         Check(options.NodeName is { Length: >= 1 and <= 200 }, $"SuretyOptions.NodeName has {options.NodeName?.Length ?? 0} characters; give it 1 to 200.");
+        Check(StoredText.IsStorable(options.NodeName), $"SuretyOptions.NodeName {StoredText.Fault}. Give the node another name.");
         Range(options.NodeLease, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "SuretyOptions.NodeLease");
         Range(options.DrainLimit, TimeSpan.Zero, TimeSpan.FromMinutes(10), "SuretyOptions.DrainLimit");
         Range(options.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "SuretyOptions.PollInterval");

@@ -43,6 +43,7 @@ public static class SuretyHost
         services.AddSingleton<RunningSet>();
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
+        services.AddSingleton<FollowUps>();
         services.AddSingleton<Attempt>();
         services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
         services.AddSingleton<IMessages, Messages>();

@@ -71,7 +71,7 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
             null => null,
             { Length: < 1 or > 200 } => throw Fault($"{name} has {key.Length} characters; 1 to 200 are allowed."),
             // Databases have no such text: two keys could become one.
-            _ when !Names.IsText(key) => throw Fault($"{name} holds U+0000 or half a surrogate pair, which is no text."),
+            _ when !StoredText.IsStorable(key) => throw Fault($"{name} {StoredText.Fault}."),
             _ => key,
         };
         ArgumentException Fault(string what) => new($"Enqueue of {type.Kind}: {what}", nameof(envelope));
@@ -82,7 +82,12 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
         if (headers is { Count: > 0 })
         {
             var length = 0;
-            foreach (var (name, value) in headers) length += name.Length + (value ?? throw new ArgumentException($"The header \"{Shown(name)}\" is null.", nameof(headers))).Length;
+            foreach (var (name, value) in headers)
+            {
+                length += name.Length + (value ?? throw new ArgumentException($"The header \"{Shown(name)}\" is null.", nameof(headers))).Length;
+                if (!StoredText.IsStorable(name) || !StoredText.IsStorable(value)) throw new ArgumentException($"The header \"{Shown(name)}\" {StoredText.Fault}.", nameof(headers));
+            }
+
             if (headers.Count > 32 || length > 4096)
                 throw new ArgumentException($"{headers.Count} headers with {length} characters; at most 32 with 4,096 in all are stored.", nameof(headers));
         }
@@ -92,9 +97,9 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
 
         var all = headers is null ? [] : new Dictionary<string, string>(headers);
         all["traceparent"] = trace;
-        if (activity.TraceStateString is { Length: > 0 and <= 512 } state) all["tracestate"] = state;
+        if (activity.TraceStateString is { Length: > 0 and <= 512 } state && StoredText.IsStorable(state)) all["tracestate"] = state;
         return all;
     }
 
-    private static string Shown(string text) => text.Length > 40 ? text[..40] + "…" : text;
+    private static string Shown(string text) => StoredText.Cut(text, 40);
 }

@@ -113,16 +113,11 @@ internal static class Names
     public static bool AreValid(string? name) =>
         name is { Length: >= 1 and <= 100 } && name.AsSpan().IndexOfAnyExcept(Allowed) < 0;
 
-    /// <summary>Whether every database can keep it as it is.</summary>
-    public static bool IsText(ReadOnlySpan<char> text)
+    /// <exception cref="ArgumentException">It is not a name of a queue.</exception>
+    public static void ThrowIfNoName(string queue)
     {
-        while (!text.IsEmpty)
-        {
-            if (System.Text.Rune.DecodeFromUtf16(text, out var rune, out var length) != System.Buffers.OperationStatus.Done || rune.Value == 0) return false;
-            text = text[length..];
-        }
-
-        return true;
+        ArgumentException.ThrowIfNullOrWhiteSpace(queue);
+        if (!AreValid(queue)) throw new ArgumentException($"\"{StoredText.Cut(queue, 40)}\" is not a queue name. {Rule}", nameof(queue));
     }
 
     private static readonly System.Buffers.SearchValues<char> Allowed = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789.-_");

@@ -26,14 +26,14 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     public async ValueTask<Upload?> FindAsync(string id, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await store.FindAsync(id, cancel) is { State: UploadState.Complete } upload ? View(upload, upload.Sha256) : null;
+        return await LookAsync(id, cancel) is { State: UploadState.Complete } upload ? View(upload, upload.Sha256) : null;
     }
 
     public async ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        return await store.FindAsync(id, cancel) is { State: UploadState.Complete }
+        return await LookAsync(id, cancel) is { State: UploadState.Complete }
             ? await blobs.ReadAsync(id, from, cancel)
             : throw new RejectException($"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
     }
@@ -41,6 +41,8 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     /// <summary>Null when its owner has too many unfinished ones.</summary>
     public async Task<UploadRecord?> BeginAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
+        if (!StoredText.IsStorable(upload.Owner) || upload.Metadata.Any(m => !StoredText.IsStorable(m.Key) || !StoredText.IsStorable(m.Value)))
+            throw new ArgumentException($"The upload's owner or metadata {StoredText.Fault}.", nameof(upload));
         // The row first: whatever the blob store makes then has somebody who looks after it.
         if (await store.AddAsync(upload, expireAfter, mostOpen, cancel) is not { } added) return null;
         if (await blobs.CreateAsync(upload.Id, cancel) is not { } note) return added;
@@ -48,7 +50,7 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
         return added with { Blob = note };
     }
 
-    public ValueTask<UploadRecord?> LookAsync(string id, CancellationToken cancel) => store.FindAsync(id, cancel);
+    public ValueTask<UploadRecord?> LookAsync(string id, CancellationToken cancel) => StoredText.IsStorable(id) ? store.FindAsync(id, cancel) : default;
 
     public ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel) => store.SetLengthAsync(id, length, cancel);
 

@@ -15,14 +15,14 @@ internal sealed class Messages(IMessageReader reader, IMessageStore store, Handl
         ArgumentNullException.ThrowIfNull(filter);
         ArgumentOutOfRangeException.ThrowIfLessThan(filter.Limit, 1, nameof(filter));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Limit, 1000, nameof(filter));
-        return reader.ListAsync(filter, cancel);
+        return StoredText.CanFit(filter) ? reader.ListAsync(filter, cancel) : new ValueTask<MessagePage>(new MessagePage([], null));
     }
 
     public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         opened.ThrowIfBeside(nameof(CancelAsync));
-        if (reason.Length > 500) reason = reason[..500];
+        reason = StoredText.Cut(reason, 500);
         if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
 
         var answer = FollowUp(info) is { } followUp ? await CancelWithFollowUpAsync(id, followUp, reason, cancel) : await store.CancelAsync(id, reason, null, cancel);

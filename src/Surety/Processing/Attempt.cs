@@ -12,7 +12,7 @@ namespace Surety.Processing;
 /// rescue.
 /// </summary>
 internal sealed class Attempt(
-    HandlerMap handlers, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, IQueue queue, Database database,
+    HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
     /// <summary>An SQLSTATE: the next message would find the same.</summary>
@@ -347,56 +347,7 @@ internal sealed class Attempt(
     private async Task FinishAsync(Settlement settlement, Delivery? delivery, CancellationToken stopping)
     {
         if (settlement.Next == NextState.Dead) Log.Dead(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Queue, settlement.Reason);
-        if (settlement.Next is NextState.Dead or NextState.Cancelled && handlers.Find(settlement.Message.Kind) is { OnDead: { } onDead } handler)
-            await FinishWithFollowUpAsync(settlement, handler, onDead, delivery, stopping);
-        else
-            await settler.PostAsync(settlement, stopping);
-    }
-
-    /// <summary>Gives a message up and enqueues what its kind wants done about that, in one commit.</summary>
-    private async Task FinishWithFollowUpAsync(Settlement settlement, KindHandler handler, Func<object, object> onDead, Delivery? delivery, CancellationToken stopping)
-    {
-        object followUp;
-        try
-        {
-            delivery ??= handlers.Read(handler, settlement.Message, 0, opened.StoreId, static (_, _) => { });
-            followUp = onDead(handler.Invoker.PayloadOf(delivery));
-        }
-        catch (Exception e)
-        {
-            await FinishWithoutFollowUpAsync(settlement, e, stopping);
-            return;
-        }
-
-        for (var pause = TimeSpan.FromMilliseconds(20); ; pause = pause < TimeSpan.FromSeconds(5) ? pause * 2 : pause)
-        {
-            try
-            {
-                await using var work = await database.BeginAsync(stopping);
-                if (!(await store.SettleAsync([settlement], work.Transaction, stopping))[0]) return;
-                await queue.EnqueueAsync([new Envelope(followUp)], work.Transaction, stopping);
-                await work.CommitAsync();
-                SuretyTelemetry.Processed(settlement.Message, settlement);
-                return;
-            }
-            catch (StoreException e) when (!stopping.IsCancellationRequested)
-            {
-                Log.SettlingFailed(log, e, 1);
-                await Task.Delay(pause, time, stopping);
-            }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
-            {
-                // It has no stored name, or is too large: no later try could enqueue it.
-                await FinishWithoutFollowUpAsync(settlement, e, stopping);
-                return;
-            }
-        }
-    }
-
-    private ValueTask FinishWithoutFollowUpAsync(Settlement settlement, Exception why, CancellationToken stopping)
-    {
-        Log.FollowUpFailed(log, why, settlement.Message.Claim.Id, settlement.Message.Kind);
-        return settler.PostAsync(settlement, stopping);
+        if (!await followUps.TryEndAsync(settlement, delivery, stopping)) await settler.PostAsync(settlement, stopping);
     }
 
     private static string WhyNot(KindHandler? handler, ClaimedMessage message) => handler is null

@@ -8,10 +8,13 @@ namespace Surety.Processing;
 
 /// <summary>
 /// Gathers settlements and hands them to the store in groups: one commit for all that ended while the last one was written. A settlement is never dropped while the node lives; a store that
-/// fails is asked again, and one settlement it cannot take does not hold up the others.
+/// fails is asked again, and one settlement it cannot take does not hold up the others. One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
-internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Settler> log)
+internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log)
 {
+    /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
+    public const int MostRefusals = 3;
+
     private const int MaxGroup = 1_000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -25,6 +28,9 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
 
     /// <summary>Settlements handed in and not yet stored.</summary>
     public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
+
+    /// <summary>Whether the store refuses what it was given, and always will. Any other trouble is the store's own, and passes, or a person ends it.</summary>
+    public static bool IsLasting(Exception failure) => failure is StoreException { RefusesContent: true } or ArgumentException;
 
     public ValueTask PostAsync(Settlement settlement, CancellationToken cancel)
     {
@@ -92,6 +98,7 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
                 if (!failing) Log.SettlingFailed(log, e, group.Count);
                 failing = true;
                 turned();
+                if (group.Count == 1 && tries + 1 >= MostRefusals && IsLasting(e) && await GiveUpAsync(group[0], e, cancel)) return;
                 if (group.Count == 1 && tries >= 3)
                 {
                     _ = PostLaterAsync(group[0], cancel);
@@ -101,6 +108,25 @@ internal sealed class Settler(IMessageStore store, TimeProvider time, ILogger<Se
                 await Task.Delay(TimeSpan.FromMilliseconds(20 * Math.Pow(4, Math.Min(tries, 4))), time, cancel);
             }
         }
+    }
+
+    /// <summary>Makes a dead letter of a message whose outcome cannot be stored. False when that cannot be stored either: then it is the store that has to change.</summary>
+    private async Task<bool> GiveUpAsync(Settlement refused, Exception why, CancellationToken cancel)
+    {
+        var dead = Verdict.NotStored(refused, why);
+        try
+        {
+            if (!await followUps.TryEndAsync(dead, null, cancel)) Settled(dead, (await store.SettleAsync([dead], null, cancel))[0], retried: true);
+        }
+        catch (Exception e) when (!cancel.IsCancellationRequested)
+        {
+            Log.SettlingFailed(log, e, 1);
+            return false;
+        }
+
+        Log.OutcomeNotStored(log, why, refused.Message.Claim.Id, refused.Message.Kind, refused.Outcome);
+        aside.TryRemove(refused.Message.Claim, out _);
+        return true;
     }
 
     /// <summary>Out of the way of the others, and not forgotten.</summary>

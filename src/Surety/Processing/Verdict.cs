@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Surety.Storage;
 
@@ -9,6 +8,7 @@ internal static class Verdict
 {
     public const int MaxErrorLength = 8_000;
     private const int MaxReasonLength = 500;
+    private const int MaxCauseLength = 200;
 
     /// <summary>How long a message that this node cannot read waits before it asks again; a rolling deployment is over by then.</summary>
     private static readonly TimeSpan UnreadableDelay = TimeSpan.FromSeconds(30);
@@ -28,7 +28,7 @@ internal static class Verdict
             return new Settlement { Message = message, Next = NextState.Succeeded, Outcome = "done", Ran = ran, Recorded = isKept, SpendsAttempt = true, KeepFor = keepFor, Result = isKept ? outcome.Result : null };
         }
 
-        var reason = Cut(outcome.Reason ?? outcome.Exception?.Message, MaxReasonLength);
+        var reason = StoredText.Cut(outcome.Reason ?? outcome.Exception?.Message, MaxReasonLength);
         var next = new Settlement { Message = message, Next = NextState.Waiting, Outcome = "", Ran = ran, Reason = reason, Recorded = true };
 
         switch (outcome.Kind)
@@ -71,6 +71,20 @@ internal static class Verdict
         Recorded = true,
     };
 
+    /// <summary>The store refuses this end of an attempt, and always will. The message must not run again and again for that, and a person has to see why.</summary>
+    public static Settlement NotStored(Settlement refused, Exception why) => new()
+    {
+        Message = refused.Message,
+        Next = NextState.Dead,
+        Outcome = "reject",
+        SpendsAttempt = true,
+        Reason = StoredText.Cut($"The outcome of this attempt ({refused.Outcome}) could not be stored: {why.Message}", MaxReasonLength),
+        Cause = StoredText.Cut($"outcome not stored: {CauseOf(why, null)}", MaxCauseLength),
+        Error = ErrorOf(why, null),
+        Ran = refused.Ran,
+        Recorded = true,
+    };
+
     /// <summary>A message this node has no handler for waits, unspent, for a node that has one.</summary>
     public static Settlement WithoutHandler(ClaimedMessage message, string reason) => new()
     {
@@ -80,7 +94,7 @@ internal static class Verdict
     /// <summary>The failure's type and its message with every run of digits and every long hexadecimal word as <c>#</c>, so that failures of one cause group together.</summary>
     internal static string CauseOf(Exception? exception, string? reason)
     {
-        var text = $"{exception?.GetType().Name ?? "failed"}: {Cut(exception?.Message ?? reason, 300)}";
+        var text = $"{exception?.GetType().Name ?? "failed"}: {StoredText.Cut(exception?.Message ?? reason, 300)}";
         var cause = new StringBuilder(text.Length);
         foreach (var word in text.Split(' ', '\n', '\r', '\t'))
         {
@@ -90,7 +104,7 @@ internal static class Verdict
             else AppendWithoutNumbers(cause, word);
         }
 
-        return cause.Length > 200 ? cause.ToString(0, 200) : cause.ToString();
+        return StoredText.Cut(cause.ToString(), MaxCauseLength);
     }
 
     private static void AppendWithoutNumbers(StringBuilder cause, string word)
@@ -102,10 +116,7 @@ internal static class Verdict
         }
     }
 
-    private static string? ErrorOf(Exception? exception, string? reason) => Cut(exception?.ToString() ?? reason, MaxErrorLength);
-
-    private static string? Cut(string? text, int length) =>
-        text is null || text.Length <= length ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, length - 1)}…");
+    private static string? ErrorOf(Exception? exception, string? reason) => StoredText.Cut(exception?.ToString() ?? reason, MaxErrorLength);
 
     private static TimeSpan Longer(TimeSpan delay, TimeSpan? after) => Shorter(after > delay ? after.Value : delay, Retry.LongestDelay);
 

@@ -7,8 +7,17 @@ namespace Surety.Storage;
 internal static class StoredJson
 {
     /// <summary>Null when there are none.</summary>
-    public static string? Headers(IReadOnlyDictionary<string, string> headers) =>
-        headers.Count == 0 ? null : JsonSerializer.Serialize(headers, StoredJsonContext.Default.IReadOnlyDictionaryStringString);
+    /// <exception cref="ArgumentException">One of them could not be read back as it is: JSON has no halves of surrogate pairs, and the serializer would replace them in silence.</exception>
+    public static string? Headers(IReadOnlyDictionary<string, string> headers)
+    {
+        if (headers.Count == 0) return null;
+        foreach (var (name, value) in headers)
+        {
+            if (!StoredText.IsStorable(name) || !StoredText.IsStorable(value)) throw new ArgumentException($"The header \"{StoredText.Cut(name, 40)}\" {StoredText.Fault}.", nameof(headers));
+        }
+
+        return JsonSerializer.Serialize(headers, StoredJsonContext.Default.IReadOnlyDictionaryStringString);
+    }
 
     public static IReadOnlyDictionary<string, string> Headers(ReadOnlySpan<byte> json) =>
         json.IsEmpty ? NewMessage.NoHeaders : JsonSerializer.Deserialize(json, StoredJsonContext.Default.DictionaryStringString)!;

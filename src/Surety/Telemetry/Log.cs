@@ -72,6 +72,12 @@ internal static partial class Log
     [LoggerMessage(28, LogLevel.Information, "Settlements are stored again")]
     public static partial void SettlingResumed(ILogger log);
 
+    [LoggerMessage(51, LogLevel.Error, "{Kind} {MessageId} is given up and kept as a dead letter: the store refuses the outcome of its attempt ({Outcome}), and always will")]
+    public static partial void OutcomeNotStored(ILogger log, Exception exception, MessageId messageId, string kind, string outcome);
+
+    [LoggerMessage(52, LogLevel.Warning, "A progress report of message {MessageId} is dropped: the store refuses it")]
+    public static partial void ReportRefused(ILogger log, Exception exception, MessageId messageId);
+
     [LoggerMessage(30, LogLevel.Warning, "Rescued {Rescued} messages; nodes presumed dead: {Nodes}")]
     public static partial void Rescued(ILogger log, int rescued, string nodes);
 

@@ -14,11 +14,12 @@ public class MessageTypesTests
     public async Task Two_handled_types_of_one_stored_name_are_refused_at_the_start_with_every_other_fault()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.AddSurety(s => s.Handle<Order, Plain<Order>>().Handle<OtherOrder, Plain<OtherOrder>>("other").Handle<Shape, Plain<Shape>>());
+        builder.AddSurety(s => s.Handle<Order, Plain<Order>>().Handle<OtherOrder, Plain<OtherOrder>>("other").Handle<Shape, Plain<Shape>>().Configure(o => o.NodeName = "half \ud83d"));
         using var host = builder.Build();
         var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
         fault.Message.ShouldContain("Kind \"test.order\" is the stored name of two message types on this host, Order (for Plain`1) and OtherOrder (for Plain`1). Give one of them another name.");
         fault.Message.ShouldContain("Shape is abstract");
+        fault.Message.ShouldContain("SuretyOptions.NodeName holds U+0000 or half a surrogate pair");
         fault.Message.ShouldContain("No store is chosen");
     }
 

@@ -22,6 +22,7 @@ public sealed class PostgresHistoryTests : HistoryContract<PostgresFixture>;
 public sealed class PostgresDeadLetterTests : DeadLetterContract<PostgresFixture>;
 public sealed class PostgresListTests : ListContract<PostgresFixture>;
 public sealed class PostgresQueueTests : QueueContract<PostgresFixture>;
+public sealed class PostgresTextContractTests : TextContract<PostgresFixture>;
 
 public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixture>
 {

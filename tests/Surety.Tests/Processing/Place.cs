@@ -38,6 +38,8 @@ public sealed class PostgresPlace : Place
 
     private PostgresPlace(PostgresServer server) => this.server = server;
 
+    public string Schema => schema;
+
     public string ConnectionString => $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=30";
 
     public static async Task<Place> OpenAsync() => new PostgresPlace(await PostgresServer.SharedAsync());

@@ -83,6 +83,29 @@ public class VerdictTests
         verdict.Cause!.Length.ShouldBeLessThanOrEqualTo(200);
     }
 
+    [Theory]
+    [InlineData(0x1F600)]
+    [InlineData(0xD83D)]
+    [InlineData(0)]
+    public void A_failures_text_is_cut_at_whole_characters_and_can_be_stored(int code)
+    {
+        var end = (code > char.MaxValue ? char.ConvertFromUtf32(code) : ((char)code).ToString()) + " more";
+        foreach (var length in Enumerable.Range(190, 15).Concat(Enumerable.Range(280, 25)).Concat(Enumerable.Range(495, 10)).Concat(Enumerable.Range(7_940, 65)))
+        {
+            var verdict = After(Outcome.Failed(new InvalidOperationException(new string('x', length) + end)));
+            foreach (var text in (string?[])[verdict.Reason, verdict.Cause, verdict.Error]) StoredText.IsStorable(text.ShouldNotBeNull()).ShouldBeTrue($"U+{code:X} after {length}");
+        }
+    }
+
+    [Fact]
+    public void An_outcome_that_cannot_be_stored_is_given_up_with_what_the_store_said()
+    {
+        var verdict = Verdict.NotStored(After(Outcome.DoneWith("{}"), Message(tracked: true)), new StoreException("it has no such character \ud83d", isTransient: false));
+        verdict.ShouldSatisfyAllConditions(
+            v => v.Next.ShouldBe(NextState.Dead), v => v.SpendsAttempt.ShouldBeTrue(), v => v.Recorded.ShouldBeTrue(), v => v.Result.ShouldBeNull(), v => v.Progress.ShouldBeNull(),
+            v => v.Reason.ShouldBe("The outcome of this attempt (done) could not be stored: it has no such character \ufffd"), v => v.Cause.ShouldBe("outcome not stored: StoreException: it has no such character \ufffd"));
+    }
+
     [Fact]
     public void Endless_retention_keeps_for_ever() =>
         Verdict.After(Message(), Outcome.Done, new QueueOptions { Retention = Timeout.InfiniteTimeSpan }, TimeSpan.Zero, 0).KeepFor.ShouldBeNull();

@@ -26,5 +26,6 @@ public sealed class SqliteUploadTests : UploadContract<SqliteFixture>;
 public sealed class SqliteWakeUpTests : WakeUpContract<SqliteFixture>;
 public sealed class SqliteRetentionTests : RetentionContract<SqliteFixture>;
 public sealed class SqliteOpenTests : OpenContract<SqliteFixture>;
+public sealed class SqliteTextContractTests : TextContract<SqliteFixture>;
 public sealed class SqliteModelTests : ModelContract<SqliteFixture>;
 public sealed class SqliteExactlyOnceTests : ExactlyOnceContract<SqliteFixture>;
