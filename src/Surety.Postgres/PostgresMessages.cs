@@ -79,7 +79,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return InOrder(claimed, isAll, demands);
     }
 
-    public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
+    public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(claims);
         return store.Connections.WriteAsync<IReadOnlyList<bool>>(null, async reader =>
@@ -87,7 +87,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             var held = new HashSet<Claim>();
             while (await reader.ReadAsync(CancellationToken.None)) held.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
             return [.. claims.Select(held.Contains)];
-        }, cancel, sql.Start(claims));
+        }, cancel, sql.Start(claims, alone));
     }
 
     public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)

@@ -1394,7 +1394,9 @@ CREATE TABLE $schema$.message (
     progress_message text,
     body bytea NOT NULL,
     result text,
-    result_type text
+    result_type text,
+    alone bigint DEFAULT 0 NOT NULL,
+    died_alone boolean DEFAULT false NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 

@@ -61,10 +61,10 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
         return got;
     }
 
-    public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel)
+    public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(claims);
-        return store.WriteAsync<IReadOnlyList<bool>>(null, db => [.. claims.Select(c => MessageSql.Start(db, c))], cancel);
+        return store.WriteAsync<IReadOnlyList<bool>>(null, db => [.. claims.Select(c => MessageSql.Start(db, c, alone))], cancel);
     }
 
     public ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)

@@ -71,7 +71,7 @@ CREATE TABLE surety_message (
     result_type TEXT,
     body BLOB NOT NULL,
     result TEXT
-);
+, alone INTEGER NOT NULL DEFAULT 0, died_alone INTEGER NOT NULL DEFAULT 0);
 
 CREATE INDEX surety_message_dead ON surety_message (queue, kind, cause, ended_at) WHERE state = 6;
 

@@ -52,7 +52,10 @@ public sealed class SuretyOptions
     /// <summary>How long an idle worker waits at most before it asks the store again, 10 ms to 1 min. Wake-ups make it faster. Default 1 s.</summary>
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>After how many deaths of the process that ran it a message goes to the dead letters, 1 to 100. Default 3.</summary>
+    /// <summary>
+    /// After how many deaths of the process that ran it a message goes to the dead letters, 1 to 100. Default 3. At the last one it ran alone: nothing else on the node ran beside it. So 1 takes two deaths
+    /// where other messages were there at the first.
+    /// </summary>
     public int MaxDeaths { get; set; } = 3;
 
     /// <summary>The largest payload, in bytes of JSON, 1 to 16 MiB. Default 256 KiB. Larger things belong in a table or a blob store; enqueue their address.</summary>

@@ -102,7 +102,7 @@ public abstract class FencingContract<TFixture> : StoreContract<TFixture> where 
     public async Task A_suspect_is_not_started_under_a_lost_claim()
     {
         var (zombie, heir) = await TakenOverAsync();
-        (await Store.Messages.StartAsync([zombie.Claim, heir.Claim], default)).ShouldBe([false, true]);
+        (await Store.Messages.StartAsync([zombie.Claim, heir.Claim], alone: false, default)).ShouldBe([false, true]);
     }
 
     private async Task ShouldBeUntouched(MessageInfo before)

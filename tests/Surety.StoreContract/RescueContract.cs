@@ -97,14 +97,83 @@ public abstract class RescueContract<TFixture> : StoreContract<TFixture> where T
         await DeathAsync(start: false);
         node = await JoinAsync();
         var claimed = await ClaimOneAsync(node);
-        (await Store.Messages.StartAsync([claimed.Claim], default)).ShouldBe([true]);
+        (await Store.Messages.StartAsync([claimed.Claim], alone: false, default)).ShouldBe([true]);
         (await SettleAsync(claimed.Snooze(TimeSpan.Zero))).ShouldBeTrue();
         (await DeathAsync(start: false)).ShouldBe(1);
         (await ClaimOneAsync(await JoinAsync())).Deaths.ShouldBe(1);
     }
 
     [Fact]
-    public async Task Deaths_alone_give_no_message_up()
+    public async Task A_message_that_ran_alone_when_its_process_died_is_blamed_and_no_other_that_was_held_there()
+    {
+        await EnqueueAsync(3);
+        // All three are suspects, and have started.
+        await ClaimAsync(await JoinAsync("doomed"));
+        await DieAsync();
+        var doomed = await JoinAsync("doomed");
+        var claimed = await ClaimAsync(doomed);
+        (await Store.Messages.StartAsync([.. claimed.Select(m => m.Claim)], alone: false, default)).ShouldBe([true, true, true]);
+        await EnqueueAsync(2);
+        await ClaimAsync(doomed);
+        (await Store.Messages.StartAsync([claimed[1].Claim], alone: true, default)).ShouldBe([true]);
+        // In several calls: what the first one hands back must not be forgotten by the next.
+        Clock.Advance(Lease + TimeSpan.FromMilliseconds(1));
+        var rescued = new List<int>();
+        for (var i = 0; i < 4; i++) rescued.Add((await Store.Messages.RescueAsync(2, default)).Rescued);
+        rescued.Sum().ShouldBe(5);
+
+        (await ClaimAsync(await JoinAsync("heir"))).Select(m => (m.Deaths, m.DiedAlone)).ShouldBe([(1, false), (2, true), (1, false), (0, false), (0, false)]);
+    }
+
+    [Fact]
+    public async Task What_ran_alone_under_an_earlier_claim_or_on_another_node_says_nothing_of_a_later_death()
+    {
+        await EnqueueAsync();
+        await DeathAsync(start: false);
+        var doomed = await JoinAsync("doomed");
+        var claimed = await ClaimOneAsync(doomed);
+        (await Store.Messages.StartAsync([claimed.Claim], alone: true, default)).ShouldBe([true]);
+        (await SettleAsync(claimed.Snooze(TimeSpan.Zero))).ShouldBeTrue();
+        // Claimed again and not started: nothing is known against it.
+        await ClaimOneAsync(doomed);
+        await DieAsync();
+        var again = await ClaimOneAsync(await JoinAsync("heir"));
+        (again.Deaths, again.DiedAlone).ShouldBe((1, false));
+    }
+
+    [Fact]
+    public async Task A_death_in_company_takes_back_what_one_alone_had_shown()
+    {
+        await EnqueueAsync();
+        await DeathAsync(start: false);
+        var claimed = await ClaimOneAsync(await JoinAsync("doomed"));
+        (await Store.Messages.StartAsync([claimed.Claim], alone: true, default)).ShouldBe([true]);
+        await DieAsync();
+        claimed = await ClaimOneAsync(await JoinAsync("doomed"));
+        (claimed.Deaths, claimed.DiedAlone).ShouldBe((2, true));
+        (await Store.Messages.StartAsync([claimed.Claim], alone: false, default)).ShouldBe([true]);
+        await DieAsync();
+        claimed = await ClaimOneAsync(await JoinAsync("heir"));
+        (claimed.Deaths, claimed.DiedAlone).ShouldBe((3, false));
+    }
+
+    [Fact]
+    public async Task A_requeued_dead_letter_is_nobodys_suspect()
+    {
+        var id = await EnqueueAsync();
+        await DeathAsync(start: false);
+        var claimed = await ClaimOneAsync(await JoinAsync("doomed"));
+        await Store.Messages.StartAsync([claimed.Claim], alone: true, default);
+        await DieAsync();
+        claimed = await ClaimOneAsync(await JoinAsync("heir"));
+        (await SettleAsync(claimed.Reject())).ShouldBeTrue();
+        (await Store.DeadLetters.RequeueAsync(id)).ShouldBeTrue();
+        claimed = await ClaimOneAsync(await JoinAsync("third"));
+        (claimed.Deaths, claimed.DiedAlone).ShouldBe((0, false));
+    }
+
+    [Fact]
+    public async Task Deaths_by_themselves_give_no_message_up()
     {
         var id = await EnqueueAsync();
         for (var i = 0; i < 6; i++) await DeathAsync(start: true);
@@ -126,7 +195,7 @@ public abstract class RescueContract<TFixture> : StoreContract<TFixture> where T
     {
         var claimed = await ClaimOneAsync(await JoinAsync("doomed"));
         // Only a suspect's start is noted.
-        if (start && claimed.Deaths > 0) (await Store.Messages.StartAsync([claimed.Claim], default)).ShouldBe([true]);
+        if (start && claimed.Deaths > 0) (await Store.Messages.StartAsync([claimed.Claim], alone: false, default)).ShouldBe([true]);
         (await DieAsync()).Rescued.ShouldBe(1);
         return claimed.Deaths;
     }

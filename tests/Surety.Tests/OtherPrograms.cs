@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Surety.Tests.Conventions;
 using Surety.Tests.Postgres;
+using Surety.Tests.Processing;
 using Surety.Tests.Sqlite;
 
 namespace Surety.Tests;
@@ -11,6 +12,7 @@ internal static class OtherPrograms
     public static Dictionary<string, Func<string[], Task<int>>> All { get; } = new(StringComparer.Ordinal)
     {
         [FrozenNode.Name] = FrozenNode.RunAsync,
+        [KillerNode.Name] = KillerNode.RunAsync,
         [OtherProcess.Name] = OtherProcess.RunAsync,
         [PortsTests.Program] = PortsTests.RunAsync,
     };

@@ -39,7 +39,7 @@ internal sealed class MessageInfoSql(string s)
     private readonly string requeue =
         $"""
         WITH back AS (
-            UPDATE {s}.message SET state = CASE WHEN ordering_key IS NULL THEN 1 ELSE 0 END, due_at = {s}.now(), attempt = 0, deaths = 0, started = 0, reason = NULL, cause = NULL,
+            UPDATE {s}.message SET state = CASE WHEN ordering_key IS NULL THEN 1 ELSE 0 END, due_at = {s}.now(), attempt = 0, deaths = 0, started = 0, alone = 0, died_alone = false, reason = NULL, cause = NULL,
                 cancel_reason = NULL, ended_at = NULL, body = coalesce($2, body), revision = revision + 1
             WHERE id = ANY ($1) AND state = 6 RETURNING id, claim),
         noted AS (

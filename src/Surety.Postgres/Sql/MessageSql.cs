@@ -71,10 +71,10 @@ internal sealed class MessageSql(string s)
         UPDATE {s}.message m SET state = 4, claim = claim + 1, node = $1, claimed_at = {s}.now(), revision = revision + 1
         WHERE id = ANY (ARRAY(SELECT id FROM taken)) AND EXISTS (SELECT FROM {s}.node WHERE node.id = $1 AND dead_at IS NULL)
             AND NOT EXISTS (SELECT FROM {s}.queue WHERE name = $2 AND paused_at IS NOT NULL)
-        RETURNING id, claim, attempt, deaths, kind, version, enqueued_at, due_at, tracked, ordering_key, holds_unique_key, owner, headers, body, cancel_reason, queue, priority
+        RETURNING id, claim, attempt, deaths, kind, version, enqueued_at, due_at, tracked, ordering_key, holds_unique_key, owner, headers, body, cancel_reason, queue, priority, died_alone
         """;
 
-    private readonly string start = $"UPDATE {s}.message m SET started = m.claim FROM unnest($1, $2) c (id, claim) WHERE m.id = c.id AND m.claim = c.claim AND m.state = 4 RETURNING m.id, m.claim";
+    private readonly string start = $"UPDATE {s}.message m SET started = m.claim, alone = CASE WHEN $3 THEN m.claim ELSE 0 END FROM unnest($1, $2) c (id, claim) WHERE m.id = c.id AND m.claim = c.claim AND m.state = 4 RETURNING m.id, m.claim";
 
     private readonly string delete = $"DELETE FROM {s}.message m USING unnest($1, $2) c (id, claim) WHERE m.id = c.id AND m.claim = c.claim AND m.state = 4 RETURNING m.id, m.claim";
 
@@ -170,13 +170,18 @@ internal sealed class MessageSql(string s)
 
     private readonly string cancelRequests = $"SELECT id, claim FROM {s}.message WHERE state = 4 AND node = $1 AND cancel_reason IS NOT NULL";
 
+    // A process dies as a whole: where one message ran alone, no other can be to blame. Those that ran alone go last, so that the next call still knows of them.
     private readonly string rescue =
         $"""
-        WITH abandoned AS (
-            SELECT m.id, n.name FROM {s}.node n JOIN {s}.message m ON m.node = n.id AND m.state = 4
-            WHERE n.dead_at IS NOT NULL ORDER BY m.id LIMIT $1 FOR UPDATE OF m SKIP LOCKED),
+        WITH lone AS MATERIALIZED (
+            SELECT DISTINCT m.node FROM {s}.node n JOIN {s}.message m ON m.node = n.id AND m.state = 4 WHERE n.dead_at IS NOT NULL AND m.alone = m.claim),
+        abandoned AS (
+            SELECT m.id, n.name, m.alone = m.claim AS alone, m.alone = m.claim OR (m.node NOT IN (SELECT node FROM lone) AND (m.deaths = 0 OR m.started = m.claim)) AS blamed
+            FROM {s}.node n JOIN {s}.message m ON m.node = n.id AND m.state = 4
+            WHERE n.dead_at IS NOT NULL ORDER BY m.alone = m.claim, m.id LIMIT $1 FOR UPDATE OF m SKIP LOCKED),
         handed AS (
-            UPDATE {s}.message m SET state = 1, deaths = CASE WHEN deaths = 0 OR started = claim THEN deaths + 1 ELSE deaths END, revision = revision + 1
+            UPDATE {s}.message m SET state = 1, deaths = CASE WHEN blamed THEN deaths + 1 ELSE deaths END, died_alone = CASE WHEN blamed THEN abandoned.alone ELSE died_alone END,
+                revision = revision + 1
             FROM abandoned WHERE m.id = abandoned.id RETURNING m.id, m.claim, m.claimed_at, abandoned.name),
         noted AS (
             INSERT INTO {s}.attempt (message_id, number, claim, outcome, error, node, started_at, ended_at)
@@ -249,7 +254,8 @@ internal sealed class MessageSql(string s)
 
     public NpgsqlBatchCommand PlaceArrived(string[] queues, string[] keys) => Statement.Of(placeArrived).With(queues).With(keys);
 
-    public NpgsqlBatchCommand Start(IReadOnlyList<Claim> claims) => Statement.Of(start).With(claims.Select(c => c.Id.Value).ToArray()).With(claims.Select(c => c.Number).ToArray());
+    public NpgsqlBatchCommand Start(IReadOnlyList<Claim> claims, bool alone) =>
+        Statement.Of(start).With(claims.Select(c => c.Id.Value).ToArray()).With(claims.Select(c => c.Number).ToArray()).With(alone);
 
     public NpgsqlBatchCommand Delete(long[] ids, long[] claims) => Statement.Of(delete).With(ids).With(claims);
 
@@ -321,6 +327,7 @@ internal sealed class MessageSql(string s)
         Body = row.Bytes(13),
         CancelReason = row.TextOrNull(14),
         Queue = row.GetString(15),
+        DiedAlone = row.GetBoolean(17),
     };
 
     private static byte[] Array(ReadOnlyMemory<byte> memory) =>

@@ -30,7 +30,7 @@ internal static class MessageInfoSql
 
     private const string RequeueText =
         """
-        UPDATE surety_message SET state = ?2, due_at = ?3, attempt = 0, deaths = 0, started = 0, reason = NULL, cause = NULL, cancel_reason = NULL, ended_at = NULL,
+        UPDATE surety_message SET state = ?2, due_at = ?3, attempt = 0, deaths = 0, started = 0, alone = 0, died_alone = 0, reason = NULL, cause = NULL, cancel_reason = NULL, ended_at = NULL,
             body = coalesce(?4, body), revision = revision + 1
         WHERE id = ?1
         """;

@@ -34,10 +34,10 @@ internal static class MessageSql
         """
         UPDATE surety_message SET state = 4, claim = claim + 1, node = ?1, claimed_at = ?2, revision = revision + 1 WHERE id IN
             (SELECT id FROM surety_message INDEXED BY surety_message_ready WHERE state = 1 AND queue = ?3 AND priority = ?4 ORDER BY id LIMIT ?5)
-        RETURNING id, claim, attempt, deaths, kind, version, enqueued_at, due_at, tracked, ordering_key, unique_key IS NOT NULL, owner, headers, body, cancel_reason
+        RETURNING id, claim, attempt, deaths, kind, version, enqueued_at, due_at, tracked, ordering_key, unique_key IS NOT NULL, owner, headers, body, cancel_reason, died_alone
         """;
 
-    private const string StartText = "UPDATE surety_message SET started = claim WHERE id = ?1 AND claim = ?2 AND state = 4";
+    private const string StartText = "UPDATE surety_message SET started = claim, alone = iif(?3, claim, 0) WHERE id = ?1 AND claim = ?2 AND state = 4";
 
     private const string DeleteText = "DELETE FROM surety_message WHERE id = ?1 AND claim = ?2 AND state = 4";
 
@@ -78,20 +78,27 @@ internal static class MessageSql
     private const string CancelRequestsText =
         "SELECT id, claim FROM surety_message INDEXED BY surety_message_running WHERE state = 4 AND node = ?1 AND cancel_reason IS NOT NULL";
 
+    // Those that ran alone go last, so that the next call still knows of them.
     private const string AbandonedText =
         """
-        SELECT surety_message.id, claim, deaths, started, claimed_at, surety_node.name
+        SELECT surety_message.id, claim, deaths, started, claimed_at, surety_node.name, node, alone, died_alone
         FROM surety_node CROSS JOIN surety_message INDEXED BY surety_message_running ON state = 4 AND node = surety_node.id
-        WHERE surety_node.dead = 1 LIMIT ?1
+        WHERE surety_node.dead = 1 ORDER BY alone = claim LIMIT ?1
+        """;
+
+    private const string LoneText =
+        """
+        SELECT DISTINCT node FROM surety_node CROSS JOIN surety_message INDEXED BY surety_message_running ON state = 4 AND node = surety_node.id
+        WHERE surety_node.dead = 1 AND alone = claim
         """;
 
     private const string HeldText =
         """
-        SELECT m.id, claim, deaths, started, claimed_at, coalesce(n.name, '')
+        SELECT m.id, claim, deaths, started, claimed_at, coalesce(n.name, ''), node, alone, died_alone
         FROM surety_message m INDEXED BY surety_message_running LEFT JOIN surety_node n ON n.id = m.node WHERE state = 4 AND node = ?1
         """;
 
-    private const string HandBackText = "UPDATE surety_message SET state = 1, deaths = ?2, revision = revision + 1 WHERE id = ?1";
+    private const string HandBackText = "UPDATE surety_message SET state = 1, deaths = ?2, died_alone = ?3, revision = revision + 1 WHERE id = ?1";
 
     private const string PruneText =
         """
@@ -149,7 +156,7 @@ internal static class MessageSql
     }
 
     /// <summary>Notes that a suspect really starts.</summary>
-    public static bool Start(Statements db, Claim claim) => db.Prepare(StartText).With(claim.Id.Value).With(claim.Number).Run() == 1;
+    public static bool Start(Statements db, Claim claim, bool alone) => db.Prepare(StartText).With(claim.Id.Value).With(claim.Number).With(alone).Run() == 1;
 
     /// <summary>Ends an attempt; false when the claim was lost, and then nothing has changed.</summary>
     public static bool Settle(Statements db, Settlement settlement, DateTimeOffset now, DateTimeOffset steady)
@@ -203,12 +210,15 @@ internal static class MessageSql
     /// <summary>Hands back what dead nodes held; returns how many.</summary>
     public static int Rescue(Statements db, int limit, DateTimeOffset now)
     {
+        var lone = new HashSet<long>();
+        var nodes = db.Prepare(LoneText);
+        while (nodes.Step()) lone.Add(nodes.Long(0));
         var abandoned = ReadHeld(db.Prepare(AbandonedText).With(limit));
         foreach (var held in abandoned)
         {
-            // A suspect that was claimed but had not started cannot have killed the process.
-            var counts = held.Deaths == 0 || held.StartedClaim == held.Claim;
-            HandBack(db, held, counts ? held.Deaths + 1 : held.Deaths, LostAttempt.ProcessEnded, now);
+            // A suspect that was claimed but had not started cannot have killed the process. And a process dies as a whole: where one message ran alone, no other can be to blame.
+            var isBlamed = held.RanAlone || (!lone.Contains(held.NodeId) && (held.Deaths == 0 || held.StartedClaim == held.Claim));
+            HandBack(db, isBlamed ? held with { Deaths = held.Deaths + 1, DiedAlone = held.RanAlone } : held, LostAttempt.ProcessEnded, now);
         }
 
         return abandoned.Count;
@@ -218,7 +228,7 @@ internal static class MessageSql
     public static int HandBack(Statements db, NodeId node, IReadOnlySet<Claim> known, string why, DateTimeOffset now)
     {
         var unknown = ReadHeld(db.Prepare(HeldText).With(node.Value)).FindAll(h => !known.Contains(new Claim(new MessageId(h.Id), h.Claim)));
-        foreach (var held in unknown) HandBack(db, held, held.Deaths, why, now);
+        foreach (var held in unknown) HandBack(db, held, why, now);
         return unknown.Count;
     }
 
@@ -277,26 +287,30 @@ internal static class MessageSql
         Headers = StoredJson.Headers(row.Bytes(12)),
         Body = row.Bytes(13).ToArray(),
         CancelReason = row.TextOrNull(14),
+        DiedAlone = row.Bool(15),
         Queue = queue,
     };
 
-    private readonly record struct Held(long Id, long Claim, int Deaths, long StartedClaim, DateTimeOffset ClaimedAt, string Node);
+    private readonly record struct Held(long Id, long Claim, int Deaths, long StartedClaim, DateTimeOffset ClaimedAt, string Node, long NodeId, long LoneClaim, bool DiedAlone)
+    {
+        public bool RanAlone => LoneClaim == Claim;
+    }
 
     private static List<Held> ReadHeld(Statement rows)
     {
         var held = new List<Held>();
         while (rows.Step())
         {
-            held.Add(new Held(rows.Long(0), rows.Long(1), rows.Int(2), rows.Long(3), rows.Instant(4), rows.Text(5)));
+            held.Add(new Held(rows.Long(0), rows.Long(1), rows.Int(2), rows.Long(3), rows.Instant(4), rows.Text(5), rows.Long(6), rows.Long(7), rows.Bool(8)));
         }
 
         return held;
     }
 
-    private static void HandBack(Statements db, Held held, int deaths, string why, DateTimeOffset now)
+    private static void HandBack(Statements db, Held held, string why, DateTimeOffset now)
     {
         AttemptSql.Add(db, held.Id, new AttemptInfo(held.Claim, "lost", why, held.Node, held.ClaimedAt, now));
-        db.Prepare(HandBackText).With(held.Id).With(deaths).Run();
+        db.Prepare(HandBackText).With(held.Id).With(held.Deaths).With(held.DiedAlone).Run();
         db.MadeWork = true;
     }
 

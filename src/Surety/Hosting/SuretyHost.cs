@@ -44,7 +44,9 @@ public static class SuretyHost
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
         services.AddSingleton<FollowUps>();
+        services.AddSingleton<Company>();
         services.AddSingleton<Attempt>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));

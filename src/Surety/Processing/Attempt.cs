@@ -12,14 +12,11 @@ namespace Surety.Processing;
 /// rescue.
 /// </summary>
 internal sealed class Attempt(
-    HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
+    HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
     /// <summary>An SQLSTATE: the next message would find the same.</summary>
     private const string DiskFull = "53100";
-
-    // Whoever would be given up at one more death runs alone among its like: when the process dies again, it is the one.
-    private readonly SemaphoreSlim alone = new(1, 1);
 
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
@@ -28,31 +25,73 @@ internal sealed class Attempt(
     /// <param name="stopping">Fires when the host gives up waiting for its loops.</param>
     public async Task RunAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
     {
+        if (!await company.EnterAsync())
+        {
+            await SettleAllAsync(messages, Outcome.Handback, options, stopping);
+            return;
+        }
+
         try
         {
-            if (!AnyStandsAlone(messages, maxDeaths)) await RunNotedAsync(messages, options, handled, stopping);
-            else if (messages.Count > 1) await RunEachAsync(messages, options, maxDeaths, stopping);
-            else if (messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
-            else if (messages[0].Deaths >= maxDeaths) await GiveUpAsync(messages[0], stopping);
-            else await RunAloneAsync(messages[0], options, handled, stopping);
+            await RunOrEndAsync(messages, options, maxDeaths, handled, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
         }
         catch (Exception e)
         {
-            // Left running and unsettled, the messages would wait for this node's end.
-            Log.AttemptBroke(log, e, messages[0].Kind);
-            await SettleAllAsync(messages, e is StoreException trouble ? Wait(trouble) : Outcome.Failed(e), options, stopping);
+            await BrokeAsync(e, messages, options, stopping);
+        }
+        finally
+        {
+            company.Leave();
         }
     }
 
+    /// <summary>Runs one that has to run alone, to its very end. The caller has seen to it that nothing else runs until then.</summary>
+    public async Task RunAloneAsync(ClaimedMessage message, QueueOptions options, CancellationToken stopping)
+    {
+        try
+        {
+            try
+            {
+                if (!(await store.StartAsync([message.Claim], alone: true, stopping))[0]) return;
+                await RunTogetherAsync([message], options, NotYet, stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                await BrokeAsync(e, [message], options, stopping);
+            }
+
+            // As long as its end is not on disk, a death of the process counts as its own, whatever runs by then.
+            await settler.StoredAsync(message.Claim, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+        }
+    }
+
+    private Task BrokeAsync(Exception e, IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    {
+        // Left running and unsettled, the messages would wait for this node's end.
+        Log.AttemptBroke(log, e, messages[0].Kind);
+        return SettleAllAsync(messages, e is StoreException trouble ? Wait(trouble) : Outcome.Failed(e), options, stopping);
+    }
+
+    private async Task RunOrEndAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
+    {
+        if (!AnyMustNotRun(messages, maxDeaths)) await RunNotedAsync(messages, options, handled, stopping);
+        else if (messages.Count > 1) await RunEachAsync(messages, options, maxDeaths, stopping);
+        else if (messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
+        else await GiveUpAsync(messages[0], stopping);
+    }
+
     // Loops where a query would do: they are passed once a message, and a query's closures cost more than the rest of it.
-    private static bool AnyStandsAlone(IReadOnlyList<ClaimedMessage> messages, int maxDeaths)
+    private static bool AnyMustNotRun(IReadOnlyList<ClaimedMessage> messages, int maxDeaths)
     {
         for (var i = 0; i < messages.Count; i++)
         {
-            if (messages[i].CancelReason is not null || (messages[i].Deaths > 0 && messages[i].Deaths >= maxDeaths - 1)) return true;
+            if (messages[i].CancelReason is not null || Suspicion.Of(messages[i], maxDeaths) == Standing.GivenUp) return true;
         }
 
         return false;
@@ -106,28 +145,13 @@ internal sealed class Attempt(
 
     private async Task RunEachAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
     {
-        foreach (var message in messages) await RunAsync([message], options, maxDeaths, NotYet, stopping);
+        foreach (var message in messages) await RunOrEndAsync([message], options, maxDeaths, NotYet, stopping);
     }
 
     private Task GiveUpAsync(ClaimedMessage message, CancellationToken stopping)
     {
         Log.GivenUpAfterDeaths(log, message.Claim.Id, message.Kind, message.Deaths);
         return FinishAsync(Verdict.AfterDeaths(message), null, stopping);
-    }
-
-    private async Task RunAloneAsync(ClaimedMessage message, QueueOptions options, Action handled, CancellationToken stopping)
-    {
-        await alone.WaitAsync(stopping);
-        try
-        {
-            await RunNotedAsync([message], options, handled, stopping);
-            // Its end has to be on disk before the next one may end the process.
-            await settler.StoredAsync(stopping);
-        }
-        finally
-        {
-            alone.Release();
-        }
     }
 
     /// <summary>Suspects are noted before they start: only then does another death count against them.</summary>
@@ -141,7 +165,7 @@ internal sealed class Attempt(
     private async Task<IReadOnlyList<ClaimedMessage>> NoteSuspectsAsync(IReadOnlyList<ClaimedMessage> messages, CancellationToken stopping)
     {
         var suspects = messages.Where(m => m.Deaths > 0).ToList();
-        var held = await store.StartAsync([.. suspects.Select(m => m.Claim)], stopping);
+        var held = await store.StartAsync([.. suspects.Select(m => m.Claim)], alone: false, stopping);
         var lost = suspects.Where((_, i) => !held[i]).ToHashSet();
         return lost.Count > 0 ? [.. messages.Where(m => !lost.Contains(m))] : messages;
     }
@@ -297,11 +321,13 @@ internal sealed class Attempt(
         var invoked = handler.Invoker.InvokeAsync(scope.ServiceProvider, deliveries, work, run.Token);
         if (!invoked.IsCompleted && await Task.WhenAny(invoked, run.Abandoned) != invoked)
         {
+            company.Desert();
             // The scope is the handler's while it runs; it is closed behind it, whenever that is.
             _ = invoked.ContinueWith(
                 async task =>
                 {
                     _ = task.Exception;
+                    company.DeserterEnded();
                     await scope.DisposeAsync();
                 },
                 CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);

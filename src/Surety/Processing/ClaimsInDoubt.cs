@@ -45,13 +45,14 @@ internal sealed class ClaimsInDoubt(IMessageStore store, Settler settler, TimePr
     }
 
     /// <summary>Hands back what there is, when it is time and everything that left the lanes before has been settled.</summary>
-    public async ValueTask ResolveAsync(NodeId node, IReadOnlyList<Lane> lanes, CancellationToken cancel)
+    public async ValueTask ResolveAsync(NodeId node, IReadOnlyList<Lane> lanes, Solitary solitary, CancellationToken cancel)
     {
         if (!any) return;
         if (!gathering)
         {
             if (last != 0 && time.GetElapsedTime(last) < Again) return;
             foreach (var lane in lanes) lane.AddHeld(known);
+            solitary.AddHeld(known);
             settled = settler.StoredAsync(cancel);
             gathering = true;
         }

@@ -72,6 +72,12 @@ internal sealed class Lane
         }
     }
 
+    /// <summary>Counts a start that happens elsewhere against the rate limit.</summary>
+    public void Spend()
+    {
+        lock (gate) rate?.Take(1);
+    }
+
     public void Accept(IEnumerable<ClaimedMessage> messages)
     {
         lock (gate)

@@ -53,6 +53,13 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
         }
     }
 
+    /// <summary>Completes when the claim's settlement, handed in before, is stored.</summary>
+    public async Task StoredAsync(Claim claim, CancellationToken cancel)
+    {
+        do await StoredAsync(cancel);
+        while (aside.ContainsKey(claim));
+    }
+
     public async Task RunAsync(Action turned, CancellationToken cancel)
     {
         var group = new List<Settlement>(MaxGroup);

@@ -13,6 +13,8 @@ internal static class Verdict
     /// <summary>How long a message that this node cannot read waits before it asks again; a rolling deployment is over by then.</summary>
     private static readonly TimeSpan UnreadableDelay = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan NotAloneDelay = TimeSpan.FromSeconds(5);
+
     /// <param name="message">What was attempted.</param>
     /// <param name="outcome">What the handler said, or what its exception means.</param>
     /// <param name="queue">The queue's options.</param>
@@ -60,13 +62,13 @@ internal static class Verdict
         }
     }
 
-    /// <summary>A message whose holders died too often is given up unseen: running it once more would take the next process down.</summary>
+    /// <summary>A message whose holders died too often, the last one while nothing else ran, is given up unseen: running it once more would take the next process down.</summary>
     public static Settlement AfterDeaths(ClaimedMessage message) => new()
     {
         Message = message,
         Next = NextState.Dead,
         Outcome = "reject",
-        Reason = $"The process died {message.Deaths} times while it ran this message.",
+        Reason = $"The process died {message.Deaths} times while it ran this message, the last time while nothing else ran.",
         Cause = "process died",
         Recorded = true,
     };
@@ -89,6 +91,12 @@ internal static class Verdict
     public static Settlement WithoutHandler(ClaimedMessage message, string reason) => new()
     {
         Message = message, Next = NextState.Waiting, Outcome = "snooze", Delay = UnreadableDelay, Reason = reason, Recorded = false,
+    };
+
+    /// <summary>A message that has to run alone, and cannot soon on this node, waits, unspent; perhaps another node can run it.</summary>
+    public static Settlement NotAlone(ClaimedMessage message, string reason) => new()
+    {
+        Message = message, Next = NextState.Waiting, Outcome = "snooze", Delay = NotAloneDelay, Reason = reason, Recorded = false,
     };
 
     /// <summary>The failure's type and its message with every run of digits and every long hexadecimal word as <c>#</c>, so that failures of one cause group together.</summary>

@@ -10,7 +10,7 @@ namespace Surety.Processing;
 /// stops what it runs and joins anew under another id.
 /// </summary>
 internal sealed class Worker(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Settler settler, RunningSet running, ProgressBoard progress,
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
     IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -95,6 +95,7 @@ internal sealed class Worker(
             if (cancel.IsCancellationRequested) return;
             Node = null;
             foreach (var lane in lanes) lane.Clear();
+            solitary.Clear();
             running.StopAll(StopReason.ClaimLost);
             SuretyTelemetry.LeaseLost();
             Log.PresumedDead(log, node);
@@ -140,7 +141,7 @@ internal sealed class Worker(
         var byName = lanes.ToDictionary(l => l.Name);
         while (true)
         {
-            await doubt.ResolveAsync(node, lanes, cancel);
+            await doubt.ResolveAsync(node, lanes, solitary, cancel);
             demands.Clear();
             // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
             var lowestFirst = ++claims % 8 == 0;
@@ -181,10 +182,27 @@ internal sealed class Worker(
                 var now = time.GetUtcNow();
                 foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
                 doubt.Know(claimed);
-                foreach (var group in claimed.GroupBy(m => m.Queue)) byName[group.Key].Accept(group);
+                foreach (var group in claimed.GroupBy(m => m.Queue)) await AcceptAsync(byName[group.Key], group);
             }
 
             await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
+        }
+    }
+
+    private async ValueTask AcceptAsync(Lane lane, IEnumerable<ClaimedMessage> messages)
+    {
+        List<ClaimedMessage>? alone = null;
+        lane.Accept(messages.Where(message =>
+        {
+            if (message.CancelReason is not null || Suspicion.Of(message, options.MaxDeaths) != Standing.Alone) return true;
+            (alone ??= []).Add(message);
+            return false;
+        }));
+        if (alone is null) return;
+        foreach (var message in alone)
+        {
+            lane.Spend();
+            await solitary.AcceptAsync(message, ended.Token);
         }
     }
 
@@ -254,7 +272,7 @@ internal sealed class Worker(
     {
         if (Node is null) return;
         var handedBack = 0;
-        foreach (var message in lanes.SelectMany(l => l.Clear()))
+        foreach (var message in (ClaimedMessage[])[.. lanes.SelectMany(l => l.Clear()), .. solitary.Clear()])
         {
             await settler.PostAsync(Verdict.After(message, Outcome.Handback, queues[message.Queue], TimeSpan.Zero, 0), cancel);
             handedBack++;
@@ -266,6 +284,7 @@ internal sealed class Worker(
         {
             Log.DrainLimitPassed(log, running.Count, options.DrainLimit);
             running.StopAll(StopReason.Drain);
+            solitary.Clear();
             await QuietAsync(Running.Patience + TimeSpan.FromSeconds(1), cancel);
         }
 
@@ -278,12 +297,14 @@ internal sealed class Worker(
         var began = time.GetTimestamp();
         while (!cancel.IsCancellationRequested && time.GetElapsedTime(began) < limit)
         {
-            if (lanes.All(l => l.IsIdle) && settler.Pending == 0) return true;
+            if (IsQuiet()) return true;
             await Task.Delay(TimeSpan.FromMilliseconds(10), time, CancellationToken.None);
         }
 
-        return lanes.All(l => l.IsIdle) && settler.Pending == 0;
+        return IsQuiet();
     }
+
+    private bool IsQuiet() => lanes.All(l => l.IsIdle) && solitary.IsIdle && settler.Pending == 0;
 
     private async Task LeaveAsync(CancellationToken cancel)
     {

@@ -22,8 +22,11 @@ public interface IMessageStore
     /// <summary>
     /// Notes, durably, that these suspects (<see cref="ClaimedMessage.Deaths"/> above zero) now really start: only then does a death of the process count against them again.
     /// </summary>
+    /// <param name="claims">Their claims.</param>
+    /// <param name="alone">Whether nothing else runs on their node until they are settled. Then a death of it is theirs, and nobody else's.</param>
+    /// <param name="cancel">Gives up before the change is sent.</param>
     /// <returns>One answer per claim: false when it was lost.</returns>
-    ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, CancellationToken cancel);
+    ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel);
 
     /// <summary>
     /// Ends attempts. Each settlement takes effect only while its message is running under exactly its claim number; together with the transaction, when one is given.
@@ -56,7 +59,8 @@ public interface IMessageStore
 
     /// <summary>
     /// Presumes dead every node whose lease has run out, and hands their running messages back: due now, attempt unspent, death counted (unless the message was a suspect that had not
-    /// started). A message with too many deaths is given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call.
+    /// started, or another one ran alone on that node). A message with too many deaths is given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call, those that
+    /// ran alone last, so that the others of their node are not blamed by the next call.
     /// </summary>
     ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel);
 
@@ -169,6 +173,9 @@ public sealed record ClaimedMessage
 
     /// <summary>How often a process died while holding it. Above zero it is a suspect: see <see cref="IMessageStore.StartAsync"/>.</summary>
     public required int Deaths { get; init; }
+
+    /// <summary>Whether it ran alone at the last of these deaths: see <see cref="IMessageStore.StartAsync"/>.</summary>
+    public bool DiedAlone { get; init; }
 
     /// <summary>When it was enqueued.</summary>
     public required DateTimeOffset EnqueuedAt { get; init; }

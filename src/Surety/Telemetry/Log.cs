@@ -72,6 +72,9 @@ internal static partial class Log
     [LoggerMessage(28, LogLevel.Information, "Settlements are stored again")]
     public static partial void SettlingResumed(ILogger log);
 
+    [LoggerMessage(50, LogLevel.Warning, "{Kind} {MessageId} in {Queue} runs alone on this node: its process died {Deaths} times, and one more death while nothing else runs ends it")]
+    public static partial void RunsAlone(ILogger log, MessageId messageId, string kind, string queue, int deaths);
+
     [LoggerMessage(51, LogLevel.Error, "{Kind} {MessageId} is given up and kept as a dead letter: the store refuses the outcome of its attempt ({Outcome}), and always will")]
     public static partial void OutcomeNotStored(ILogger log, Exception exception, MessageId messageId, string kind, string outcome);
 

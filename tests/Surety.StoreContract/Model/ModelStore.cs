@@ -70,10 +70,11 @@ public sealed class ModelStore(TimeProvider time)
         return true;
     }
 
-    public bool Start(Claim claim)
+    public bool Start(Claim claim, bool alone)
     {
         if (Held(claim) is not { } message) return false;
         message.Started = claim.Number;
+        message.Alone = alone ? claim.Number : 0;
         return true;
     }
 
@@ -121,9 +122,12 @@ public sealed class ModelStore(TimeProvider time)
         var dead = nodes.Where(n => !n.Value.IsGone && n.Value.LeaseUntil <= Now).Select(n => n.Key).ToList();
         var lost = dead.SelectMany(HeldBy).ToList();
         foreach (var node in dead) nodes[node].IsGone = true;
+        var lone = lost.Where(m => m.Alone == m.Claim).Select(m => m.Node).ToHashSet();
         foreach (var message in lost)
         {
-            if (message.Deaths == 0 || message.Started == message.Claim) message.Deaths++;
+            // A process dies as a whole: where one ran alone, no other is to blame.
+            var ranAlone = message.Alone == message.Claim;
+            if (ranAlone || (!lone.Contains(message.Node) && (message.Deaths == 0 || message.Started == message.Claim))) (message.Deaths, message.DiedAlone) = (message.Deaths + 1, ranAlone);
             HandBack(message);
         }
 
@@ -134,6 +138,7 @@ public sealed class ModelStore(TimeProvider time)
     {
         if (messages.Find(m => m.Id == id) is not { Place: Place.Dead } message) return false;
         (message.Place, message.DueAt, message.Attempt, message.Deaths, message.Started, message.CancelReason) = (Place.Waiting, Now, 0, 0, 0, null);
+        (message.Alone, message.DiedAlone) = (0, false);
         message.IsFresh = true;
         message.History.Add((message.Claim, "requeue"));
         heads.TryAdd(message.Line, message);
@@ -219,6 +224,8 @@ public sealed class ModelMessage(MessageId id, NewMessage message)
     public int Deaths { get; set; }
     public long Claim { get; set; }
     public long Started { get; set; }
+    public long Alone { get; set; }
+    public bool DiedAlone { get; set; }
 
     /// <summary>Not claimed since it was enqueued or requeued.</summary>
     public bool IsFresh { get; set; } = true;

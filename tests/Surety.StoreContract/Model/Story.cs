@@ -41,7 +41,7 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
             case Happening.Start when claims.Count > 0:
                 // Only suspects are noted when they start.
                 if (Claimed(step.A) is not { Deaths: > 0, Claim: var started }) break;
-                (await store.Messages.StartAsync([started], default)).ShouldBe([model.Start(started)]);
+                (await store.Messages.StartAsync([started], alone: step.B % 3 == 0, default)).ShouldBe([model.Start(started, alone: step.B % 3 == 0)]);
                 break;
             case Happening.Report when claims.Count > 0:
                 var (reported, progress) = (Claimed(step.A).Claim, new Progress(step.B, step.C, "rows", null));
@@ -151,8 +151,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
         taken.DistinctBy(m => m.Line).Count().ShouldBe(taken.Count, "two of one key at once");
         foreach (var message in taken) model.Claim(message, node);
         // In the right order, whatever is left out.
-        claimed.Select(m => (m.Claim, m.Attempt, m.Deaths, m.CancelReason, m.DueAt)).ShouldBe(
-            taken.Select(m => (new Claim(m.Id, m.Claim), m.Attempt + 1, m.Deaths, m.CancelReason, m.DueAt)));
+        claimed.Select(m => (m.Claim, m.Attempt, m.Deaths, m.DiedAlone, m.CancelReason, m.DueAt)).ShouldBe(
+            taken.Select(m => (new Claim(m.Id, m.Claim), m.Attempt + 1, m.Deaths, m.DiedAlone, m.CancelReason, m.DueAt)));
         foreach (var message in turn.Where(m => m.Place == Place.Waiting && model.IsHead(m)))
             (++message.Misses).ShouldBeLessThanOrEqualTo(mostMisses, $"message {message.Id} was claimable and was left out again");
         claims.AddRange(claimed);

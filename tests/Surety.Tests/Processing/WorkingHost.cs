@@ -52,12 +52,12 @@ internal sealed class WorkingHost : IAsyncDisposable
 
     public Task UntilGoneAsync(MessageId id) => UntilAsync(async () => await Messages.FindAsync(id) is null, () => $"message {id} is still there");
 
-    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? what = null)
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? what = null, TimeSpan? patience = null)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(patience ?? Patience);
         while (!await condition())
         {
-            if (limit.IsCancellationRequested) throw new TimeoutException($"After {Patience.TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
+            if (limit.IsCancellationRequested) throw new TimeoutException($"After {(patience ?? Patience).TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
             await Task.Delay(5);
         }
     }

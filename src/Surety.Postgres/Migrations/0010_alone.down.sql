@@ -1,0 +1,1 @@
+ALTER TABLE $schema$.message DROP COLUMN alone, DROP COLUMN died_alone;
