@@ -15,6 +15,19 @@ internal static class CommitGate
             return true;
         }, transaction, "The commit failed");
 
+    /// <summary>
+    /// As <see cref="CommitAsync"/>, of a transaction that was lent out. One in which a statement failed answers COMMIT with ROLLBACK, which the library takes for a success: somebody caught the error and
+    /// went on. So another statement goes before it, in the same round trip, which such a transaction refuses.
+    /// </summary>
+    public static Task CommitLentAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
+        RunAsync(connection, static async state =>
+        {
+            // Asking throws, too, when the borrower has ended it.
+            if (state.transaction.Connection is null) throw new InvalidOperationException("The transaction has ended.");
+            await using var batch = new NpgsqlBatch(state.connection, state.transaction) { BatchCommands = { new NpgsqlBatchCommand(Sql.Statement.Nothing), new NpgsqlBatchCommand(Sql.Statement.Commit) } };
+            return await batch.ExecuteNonQueryAsync(CancellationToken.None);
+        }, (connection, transaction), "The commit failed");
+
     /// <param name="connection">Where the commit happens.</param>
     /// <param name="run">Sends it and reads all of its answer.</param>
     /// <param name="state">For <paramref name="run"/>.</param>

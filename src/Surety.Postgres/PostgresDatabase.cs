@@ -49,7 +49,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
 
     public override DbTransaction Transaction => ended ? throw new InvalidOperationException("This unit of work has ended. Begin a new one.") : transaction;
 
-    public override Task CommitAsync() => EndAsync(() => CommitGate.CommitAsync(transaction, connection));
+    public override Task CommitAsync() => EndAsync(() => CommitGate.CommitLentAsync(transaction, connection));
 
     /// <summary>Commits together with a last statement, in one round trip.</summary>
     /// <param name="last">That statement.</param>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Shouldly;
 using Surety.Storage;
 
@@ -46,6 +47,27 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
         (await other.Reader.FindAsync(id, default)).ShouldBeNull();
         await work.CommitAsync();
         (await other.Reader.FindAsync(id, default)).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_caller_that_goes_on_after_a_failed_statement_is_not_told_of_a_commit_that_kept_nothing()
+    {
+        Exception? refused;
+        await using (var work = await Store.Database.BeginAsync())
+        {
+            await EffectAsync(work.Transaction, 1);
+            await Should.ThrowAsync<DbException>(async () =>
+            {
+                await using var command = work.Connection.CreateCommand();
+                (command.Transaction, command.CommandText) = (work, "SELECT number FROM nothing_here");
+                await command.ExecuteScalarAsync();
+            });
+            refused = await Record.ExceptionAsync(work.CommitAsync);
+        }
+
+        // Whether the rest can still be committed is the database's to say.
+        (await EffectsAsync()).ShouldBe(refused is null ? 1 : 0);
+        refused?.ShouldBeOfType<StoreException>().InDoubt.ShouldBeFalse();
     }
 
     [Fact]

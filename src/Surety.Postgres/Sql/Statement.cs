@@ -6,6 +6,9 @@ namespace Surety.Postgres.Sql;
 /// <summary>Typed, positional parameters for one statement.</summary>
 internal static class Statement
 {
+    /// <summary>Does nothing, and is refused where a statement has failed before.</summary>
+    public const string Nothing = "SELECT";
+
     /// <summary>Ends the transaction it is in.</summary>
     public const string Commit = "COMMIT";
 
