@@ -25,6 +25,30 @@ public sealed class EdgeOptions
     /// </summary>
     public IDictionary<string, string> ProblemTexts { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    internal Dictionary<string, ConstraintProblem> OfConstraints { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Says which problem a violated constraint of the database is, wherever it is met: by a statement of an endpoint's handler or at its commit, also inside another exception. Without it such a request is
+    /// answered with 500. The handler's work is undone; of a command, the idempotency key remembers the answer as it does any other of that status.
+    /// </summary>
+    /// <param name="constraint">
+    /// The constraint as the database names it. On PostgreSQL its name. On SQLite the name of a CHECK, the columns of a key (<c>booking.seat</c>, or <c>booking.hall, booking.seat</c>), or
+    /// <c>FOREIGN KEY</c>, of which SQLite says no more. A later call for the same constraint takes the place of an earlier one.
+    /// </param>
+    /// <param name="status">400 to 499.</param>
+    /// <param name="code">As of <see cref="Problem.Of"/>.</param>
+    /// <param name="detail">What to do about it, for people. It is the same for every request, so it cannot name values.</param>
+    /// <exception cref="ArgumentException">The status is not one of those, or the code is no slug.</exception>
+    public void MapConstraint(string constraint, int status, string code, string detail)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(constraint);
+        ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(status, 499);
+        Problems.ThrowIfNotACode(code);
+        ArgumentException.ThrowIfNullOrEmpty(detail);
+        OfConstraints[constraint] = new ConstraintProblem(status, code, detail);
+    }
+
     /// <summary>
     /// A fixed API key for a developer's machine: principal <c>dev</c>, scope <c>operator</c>. Default null: there is none. The host refuses to start with one outside the Development environment.
     /// </summary>
@@ -123,6 +147,9 @@ public sealed class EdgeOptions
     /// </summary>
     public TimeSpan StopDelay { get; set; } = TimeSpan.Zero;
 }
+
+/// <summary>What a violated constraint means to a client.</summary>
+internal sealed record ConstraintProblem(int Status, string Code, string Detail);
 
 /// <summary>Finds every fault of the options at once, at start.</summary>
 internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidateOptions<EdgeOptions>

@@ -92,7 +92,7 @@ internal sealed class Connections : IAsyncDisposable
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancel.IsCancellationRequested)
         {
-            throw Errors.From(e, "The database could not be reached");
+            throw Errors.From(e, "The database could not be reached", unreachable: true);
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class PostgresDatabase(PostgresStore store) : Database
         {
             unit.End();
             var isTrouble = DriverFault.Is(e, connection);
-            var failure = isTrouble ? Errors.From(DriverFault.Known(e, connection), "The transaction could not begin") : e;
+            var failure = isTrouble ? Errors.From(DriverFault.Known(e, connection), "The transaction could not begin", unreachable: true) : e;
             if (connection is not null) await connection.DisposeAsync();
             if (isTrouble) throw failure;
             throw;

@@ -91,6 +91,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         }
     }
 
+    public DatabaseFailure? Classify(Exception failure) => Errors.Classify(failure);
+
     // The container disposes it once for every type it is registered as.
     public async ValueTask DisposeAsync()
     {

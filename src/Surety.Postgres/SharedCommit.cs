@@ -126,7 +126,7 @@ internal sealed class SharedCommit(Func<IReadOnlyList<NewMessage>, CancellationT
 
         // Its own exception for each caller: they are thrown on many threads.
         public void End(Exception failure) => answer.TrySetException(
-            failure is StoreException store ? new StoreException(store.Message, store.IsTransient, store.InDoubt, store) : failure);
+            failure is StoreException store ? new StoreException(store.Message, store.Kind, store.InDoubt, store) : failure);
 
         public async ValueTask<IReadOnlyList<Enqueued>> WaitAsync(CancellationToken cancel)
         {

@@ -250,9 +250,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         }
         catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException)
         {
-            // A refusal (credentials, no such bucket) is not mended by asking again.
-            var transient = e is not AmazonServiceException { StatusCode: >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError } refusal || refusal.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout;
-            throw new StoreException($"{Place} {what}: {e.Message}", transient, innerException: e);
+            // A refusal (credentials, no such bucket) is everybody's, too: it lasts until a person has been there.
+            throw new StoreException($"{Place} {what}: {e.Message}", FailureKind.Unavailable, innerException: e);
         }
     }
 

@@ -128,6 +128,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         }
     }
 
+    public DatabaseFailure? Classify(Exception failure) => Errors.Classify(failure);
+
     /// <summary>
     /// The connection that writes is the last to close: only such a one can put the log into the file and take it away, so that after a clean stop the file alone is complete. The lock goes after
     /// that, so that the next process finds it so.

@@ -5,17 +5,11 @@ namespace Surety.Sqlite;
 /// <summary>A member of the writer's current group, in the hands of a user.</summary>
 internal sealed class SqliteUnitOfWork(UnitTurn turn) : OwnedUnitOfWork
 {
-    public override DbTransaction Transaction => turn.Ending == Ending.None ? turn.Transaction : throw new InvalidOperationException(turn.EndedText());
+    public override DbTransaction Transaction => turn.Ending == Ending.None ? turn.Transaction : throw turn.UsedAfterEnd();
 
     public override Task CommitAsync()
     {
-        if (!turn.TryEnd(Ending.Commit))
-        {
-            return turn.Ending == Ending.Expired
-                ? throw new StoreException(turn.EndedText(), isTransient: true)
-                : throw new InvalidOperationException(turn.EndedText());
-        }
-
+        if (!turn.TryEnd(Ending.Commit)) throw turn.UsedAfterEnd();
         return turn.Done;
     }
 

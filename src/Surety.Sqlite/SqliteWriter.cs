@@ -185,7 +185,7 @@ internal sealed class SqliteWriter : IDisposable
 
         if (turn.Ending == Ending.Commit && HasUnresolvedForeignKeys())
         {
-            turn.Error = new StoreException("A deferred foreign key is violated; the unit of work was rolled back.");
+            turn.Error = Errors.From(new SqliteException("FOREIGN KEY constraint failed", raw.SQLITE_CONSTRAINT, raw.SQLITE_CONSTRAINT_FOREIGNKEY), "The commit failed, as a deferred foreign key is violated");
         }
 
         if (turn.Ending != Ending.Commit || turn.Error is not null) db.Run(ConnectionSql.RollbackToSave);

@@ -149,7 +149,7 @@ internal sealed class WriterConnection : SqliteConnection
     {
         if (carried is WriterTransaction { Turn: var turn })
         {
-            if (turn != granted || turn.Ending != Ending.None) throw new InvalidOperationException(turn.EndedText());
+            if (turn != granted || turn.Ending != Ending.None) throw turn.UsedAfterEnd();
             // A full disk makes SQLite roll back by itself; the next statement would then commit on its own.
             if (raw.sqlite3_get_autocommit(Handle) == 0) return;
             throw new InvalidOperationException("SQLite has rolled this unit of work back after an error. Roll it back, and begin a new one.");

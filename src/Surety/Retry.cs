@@ -80,7 +80,7 @@ public sealed class Retry
         });
     }
 
-    /// <summary>Uses another policy for failures by this exception type (or one derived from it).</summary>
+    /// <summary>Uses another policy for failures by this exception type (or one derived from it). Of a <see cref="StoreException"/> the exception inside is looked at, too.</summary>
     /// <param name="policy">The policy; its own rules are not asked.</param>
     public Retry On<TException>(Retry policy) where TException : Exception
     {
@@ -88,7 +88,9 @@ public sealed class Retry
         return new(Attempts, delay, [.. rules, (e => e is TException, policy)]);
     }
 
-    /// <summary>Sends failures by this exception type (or one derived from it) to the dead letters at once.</summary>
+    /// <summary>
+    /// Sends failures by this exception type (or one derived from it) to the dead letters at once. Of a <see cref="StoreException"/>, which a commit throws, the database library's exception inside is looked at, too.
+    /// </summary>
     public Retry RejectOn<TException>() where TException : Exception => new(Attempts, delay, [.. rules, (e => e is TException, null)]);
 
     /// <summary>The time to wait, or null when the message is to be given up.</summary>
@@ -99,7 +101,8 @@ public sealed class Retry
         {
             foreach (var (fits, other) in rules)
             {
-                if (!fits(exception)) continue;
+                // What the store wraps is known by the database library's own type, too.
+                if (!fits(exception) && !(exception is StoreException { InnerException: { } cause } && fits(cause))) continue;
                 if (other is null) return null;
                 policy = other;
                 break;

@@ -1,18 +1,31 @@
 namespace Surety;
 
-/// <summary>The store could not do what it was asked: unreachable, locked, full, read-only, or a commit whose end nobody knows.</summary>
+/// <summary>The store could not do what it was asked: unreachable, locked, full, read-only, asked for something it refuses, or a commit whose end nobody knows.</summary>
 public sealed class StoreException : Exception
 {
-    /// <summary>Creates the exception.</summary>
+    /// <summary>Creates the exception from what is known of its kind: <see cref="FailureKind.Unavailable"/> when it is transient, <see cref="FailureKind.Mistake"/> when it is not.</summary>
     /// <param name="message">What failed, with which values, and what to do.</param>
-    /// <param name="isTransient">Trying again later can help without anybody's intervention.</param>
+    /// <param name="isTransient">Trying again later can help.</param>
     /// <param name="inDoubt">A commit was sent and its end is unknown: the effect may or may not have happened.</param>
     /// <param name="innerException">The database library's own exception.</param>
     public StoreException(string message, bool isTransient = false, bool inDoubt = false, Exception? innerException = null)
-        : base(message, innerException) => (IsTransient, InDoubt) = (isTransient, inDoubt);
+        : this(message, isTransient ? FailureKind.Unavailable : FailureKind.Mistake, inDoubt, innerException)
+    {
+    }
 
-    /// <summary>Trying again later can help without anybody's intervention (locked, restarting, out of connections). A full disk is not: somebody must make room.</summary>
-    public bool IsTransient { get; }
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">What failed, with which values, and what to do.</param>
+    /// <param name="kind">Whose fault it is.</param>
+    /// <param name="inDoubt">A commit was sent and its end is unknown: the effect may or may not have happened.</param>
+    /// <param name="innerException">The database library's own exception.</param>
+    public StoreException(string message, FailureKind kind, bool inDoubt = false, Exception? innerException = null)
+        : base(message, innerException) => (Kind, InDoubt) = (kind, inDoubt);
+
+    /// <summary>Whose fault it is.</summary>
+    public FailureKind Kind { get; }
+
+    /// <summary>Trying again later can help: everything but a <see cref="FailureKind.Mistake"/>. What a person has to see to (a full disk, a refused password), once somebody has.</summary>
+    public bool IsTransient => Kind != FailureKind.Mistake;
 
     /// <summary>The store refuses what it was given, such as a text that it has no characters for, and will refuse it each time. The store itself is well.</summary>
     internal bool RefusesContent { get; init; }

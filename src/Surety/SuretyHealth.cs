@@ -4,10 +4,11 @@ namespace Surety;
 public sealed class SuretyHealth
 {
     private readonly Func<IEnumerable<string>> problems;
+    private readonly Func<IEnumerable<string>> worries;
     private volatile IReadOnlyList<string> degraded = [];
     private int standingBy;
 
-    internal SuretyHealth(Func<IEnumerable<string>> problems) => this.problems = problems;
+    internal SuretyHealth(Func<IEnumerable<string>> problems, Func<IEnumerable<string>>? worries = null) => (this.problems, this.worries) = (problems, worries ?? (static () => []));
 
     /// <summary>The store is open and the loops run.</summary>
     public bool Started { get; private set; }
@@ -21,8 +22,10 @@ public sealed class SuretyHealth
     /// <summary>What keeps this host from doing its work now, each a sentence; empty when nothing does.</summary>
     public IReadOnlyList<string> Problems => [.. problems()];
 
-    /// <summary>What a person should look at though the host works: dead letters, messages without a handler, paused queues. Refreshed every 15 s.</summary>
-    public IReadOnlyList<string> Degraded => degraded;
+    /// <summary>
+    /// What a person should look at though the host works: dead letters, messages without a handler, paused queues, counted every 15 s; and a database that fails attempts though the node's own work goes on.
+    /// </summary>
+    public IReadOnlyList<string> Degraded => [.. degraded, .. worries()];
 
     internal void Start() => Started = true;
 

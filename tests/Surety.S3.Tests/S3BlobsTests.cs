@@ -58,7 +58,7 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
         {
             using var blobs = new S3Blobs(options);
             var fault = await Should.ThrowAsync<StoreException>(async () => await blobs.OpenAsync("5701e", default));
-            fault.IsTransient.ShouldBeFalse();
+            fault.Kind.ShouldBe(FailureKind.Unavailable);
             fault.Message.ShouldContain($"the bucket {options.Bucket} cannot be used");
             fault.Message.ShouldNotContain(options.SecretKey!);
         }

@@ -67,7 +67,7 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
 
         // Whether the rest can still be committed is the database's to say.
         (await EffectsAsync()).ShouldBe(refused is null ? 1 : 0);
-        refused?.ShouldBeOfType<StoreException>().InDoubt.ShouldBeFalse();
+        refused?.ShouldBeOfType<StoreException>().ShouldSatisfyAllConditions(e => e.Kind.ShouldBe(FailureKind.Mistake), e => e.InDoubt.ShouldBeFalse());
     }
 
     [Fact]

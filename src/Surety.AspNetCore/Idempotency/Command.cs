@@ -96,8 +96,7 @@ internal sealed class Command
         try
         {
             http.RequestAborted = source.Token;
-            await HoldBackAsync(next, answer);
-            result = await EndAsync(answer);
+            result = await AnswerAsync(next, answer);
         }
         catch (OperationCanceledException e) when (source.IsCancellationRequested && !client.IsCancellationRequested && !MayHaveEffect)
         {
@@ -114,6 +113,29 @@ internal sealed class Command
         // Sent with nothing held: a client that reads slowly keeps neither the write lock nor its key.
         await result.ExecuteAsync(http);
     }
+
+    /// <summary>Runs the endpoint and ends its unit of work. A violated constraint that the host has a problem for is an answer like any other, whether a statement met it or the commit.</summary>
+    private async Task<IResult> AnswerAsync(RequestDelegate next, AnswerBuffer answer)
+    {
+        try
+        {
+            await HoldBackAsync(next, answer);
+            return await EndAsync(answer);
+        }
+        catch (Exception e) when (work is not null && !MayHaveEffect && options.OfConstraints.Count > 0 && RefusalOf(e) is { } refusal)
+        {
+            await UndoAsync();
+            ProblemMiddleware.Clear(http.Response);
+            answer.SetLength(0);
+            await HoldBackAsync(refusal.ExecuteAsync, answer);
+            return key is not null && Endings.Of(http.Response.StatusCode) == Ending.Refuse ? await RememberRefusalAsync(key, answer) : new HeldAnswer(answer.Written);
+        }
+    }
+
+    private ProblemResult? RefusalOf(Exception exception) =>
+        ProblemMiddleware.KnownIn(http, exception) is { InDoubt: false, Kind: FailureKind.Mistake, Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known)
+            ? Refused(known.Status, known.Code, known.Detail)
+            : null;
 
     /// <summary>The filter around the handler: what comes before it can refuse the request without costing a transaction.</summary>
     public async ValueTask<object?> HandleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate handler)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
@@ -20,27 +21,39 @@ internal sealed class NotCommittedException(StoreException doubt) : Exception("A
 internal static partial class Failures
 {
     /// <param name="exception">What was thrown.</param>
-    /// <param name="maxJsonDepth">How deep bodies may nest.</param>
+    /// <param name="failure">What it says of the store's database; null nothing.</param>
+    /// <param name="options">The edge's.</param>
     /// <param name="endpoint">Where.</param>
     /// <param name="mayHaveEffect">Whether the request's command had sent its COMMIT: then no exception is a word about its
     /// outcome.</param>
-    public static ProblemDetails Problem(Exception exception, int maxJsonDepth, Endpoint? endpoint, bool mayHaveEffect) => exception switch
+    public static ProblemDetails Problem(Exception exception, KnownFailure? failure, EdgeOptions options, Endpoint? endpoint, bool mayHaveEffect) => exception switch
     {
         _ when FormFaultException.In(exception) is { } form => form.Name is { } field ? RequestShape.Unkept(field) : UnreadableForm(),
-        BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, maxJsonDepth),
+        BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, options.MaxJsonDepth),
         BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message, endpoint),
         BadHttpRequestException bad => Problems.Create(bad.StatusCode, Problems.CodeOf(bad.StatusCode), null),
         CommandTimeoutException => Outcome(Problems.Create(503, Problems.Timeout, "The command did not end in time. Nothing was changed; try again."), "none"),
-        StoreException store when store.InDoubt || mayHaveEffect => Outcome(
+        NotCommittedException => Outcome(NotTaken(), "none"),
+        _ when failure is { InDoubt: true } || (mayHaveEffect && exception is StoreException) => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
-        StoreException or NotCommittedException => Outcome(Problems.Create(503, Problems.DependencyUnavailable, "The store did not take the request. Try again."), "none"),
-        // The application's own statement. How far it came is not known here.
+        // Only the store itself knows how far it came. After another statement that failed, the endpoint may have done something elsewhere.
+        StoreException { Kind: not FailureKind.Mistake } => Outcome(NotTaken(), "none"),
+        _ when failure is { Kind: not FailureKind.Mistake } => NotTaken(),
+        _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) => Problems.Create(known.Status, known.Code, known.Detail),
+        StoreException => Outcome(Problems.Create(500, Problems.InternalError, null), "none"),
+        // Of another database than the store's.
         DbException { IsTransient: true } => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again."),
         _ => Problems.Create(500, Problems.InternalError, null),
     };
 
     /// <summary>Whether the client may simply try again in a moment.</summary>
-    public static bool IsTransient(Exception exception) => exception is CommandTimeoutException or BadHttpRequestException { StatusCode: StatusCodes.Status503ServiceUnavailable } or NotCommittedException or StoreException { IsTransient: true } or StoreException { InDoubt: true } or DbException { IsTransient: true };
+    public static bool IsTransient(Exception exception, KnownFailure? failure) => IsOfTheStore(exception, failure) || exception is BadHttpRequestException { StatusCode: StatusCodes.Status503ServiceUnavailable };
+
+    /// <summary>Whether it is the database's trouble, or its time: no fault of the request's, nor of its endpoint.</summary>
+    public static bool IsOfTheStore(Exception exception, KnownFailure? failure) =>
+        exception is CommandTimeoutException or NotCommittedException || (failure is { } known ? known.InDoubt || known.Kind != FailureKind.Mistake : exception is DbException { IsTransient: true });
+
+    private static ProblemDetails NotTaken() => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again.");
 
     private static ProblemDetails Outcome(ProblemDetails problem, string outcome)
     {

@@ -17,9 +17,7 @@ public static class Problem
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(status, 599);
-        ArgumentException.ThrowIfNullOrEmpty(code);
-        if (!Problems.IsCode(code))
-            throw new ArgumentException($"The problem code \"{code}\" must be lower-case letters, digits and \"-\": it is part of a URI.", nameof(code));
+        Problems.ThrowIfNotACode(code);
         return new ProblemResult(Problems.Create(status, code, detail));
     }
 }

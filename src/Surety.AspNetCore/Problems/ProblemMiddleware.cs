@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
@@ -23,7 +24,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         catch (Exception exception) when (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody is left to answer, but a failure is one all the same. The status is for access logs only.
-            if (exception is not (OperationCanceledException or IOException)) Report(exception, context.Request);
+            if (exception is not (OperationCanceledException or IOException)) Report(context, exception);
             if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return;
         }
@@ -39,7 +40,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
     /// <summary>Logs the exception and answers with its problem.</summary>
     public Task RefuseAsync(HttpContext context, Exception exception)
     {
-        Report(exception, context.Request);
+        Report(context, exception);
         return AnswerAsync(context, exception);
     }
 
@@ -52,20 +53,32 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
 
     private async Task AnswerAsync(HttpContext context, Exception exception)
     {
-        // What the request has spent of its quotas stays spent.
-        var (policies, quotas) = (context.Response.Headers["RateLimit-Policy"], context.Response.Headers["RateLimit"]);
-        context.Response.Clear();
-        if (policies.Count > 0) (context.Response.Headers["RateLimit-Policy"], context.Response.Headers["RateLimit"]) = (policies, quotas);
-        if (Failures.IsTransient(exception)) context.Response.Headers.RetryAfter = "1";
-        await writer.WriteAsync(context, Failures.Problem(exception, options.Value.MaxJsonDepth, context.GetEndpoint(), context.Features.Get<Command>() is { MayHaveEffect: true }));
+        Clear(context.Response);
+        var failure = KnownIn(context, exception);
+        if (Failures.IsTransient(exception, failure)) context.Response.Headers.RetryAfter = "1";
+        var mayHaveEffect = context.Features.Get<Command>() is { MayHaveEffect: true };
+        await writer.WriteAsync(context, Failures.Problem(exception, failure, options.Value, context.GetEndpoint(), mayHaveEffect));
     }
 
-    private void Report(Exception exception, HttpRequest request)
+    /// <summary>Takes back an answer that was begun. What the request has spent of its quotas stays spent.</summary>
+    public static void Clear(HttpResponse response)
+    {
+        var (policies, quotas) = (response.Headers["RateLimit-Policy"], response.Headers["RateLimit"]);
+        response.Clear();
+        if (policies.Count > 0) (response.Headers["RateLimit-Policy"], response.Headers["RateLimit"]) = (policies, quotas);
+    }
+
+    /// <summary>What an exception says of the store's database.</summary>
+    public static KnownFailure? KnownIn(HttpContext context, Exception exception) => context.RequestServices.GetService<IStore>() is { } store ? KnownFailure.In(exception, store) : null;
+
+    private void Report(HttpContext context, Exception exception)
     {
         // Escaped: a path may hold line breaks.
-        var path = request.Path.ToUriComponent();
+        var path = context.Request.Path.ToUriComponent();
+        var failure = KnownIn(context, exception);
         if (exception is BadHttpRequestException || FormFaultException.In(exception) is not null) logger.RequestRefused(path, exception.Message);
-        else if (exception is StoreException or NotCommittedException or CommandTimeoutException or System.Data.Common.DbException { IsTransient: true }) logger.CommandFailed(exception, path);
+        else if (Failures.IsOfTheStore(exception, failure)) logger.CommandFailed(exception, path);
+        else if (failure is { Constraint: { } constraint } && options.Value.OfConstraints.ContainsKey(constraint)) logger.RequestRefused(path, exception.Message);
         else logger.RequestFailed(exception, path);
     }
 }

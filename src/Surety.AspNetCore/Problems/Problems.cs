@@ -110,6 +110,12 @@ internal static class Problems
     /// <summary>A code is part of a URI.</summary>
     public static bool IsCode(string code) => code.Length > 0 && code.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
 
+    public static void ThrowIfNotACode(string code)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(code);
+        if (!IsCode(code)) throw new ArgumentException($"The problem code \"{code}\" must be lower-case letters, digits and \"-\": it is part of a URI.", nameof(code));
+    }
+
     /// <summary>Every code that comes with a title.</summary>
     public static IEnumerable<string> Codes => Titles.Keys;
 

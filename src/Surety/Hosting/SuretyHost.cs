@@ -39,12 +39,15 @@ public static class SuretyHost
         services.AddSingleton(builder.Options);
         services.AddSingleton<IQueueCatalog>(p => p.GetRequiredService<Configuration>());
         services.AddSingleton<Supervisor>();
-        services.AddSingleton(p => new SuretyHealth(p.GetRequiredService<Supervisor>().Problems));
+        services.AddSingleton(OutageLimits.Default);
+        services.AddSingleton<Outage>();
+        services.AddSingleton(p => new SuretyHealth(() => [.. p.GetRequiredService<Supervisor>().Problems(), .. p.GetRequiredService<Outage>().Problems()], p.GetRequiredService<Outage>().Degraded));
         services.AddSingleton<RunningSet>();
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
         services.AddSingleton<FollowUps>();
         services.AddSingleton<Company>();
+        services.AddSingleton<Streaks>();
         services.AddSingleton<Attempt>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));

@@ -137,11 +137,9 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
 
     private readonly record struct Fault(Exception Cause)
     {
-        private const int NoSpace = 28;
-
-        // Another process that writes this very file is done in a moment; nobody makes room by himself.
+        // A file that is gone is one upload's; room, rights, the folder and the disk are everybody's.
         public StoreException Of(string what) =>
-            new($"{what}: {Cause.Message}", isTransient: Cause is IOException { HResult: not NoSpace } and not (DirectoryNotFoundException or FileNotFoundException), innerException: Cause);
+            new($"{what}: {Cause.Message}", Cause is FileNotFoundException ? FailureKind.Mistake : FailureKind.Unavailable, innerException: Cause);
     }
 
     /// <summary>Makes the names in a folder durable. Windows has no such call, and needs none: its file systems log names.</summary>

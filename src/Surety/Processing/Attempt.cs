@@ -1,7 +1,7 @@
 using System.Data;
-using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Surety.Coordination;
 using Surety.Storage;
 using Surety.Telemetry;
 
@@ -13,10 +13,8 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Attempt(
     HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
-    IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
+    Streaks streaks, Outage outage, OutageLimits patience, IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
-    /// <summary>An SQLSTATE: the next message would find the same.</summary>
-    private const string DiskFull = "53100";
 
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
@@ -27,7 +25,7 @@ internal sealed class Attempt(
     {
         if (!await company.EnterAsync())
         {
-            await SettleAllAsync(messages, Outcome.Handback, options, stopping);
+            await SettleAllAsync(messages, _ => Outcome.Handback, options, stopping);
             return;
         }
 
@@ -73,9 +71,11 @@ internal sealed class Attempt(
 
     private Task BrokeAsync(Exception e, IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
     {
-        // Left running and unsettled, the messages would wait for this node's end.
-        Log.AttemptBroke(log, e, messages[0].Kind);
-        return SettleAllAsync(messages, e is StoreException trouble ? Wait(trouble) : Outcome.Failed(e), options, stopping);
+        // Left running and unsettled, the messages would wait for this node's end. What the store failed before the handler began is no
+        // fault of a message, and the outage speaks of it.
+        if (e is not StoreException) Log.AttemptBroke(log, e, messages[0].Kind);
+        return SettleAllAsync(
+            messages, message => e is StoreException trouble ? OutcomeOf(NothingRan(trouble), FailureKind.Unavailable, message) : Outcome.Failed(e), options, stopping);
     }
 
     private async Task RunOrEndAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
@@ -127,13 +127,13 @@ internal sealed class Attempt(
         return false;
     }
 
-    private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Outcome outcome, QueueOptions options, CancellationToken stopping)
+    private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Func<ClaimedMessage, Outcome> outcome, QueueOptions options, CancellationToken stopping)
     {
         foreach (var message in messages)
         {
             try
             {
-                await SettleAsync(message, null, outcome, options, TimeSpan.Zero, stopping);
+                await SettleAsync(message, null, outcome(message), options, TimeSpan.Zero, stopping);
             }
             catch (Exception e)
             {
@@ -213,7 +213,11 @@ internal sealed class Attempt(
             if (outcomes.Count != deliveries.Length || AnyIsMissing(outcomes))
                 throw new InvalidOperationException($"{handler.Kind}: the batch handler returned {outcomes.Count} outcomes for {deliveries.Length} deliveries; it must return one for each, none null.");
             var ran = time.GetElapsedTime(started);
-            for (var i = 0; i < deliveries.Length; i++) await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);
+            for (var i = 0; i < deliveries.Length; i++)
+            {
+                streaks.Ended(messages[i].Claim.Id, messages[i].Queue, outcomes[i].Kind == OutcomeKind.Done);
+                await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);
+            }
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
@@ -230,7 +234,7 @@ internal sealed class Attempt(
             }
 
             // Whose fault it was, if anybody's, shows when each runs alone, and there is no time for that now.
-            var outcome = deliveries.Length > 1 && run.Reason == StopReason.Drain ? Outcome.Handback : OutcomeOf(e, run, options);
+            var outcome = deliveries.Length > 1 && run.Reason == StopReason.Drain ? Outcome.Handback : OutcomeOf(e, run, first, options);
             if (outcome.Kind is OutcomeKind.Retry or OutcomeKind.Reject) Log.AttemptFailed(log, e, first.Claim.Id, first.Kind, first.Queue, first.Attempt, options.Retry.Attempts);
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < messages.Count; i++) await SettleAsync(messages[i], deliveries[i], outcome, options, ran, stopping);
@@ -251,15 +255,17 @@ internal sealed class Attempt(
     private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
         KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
     {
-        await using var work = await database.BeginWithinAsync(options.HandlerTimeout, run.Token);
+        await using var work = await BeginAsync(options.HandlerTimeout, run.Token);
+        var connection = work.Connection;
         IReadOnlyList<Outcome> outcomes;
         try
         {
             outcomes = await InvokeAsync(handler, deliveries, work, run);
         }
-        catch (Exception e) when (e is DbException or InvalidOperationException or NullReferenceException && IsBroken(work))
+        catch (Exception e) when (e is InvalidOperationException or NullReferenceException && run.Reason == StopReason.None && connection.State != ConnectionState.Open)
         {
-            throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", isTransient: true, innerException: e);
+            // Of a connection that is gone already, the library only says that it is not open.
+            throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", FailureKind.Unavailable, innerException: e);
         }
 
         var settlements = new List<Settlement>(deliveries.Length);
@@ -275,7 +281,12 @@ internal sealed class Attempt(
             if (held.All(h => h))
             {
                 Failpoint.Pass(Failpoint.CommittedInTransaction);
-                foreach (var settlement in settlements) SuretyTelemetry.Processed(settlement.Message, settlement);
+                foreach (var settlement in settlements)
+                {
+                    streaks.Ended(settlement.Message.Claim.Id, settlement.Message.Queue, succeeded: true);
+                    SuretyTelemetry.Processed(settlement.Message, settlement);
+                }
+
                 return null;
             }
 
@@ -295,20 +306,23 @@ internal sealed class Attempt(
         return null;
     }
 
-    private static void NotYet()
-    {
-    }
-
-    private static bool IsBroken(UnitOfWork work)
+    private async ValueTask<OwnedUnitOfWork> BeginAsync(TimeSpan within, CancellationToken cancel)
     {
         try
         {
-            return work.Transaction.Connection is not { State: ConnectionState.Open };
+            return await database.BeginWithinAsync(within, cancel);
         }
-        catch (ObjectDisposedException)
+        catch (StoreException e)
         {
-            return true;
+            throw NothingRan(e);
         }
+    }
+
+    /// <summary>Nothing of the message has run, so nothing of it can be to blame.</summary>
+    private static StoreException NothingRan(StoreException trouble) => new(trouble.Message, FailureKind.Unavailable, innerException: trouble);
+
+    private static void NotYet()
+    {
     }
 
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
@@ -347,22 +361,38 @@ internal sealed class Attempt(
         }
     }
 
-    private static Outcome OutcomeOf(Exception exception, Running run, QueueOptions options) => (run.Reason, exception) switch
+    private Outcome OutcomeOf(Exception exception, Running run, ClaimedMessage message, QueueOptions options)
     {
-        // Why is stored already, with the request.
-        (StopReason.Cancelled, _) => Outcome.Cancelled,
-        // A cancellation shows as many exceptions, a closed connection's for one.
-        (StopReason.Drain, not RejectException) => Outcome.Handback,
-        (StopReason.Timeout, OperationCanceledException) =>
-            Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
-        (_, StoreException trouble) => Wait(trouble),
-        (_, DbException { SqlState: DiskFull }) => Wait(new StoreException($"The database's disk is full. ({exception.Message})", isTransient: false, innerException: exception)),
-        (_, RejectException) => Outcome.RejectedBy(exception),
-        _ => Outcome.Failed(exception),
-    };
+        Outcome? said = (run.Reason, exception) switch
+        {
+            // Why is stored already, with the request.
+            (StopReason.Cancelled, _) => Outcome.Cancelled,
+            // A cancellation shows as many exceptions, a closed connection's for one.
+            (StopReason.Drain, not RejectException) => Outcome.Handback,
+            (StopReason.Timeout, OperationCanceledException) =>
+                Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
+            (_, RejectException) => Outcome.RejectedBy(exception),
+            // The handler's own word, whatever is inside.
+            (_, RetryException) => Outcome.Failed(exception),
+            _ => null,
+        };
+        if (said is null && KnownFailure.In(exception, opened) is { } failure) return OutcomeOf(exception, failure.Kind, message);
+        if (said?.Kind != OutcomeKind.Handback) streaks.Ended(message.Claim.Id, message.Queue, succeeded: false);
+        return said ?? Outcome.Failed(exception);
+    }
 
-    /// <summary>The store's trouble is not the message's fault: it must not spend the message's attempts.</summary>
-    private static Outcome Wait(StoreException trouble) => Outcome.Snooze(TimeSpan.FromSeconds(trouble.IsTransient ? 1 : 15), trouble.Message);
+    /// <summary>By the one table.</summary>
+    private Outcome OutcomeOf(Exception exception, FailureKind kind, ClaimedMessage message)
+    {
+        if (kind != FailureKind.Unavailable)
+        {
+            streaks.Ended(message.Claim.Id, message.Queue, succeeded: false);
+            return Fate.Of(exception, kind, default, patience, 0);
+        }
+
+        outage.Failed(exception.Message);
+        return Fate.Of(exception, kind, streaks.Failed(message.Claim.Id, message.Queue), patience, Random.Shared.NextDouble());
+    }
 
     private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
     {
@@ -372,7 +402,12 @@ internal sealed class Attempt(
 
     private async Task FinishAsync(Settlement settlement, Delivery? delivery, CancellationToken stopping)
     {
-        if (settlement.Next == NextState.Dead) Log.Dead(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Queue, settlement.Reason);
+        if (settlement.Next == NextState.Dead)
+        {
+            streaks.Ended(settlement.Message.Claim.Id, settlement.Message.Queue, succeeded: false);
+            Log.Dead(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Queue, settlement.Reason);
+        }
+
         if (!await followUps.TryEndAsync(settlement, delivery, stopping)) await settler.PostAsync(settlement, stopping);
     }
 

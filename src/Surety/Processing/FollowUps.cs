@@ -29,7 +29,7 @@ internal sealed class FollowUps(HandlerMap handlers, IMessageStore store, IStore
             return CannotBeMade(settlement, e);
         }
 
-        var refusals = 0;
+        var (refusals, failing) = (0, false);
         for (var pause = TimeSpan.FromMilliseconds(20); ; pause = pause < TimeSpan.FromSeconds(5) ? pause * 2 : pause)
         {
             try
@@ -54,7 +54,8 @@ internal sealed class FollowUps(HandlerMap handlers, IMessageStore store, IStore
                     return CannotBeMade(settlement, e);
                 }
 
-                Log.SettlingFailed(log, e, 1);
+                if (!failing) Log.SettlingFailed(log, e, 1);
+                failing = true;
                 await Task.Delay(pause, time, stopping);
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)

@@ -11,7 +11,7 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
-    IMessageStore store, INodeStore nodes, SuretyHealth health, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
+    IMessageStore store, INodeStore nodes, SuretyHealth health, Outage outage, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
@@ -71,6 +71,7 @@ internal sealed class Worker(
             }
 
             health.StandBy(false);
+            outage.Worked();
             doubt.End();
             Node = node;
             Log.Joined(log, node, options.NodeName);
@@ -118,6 +119,7 @@ internal sealed class Worker(
                 if (!await nodes.HeartbeatAsync(node, options.NodeLease, cancel)) return;
                 trusted = sent;
                 failing = false;
+                outage.Worked();
                 supervisor.Turned("work");
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -128,6 +130,7 @@ internal sealed class Worker(
             {
                 if (!failing) Log.HeartbeatFailed(log, e);
                 failing = true;
+                if (e is StoreException { Kind: FailureKind.Unavailable }) outage.Failed(e.Message, own: true);
             }
 
             // One that came through, however late, found the node alive.

@@ -15,7 +15,18 @@ public interface IStore
 
     /// <summary>Asks the store for its state now, with a round trip; never throws.</summary>
     ValueTask<StoreStatus> CheckAsync(CancellationToken cancel);
+
+    /// <summary>
+    /// What an exception of the database's own library means; null when it is not of this store's kind of database. Pure, and asked of one exception: whoever has one with others inside asks of each.
+    /// Errors say what went wrong and not where, so one of another database of the same kind is taken for one of this.
+    /// </summary>
+    DatabaseFailure? Classify(Exception failure) => null;
 }
+
+/// <summary>What an error of the database means.</summary>
+/// <param name="Kind">Whose fault it is.</param>
+/// <param name="Constraint">The constraint that was violated, as the database names it; null when it was none, or has no name.</param>
+public readonly record struct DatabaseFailure(FailureKind Kind, string? Constraint = null);
 
 /// <summary>A store's state.</summary>
 /// <param name="Ready">It can be reached and used.</param>

@@ -45,6 +45,12 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Warning, "A claim's commit is in doubt: the node hands back what it may hold without knowing it, and goes on")]
     public static partial void ClaimInDoubt(ILogger log, Exception exception);
 
+    [LoggerMessage(14, LogLevel.Error, "The database is away, or takes no work; what it fails waits, unspent, and further failures are silent until it is back: {Reason}")]
+    public static partial void DatabaseAway(ILogger log, string reason);
+
+    [LoggerMessage(15, LogLevel.Information, "The database is back after {Seconds:0} s; it failed {Failures} times")]
+    public static partial void DatabaseBack(ILogger log, double seconds, long failures);
+
     [LoggerMessage(20, LogLevel.Warning, "{Kind} {MessageId} failed in {Queue}, attempt {Attempt} of {MaxAttempts}")]
     public static partial void AttemptFailed(ILogger log, Exception exception, MessageId messageId, string kind, string queue, int attempt, int maxAttempts);
 

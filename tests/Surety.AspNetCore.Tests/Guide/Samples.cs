@@ -131,6 +131,12 @@ public static class Samples
         // end
         Validate(builder);
         builder.Services.Configure<EdgeOptions>(Limit);
+        builder.Services.Configure<EdgeOptions>(edge =>
+        {
+            // sample: map-constraint
+            edge.MapConstraint("stock_not_negative", 422, "out-of-stock", "There is not so much left. Order less.");
+            // end
+        });
         CallOthers(builder);
         DescribeContract(builder);
         var app = builder.Build();

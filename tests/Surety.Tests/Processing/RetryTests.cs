@@ -91,6 +91,16 @@ public class RetryTests
     }
 
     [Fact]
+    public void A_rule_for_what_the_store_wraps_fits_too()
+    {
+        var retry = Retry.Fixed(3, TimeSpan.FromSeconds(1)).RejectOn<TimeoutException>();
+        retry.After(new(1, new StoreException("The commit failed", FailureKind.Mistake, innerException: new TimeoutException()), 0)).ShouldBeNull();
+        retry.After(new(1, new StoreException("The commit failed", FailureKind.Mistake, innerException: new FormatException()), 0)).ShouldBe(TimeSpan.FromSeconds(1));
+        // Others wrap as they like: their outer type is what they say.
+        retry.After(new(1, new InvalidOperationException("failed", new TimeoutException()), 0)).ShouldBe(TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
     public void A_rule_leaves_the_policy_it_was_added_to_as_it_was()
     {
         var plain = Retry.Fixed(3, TimeSpan.FromSeconds(1));

@@ -109,7 +109,7 @@ public sealed class UnusableFileTests : IAsyncLifetime
 
         var big = DatabaseFile.Message(new string('x', 1_000_000));
         var failure = await Should.ThrowAsync<StoreException>(() => DatabaseFile.EnqueueAsync(store, big));
-        failure.ShouldSatisfyAllConditions(f => f.IsTransient.ShouldBeFalse(), f => f.InDoubt.ShouldBeFalse(), f => f.Message.ShouldContain("Make room"));
+        failure.ShouldSatisfyAllConditions(f => f.Kind.ShouldBe(FailureKind.Unavailable), f => f.InDoubt.ShouldBeFalse(), f => f.Message.ShouldContain("Make room"));
         (await DatabaseFile.CountAsync(store)).ShouldBe(1);
 
         await using (var work = await store.Database.BeginAsync())
@@ -142,7 +142,6 @@ public sealed class UnusableFileTests : IAsyncLifetime
     private static async Task<string> RefusedAsync(SqliteStore store)
     {
         var refusal = await Should.ThrowAsync<StoreException>(() => store.OpenAsync(default));
-        refusal.IsTransient.ShouldBeFalse();
         return refusal.Message;
     }
 

@@ -149,7 +149,8 @@ public sealed class WriteLockTests : IAsyncLifetime
         await store.Messages.EnqueueAsync([DatabaseFile.Message()], held, default);
         var id = (await DatabaseFile.EnqueueAsync(store).WaitAsync(DatabaseFile.Patience))[0].Id;
 
-        await Should.ThrowAsync<InvalidOperationException>(async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], held.Transaction, default));
+        var use = await Should.ThrowAsync<StoreException>(async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], held.Transaction, default));
+        use.Kind.ShouldBe(FailureKind.LostRace);
         var failure = await Should.ThrowAsync<StoreException>(held.CommitAsync);
         failure.IsTransient.ShouldBeTrue();
         failure.Message.ShouldContain("UnitOfWorkTimeout");
