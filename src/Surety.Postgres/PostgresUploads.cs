@@ -23,11 +23,13 @@ internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUpl
 
     public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => store.Connections.ReadAsync(reader => reader.ReadAsync(cancel), cancel, sql.Exists(id));
 
-    public async ValueTask NoteBlobAsync(string id, string note, CancellationToken cancel) => await WriteAsync(sql.NoteBlob(id, note), cancel);
+    public ValueTask<UploadRecord?> TakeAsync(string id, string route, string owner, long offset, CancellationToken cancel) =>
+        store.Connections.WriteAsync(null, ReadAsync, cancel, sql.Take(id, route, owner, offset));
 
-    public ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel) => WriteAsync(sql.SetLength(id, length), cancel);
+    public ValueTask<bool> SetLengthAsync(string id, long writer, long length, CancellationToken cancel) =>
+        WriteAsync(sql.SetLength(id, writer, length), cancel);
 
-    public ValueTask<bool> AdvanceAsync(string id, long from, long to, CancellationToken cancel) => WriteAsync(sql.Advance(id, from, to), cancel);
+    public ValueTask<bool> AdvanceAsync(string id, UploadStep step, CancellationToken cancel) => WriteAsync(sql.Advance(id, step), cancel);
 
     public ValueTask<bool> CompleteAsync(string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel)
     {

@@ -1645,7 +1645,7 @@ CREATE TABLE $schema$.upload (
     route text NOT NULL,
     owner text NOT NULL,
     state smallint NOT NULL,
-    "offset" bigint DEFAULT 0 NOT NULL,
+    durable bigint DEFAULT 0 NOT NULL,
     length bigint,
     message_id bigint,
     created_at timestamp with time zone NOT NULL,
@@ -1653,7 +1653,9 @@ CREATE TABLE $schema$.upload (
     look_at timestamp with time zone NOT NULL,
     metadata text,
     blob text,
-    sha256 bytea
+    sha256 bytea,
+    writer bigint DEFAULT 0 NOT NULL,
+    closed bigint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE $schema$.withdrawn_0 (

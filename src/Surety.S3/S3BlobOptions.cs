@@ -22,8 +22,8 @@ public sealed class S3BlobOptions
     public string? SecretKey { get; set; }
 
     /// <summary>
-    /// The size of a part, 5 MiB to 512 MiB. Default 8 MiB. An upload has at most 10,000 parts (80 GiB by default), each request that sends bytes holds one in memory, and a crash costs a client at
-    /// most one. Must not change while uploads are unfinished.
+    /// The size of a part, 5 MiB to 512 MiB. Default 8 MiB. Each part is an object; each request that sends bytes holds one in memory, and
+    /// a crash costs a client at most one. What was begun with another size goes on with that one.
     /// </summary>
     public int PartBytes { get; set; } = 8 << 20;
 

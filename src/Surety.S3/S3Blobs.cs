@@ -1,26 +1,28 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Surety.Intake;
 using Surety.Storage;
 
 namespace Surety.S3;
 
 /// <summary>
-/// A blob is a multipart upload until it is whole. Parts are of one size, so the part that a byte belongs to follows from its place, and whoever goes on needs to know nothing but the offset. What
-/// does not fill a part yet (the tail) is an object of its own, named after the offset it ends at; so any node can go on, and none keeps anything.
+/// A segment is a run of objects under a prefix of its own. Parts are of one size, so the object that a byte is in follows from its place.
+/// What does not fill a part yet (the tail) is an object named after the place it ends at. So no object is written twice with different
+/// bytes, any node can go on, and none keeps anything. A multipart upload of S3's would be one object in the end, but whoever knows its id
+/// may replace its parts, or abort it, until then.
 /// </summary>
 internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 {
-    private const int MostParts = 10_000;
-
     private readonly AmazonS3Client client = Connect(options);
     private string home = "";
 
     public string Place => $"the bucket {options.Bucket}";
 
-    public long MaxBytes => (long)MostParts * options.PartBytes;
+    public long MaxBytes => long.MaxValue;
 
     public async ValueTask OpenAsync(string storeId, CancellationToken cancel)
     {
@@ -33,17 +35,18 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         });
     }
 
-    public async ValueTask<string?> CreateAsync(string id, CancellationToken cancel) =>
-        await TryAsync("does not take an upload", async () => (await client.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = options.Bucket, Key = Key(id) }, cancel)).UploadId);
-
-    public async ValueTask<BlobWriter> AppendAsync(BlobName blob, long offset, CancellationToken cancel) => await TryAsync("does not take an upload", async () =>
+    public async ValueTask<BlobWriter> AppendAsync(
+        BlobSegment segment, CancellationToken cancel) => await TryAsync("does not take an upload", async () =>
     {
-        var upload = blob.Note ?? throw new StoreException("An upload was never begun in the bucket: its process died before. It cannot go on.");
-        var writer = new S3Writer(this, blob.Id, upload, offset);
+        var layout = S3Layout.Of(segment, options.PartBytes);
+        var writer = new S3Writer(this, segment, layout);
         try
         {
-            await writer.LoadTailAsync(cancel);
-            await DeleteTailsAsync(blob.Id, keep: TailKey(blob.Id, offset), cancel);
+            if (layout.TailOf(segment.Length) is { } tail)
+                await writer.LoadAsync(await GetAsync(Key(segment, tail), cancel), segment.Length, cancel);
+            // The one before this one: the row has moved on from it.
+            if (layout.TailBefore < segment.Length && layout.TailOf(layout.TailBefore) is { } old)
+                await client.DeleteObjectAsync(options.Bucket, Key(segment, old), cancel);
             return (BlobWriter)writer;
         }
         catch
@@ -53,142 +56,85 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         }
     });
 
-    public async ValueTask CompleteAsync(BlobName blob, long length, CancellationToken cancel) => await TryAsync("cannot complete an upload", async () =>
+    public async ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel)
     {
-        if (await LengthAsync(blob.Id, cancel) != length)
+        if (segment.Number == 0) return await TryAsync("cannot be read", () => GetAsync(Key(segment.Id), cancel, from));
+        var layout = S3Layout.Of(segment, options.PartBytes);
+        return await ChainedStream.OpenAsync(segment.Length, from, OpenAsync, cancel);
+
+        async ValueTask<(Stream, long)> OpenAsync(long position, CancellationToken stop)
         {
-            var upload = blob.Note ?? throw new StoreException("An upload was never begun in the bucket: its process died before. It cannot go on.");
-            if (length == 0) await PutAsync(Key(blob.Id), new MemoryStream(), cancel);
-            else await CompleteAsync(blob.Id, upload, length, cancel);
-            if (length == 0) await AbortAsync(blob.Id, upload, cancel);
+            var (name, begin, end) = layout.At(position, segment.Length);
+            return (await TryAsync("cannot be read", () => GetAsync(Key(segment, name), stop, position - begin)), end - position);
+        }
+    }
+
+    public async ValueTask TidyAsync(
+        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) => await TryAsync("cannot be tidied", async () =>
+    {
+        var segments = counting.ToDictionary(s => s.Number);
+        await foreach (var (key, _) in ObjectsAsync(Key(id) + '/', cancel))
+        {
+            var names = key[(Key(id).Length + 1)..].Split('/');
+            if (names.Length != 2 || !long.TryParse(names[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)) continue;
+            if (number >= below) continue;
+            var counts = segments.TryGetValue(number, out var segment) && S3Layout.Of(segment, options.PartBytes).Has(names[1], segment.Length);
+            if (!counts) await client.DeleteObjectAsync(options.Bucket, key, cancel);
         }
 
-        await DeleteTailsAsync(blob.Id, keep: null, cancel);
         return true;
     });
 
-    public async ValueTask<Stream> ReadAsync(string id, long from, CancellationToken cancel) => await TryAsync("cannot be read", async () =>
+    public async ValueTask DeleteAsync(string id, CancellationToken cancel) => await TryAsync("cannot delete an upload", async () =>
     {
-        var request = new GetObjectRequest { BucketName = options.Bucket, Key = Key(id) };
-        if (from > 0) request.ByteRange = new ByteRange(from, long.MaxValue);
-        try
+        await foreach (var (key, _) in ObjectsAsync(Key(id), cancel))
         {
-            return (await client.GetObjectAsync(request, cancel)).ResponseStream;
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
-        {
-            return Stream.Null;
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            throw new StoreException($"The content of upload {id} is missing from {Place}.", innerException: e);
-        }
-    });
-
-    public async ValueTask DeleteAsync(BlobName blob, CancellationToken cancel) => await TryAsync("cannot delete an upload", async () =>
-    {
-        if (blob.Note is { } upload) await AbortAsync(blob.Id, upload, cancel);
-        else
-        {
-            await foreach (var (key, begun, _) in BegunAsync(Key(blob.Id), cancel))
-            {
-                if (key == Key(blob.Id)) await AbortAsync(blob.Id, begun, cancel);
-            }
+            if (IdOf(key) == id) await client.DeleteObjectAsync(options.Bucket, key, cancel);
         }
 
-        await client.DeleteObjectAsync(options.Bucket, Key(blob.Id), cancel);
-        await DeleteTailsAsync(blob.Id, keep: null, cancel);
         return true;
     });
 
     public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        // In the order of their keys, so those of one upload follow each other.
+        (string Id, DateTimeOffset ChangedAt)? last = null;
         await foreach (var (key, changedAt) in ObjectsAsync(home, cancel))
         {
-            var id = key[home.Length..].Split(".tail-")[0];
-            if (IsId(id) && seen.Add(id)) yield return (id, changedAt);
+            var id = IdOf(key);
+            if (!IsId(id)) continue;
+            if (last is { } before && before.Id == id)
+            {
+                if (changedAt > before.ChangedAt) last = (id, changedAt);
+                continue;
+            }
+
+            if (last is { } done) yield return done;
+            last = (id, changedAt);
         }
 
-        await foreach (var (key, _, begunAt) in BegunAsync(home, cancel))
-        {
-            if (IsId(key[home.Length..]) && seen.Add(key[home.Length..])) yield return (key[home.Length..], begunAt);
-        }
+        if (last is { } final) yield return final;
     }
 
     public void Dispose() => client.Dispose();
 
-    internal int PartBytes => options.PartBytes;
+    internal Task<bool> PutAsync(BlobSegment segment, string name, Stream content, CancellationToken cancel) =>
+        TryAsync("does not take a part of an upload", () => PutAsync(Key(segment, name), content, cancel));
 
-    internal Task<bool> UploadPartAsync(string id, string upload, int number, Stream part, CancellationToken cancel) => TryAsync("does not take a part of an upload", async () =>
+    private async Task<Stream> GetAsync(string key, CancellationToken cancel, long from = 0)
     {
-        await client.UploadPartAsync(
-            new UploadPartRequest
-            {
-                BucketName = options.Bucket, Key = Key(id), UploadId = upload, PartNumber = number, InputStream = part, PartSize = part.Length, UseChunkEncoding = false,
-            },
-            cancel);
-        return true;
-    });
-
-    internal Task<bool> PutTailAsync(string id, long offset, Stream tail, CancellationToken cancel) => TryAsync("does not take the end of an upload", () => PutAsync(TailKey(id, offset), tail, cancel));
-
-    internal Task<bool> GetTailAsync(string id, long offset, Memory<byte> tail, CancellationToken cancel) => TryAsync("cannot be read", async () =>
-    {
+        var request = new GetObjectRequest { BucketName = options.Bucket, Key = key };
+        if (from > 0) request.ByteRange = new ByteRange(from, long.MaxValue);
         try
         {
-            using var answer = await client.GetObjectAsync(options.Bucket, TailKey(id, offset), cancel);
-            await using var content = answer.ResponseStream;
-            await content.ReadExactlyAsync(tail, cancel);
-            return true;
+            return (await client.GetObjectAsync(request, cancel)).ResponseStream;
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable)
         {
-            throw new StoreException($"The end of an upload is missing from {Place}, although {offset} bytes were acknowledged: it was deleted by hand. The upload cannot go on.", innerException: e);
-        }
-    });
-
-    private async Task CompleteAsync(string id, string upload, long length, CancellationToken cancel)
-    {
-        var (full, rest) = ((int)(length / PartBytes), (int)(length % PartBytes));
-        if (rest > 0)
-        {
-            var tail = new byte[rest];
-            await GetTailAsync(id, length, tail, cancel);
-            using var content = new MemoryStream(tail);
-            await UploadPartAsync(id, upload, full + 1, content, cancel);
-        }
-
-        // Of the parts there are, those up to the length: whoever was cut off may have sent more than was ever acknowledged.
-        var parts = await PartsAsync(id, upload, full + (rest > 0 ? 1 : 0), cancel);
-        var stored = parts.Sum(p => p.Size ?? 0);
-        if (stored != length) throw new StoreException($"{Place} holds {stored} bytes of an upload of which {length} were acknowledged: parts were deleted by hand. The upload cannot be completed.");
-        await client.CompleteMultipartUploadAsync(
-            new CompleteMultipartUploadRequest { BucketName = options.Bucket, Key = Key(id), UploadId = upload, PartETags = [.. parts.Select(p => new PartETag(p.PartNumber ?? 0, p.ETag))] }, cancel);
-    }
-
-    private async Task<List<PartDetail>> PartsAsync(string id, string upload, int last, CancellationToken cancel)
-    {
-        var parts = new List<PartDetail>();
-        var request = new ListPartsRequest { BucketName = options.Bucket, Key = Key(id), UploadId = upload };
-        while (true)
-        {
-            var page = await client.ListPartsAsync(request, cancel);
-            parts.AddRange((page.Parts ?? []).Where(p => p.PartNumber <= last));
-            if (page.IsTruncated != true) return parts;
-            request.PartNumberMarker = page.NextPartNumberMarker?.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        }
-    }
-
-    private async Task<long?> LengthAsync(string id, CancellationToken cancel)
-    {
-        try
-        {
-            return (await client.GetObjectMetadataAsync(options.Bucket, Key(id), cancel)).ContentLength;
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            return null;
+            throw new StoreException(
+                $"Bytes of upload {IdOf(key)} are missing from {Place}, although they were acknowledged: they were deleted by hand, or by a rule "
+                + "of the bucket's.",
+                innerException: e);
         }
     }
 
@@ -196,26 +142,6 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
     {
         await client.PutObjectAsync(new PutObjectRequest { BucketName = options.Bucket, Key = key, InputStream = content, UseChunkEncoding = false }, cancel);
         return true;
-    }
-
-    private async Task AbortAsync(string id, string upload, CancellationToken cancel)
-    {
-        try
-        {
-            await client.AbortMultipartUploadAsync(options.Bucket, Key(id), upload, cancel);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            // Completed, or aborted before.
-        }
-    }
-
-    private async Task DeleteTailsAsync(string id, string? keep, CancellationToken cancel)
-    {
-        await foreach (var (key, _) in ObjectsAsync($"{Key(id)}.tail-", cancel))
-        {
-            if (key != keep) await client.DeleteObjectAsync(options.Bucket, key, cancel);
-        }
     }
 
     private async IAsyncEnumerable<(string Key, DateTimeOffset ChangedAt)> ObjectsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
@@ -227,18 +153,6 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
             foreach (var found in page.S3Objects ?? []) yield return (found.Key, Utc(found.LastModified));
             if (page.IsTruncated != true) yield break;
             request.ContinuationToken = page.NextContinuationToken;
-        }
-    }
-
-    private async IAsyncEnumerable<(string Key, string Upload, DateTimeOffset BegunAt)> BegunAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var request = new ListMultipartUploadsRequest { BucketName = options.Bucket, Prefix = prefix };
-        while (true)
-        {
-            var page = await TryAsync("cannot be listed", () => client.ListMultipartUploadsAsync(request, cancel));
-            foreach (var found in page.MultipartUploads ?? []) yield return (found.Key, found.UploadId, Utc(found.Initiated));
-            if (page.IsTruncated != true) yield break;
-            (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
         }
     }
 
@@ -257,7 +171,11 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 
     private string Key(string id) => IsId(id) ? home + id : throw new ArgumentException("That is not an upload's id.", nameof(id));
 
-    private string TailKey(string id, long offset) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Key(id)}.tail-{offset}");
+    private string Key(BlobSegment segment, string name) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Key(segment.Id)}/{segment.Number}/{name}");
+
+    // A version before this one had objects named after the upload, whole ones and tails.
+    private string IdOf(string key) => key[home.Length..].Split('/', '.')[0];
 
     private static bool IsId(string id) => id.Length is > 0 and <= 100 && id.All(char.IsAsciiHexDigitLower);
 

@@ -4,49 +4,60 @@ using Surety.Storage;
 namespace Surety.S3;
 
 /// <summary>Fills parts one after the other, in memory, and sends each when it is full.</summary>
-internal sealed class S3Writer(S3Blobs blobs, string id, string upload, long offset) : BlobWriter
+internal sealed class S3Writer(S3Blobs blobs, BlobSegment segment, S3Layout layout) : BlobWriter
 {
-    private readonly byte[] part = ArrayPool<byte>.Shared.Rent(blobs.PartBytes);
-    private int full = (int)(offset / blobs.PartBytes);
-    private int filled = (int)(offset % blobs.PartBytes);
-    private long durable = offset;
+    private byte[]? part = ArrayPool<byte>.Shared.Rent(layout.PartBytes);
+    private long begin = segment.Length - (segment.Length % layout.PartBytes);
+    private int filled = (int)(segment.Length % layout.PartBytes);
+    private long durable = segment.Length;
 
-    public async Task LoadTailAsync(CancellationToken cancel)
+    public override string Note => (layout with { TailBefore = segment.Length }).Note;
+
+    /// <summary>What the part has already that it goes on in.</summary>
+    public async Task LoadAsync(Stream tail, long length, CancellationToken cancel)
     {
-        if (filled > 0) await blobs.GetTailAsync(id, durable, part.AsMemory(0, filled), cancel);
+        await using (tail) await tail.ReadExactlyAsync(part.AsMemory(0, (int)(length % layout.PartBytes)), cancel);
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
+        ObjectDisposedException.ThrowIf(part is null, this);
         while (bytes.Length > 0)
         {
-            var taken = Math.Min(bytes.Length, blobs.PartBytes - filled);
+            var taken = Math.Min(bytes.Length, layout.PartBytes - filled);
             bytes[..taken].CopyTo(part.AsMemory(filled));
             filled += taken;
             bytes = bytes[taken..];
-            if (filled < blobs.PartBytes) continue;
+            if (filled < layout.PartBytes) continue;
             using var content = new MemoryStream(part, 0, filled, writable: false);
-            await blobs.UploadPartAsync(id, upload, full + 1, content, cancel);
-            (full, filled) = (full + 1, 0);
-            durable = (long)full * blobs.PartBytes;
+            await blobs.PutAsync(segment, S3Layout.Part(begin), content, cancel);
+            (begin, filled) = (begin + layout.PartBytes, 0);
+            durable = begin;
         }
     }
 
     /// <summary>Parts that were sent are durable; what does not fill one waits for the end.</summary>
     public override ValueTask<long> CheckpointAsync(CancellationToken cancel) => new(durable);
 
-    public override async ValueTask<long> SyncAsync(CancellationToken cancel)
+    public override async ValueTask<long> CloseAsync(CancellationToken cancel)
     {
-        var end = ((long)full * blobs.PartBytes) + filled;
-        if (end == durable) return end;
-        using var content = new MemoryStream(part, 0, filled, writable: false);
-        await blobs.PutTailAsync(id, end, content, cancel);
-        return durable = end;
+        ObjectDisposedException.ThrowIf(part is null, this);
+        var end = begin + filled;
+        if (end > durable)
+        {
+            using var content = new MemoryStream(part, 0, filled, writable: false);
+            await blobs.PutAsync(segment, layout.TailOf(end)!, content, cancel);
+            durable = end;
+        }
+
+        await DisposeAsync();
+        return durable;
     }
 
     public override ValueTask DisposeAsync()
     {
-        ArrayPool<byte>.Shared.Return(part);
+        if (part is not null) ArrayPool<byte>.Shared.Return(part);
+        part = null;
         return default;
     }
 }

@@ -20,15 +20,14 @@ internal sealed class SqliteUploads(SqliteStore store) : IUploadStore
 
     public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => new(store.Readers.Read(db => UploadSql.Exists(db, id)));
 
-    public async ValueTask NoteBlobAsync(string id, string note, CancellationToken cancel) => await store.WriteAsync(null, db =>
-    {
-        UploadSql.NoteBlob(db, id, note);
-        return true;
-    }, cancel);
+    public ValueTask<UploadRecord?> TakeAsync(string id, string route, string owner, long offset, CancellationToken cancel) =>
+        store.WriteAsync(null, db => UploadSql.Take(db, id, route, owner, offset, store.Now, store.Steady), cancel);
 
-    public ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.SetLength(db, id, length), cancel);
+    public ValueTask<bool> SetLengthAsync(string id, long writer, long length, CancellationToken cancel) =>
+        store.WriteAsync(null, db => UploadSql.SetLength(db, id, writer, length), cancel);
 
-    public ValueTask<bool> AdvanceAsync(string id, long from, long to, CancellationToken cancel) => store.WriteAsync(null, db => UploadSql.Advance(db, id, from, to, store.Steady), cancel);
+    public ValueTask<bool> AdvanceAsync(string id, UploadStep step, CancellationToken cancel) =>
+        store.WriteAsync(null, db => UploadSql.Advance(db, id, step, store.Steady), cancel);
 
     public ValueTask<bool> CompleteAsync(string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel)
     {

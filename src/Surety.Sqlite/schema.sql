@@ -137,7 +137,7 @@ CREATE TABLE surety_upload (
     route TEXT NOT NULL,
     owner TEXT NOT NULL,
     state INTEGER NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted
-    offset INTEGER NOT NULL DEFAULT 0, -- bytes that are durable
+    durable INTEGER NOT NULL DEFAULT 0, -- bytes that are durable
     length INTEGER, -- null: not said yet
     message_id INTEGER, -- set when it is complete
     created_at INTEGER NOT NULL,
@@ -146,7 +146,7 @@ CREATE TABLE surety_upload (
     metadata TEXT, -- JSON; null when there is none
     blob TEXT, -- what the blob store noted
     sha256 BLOB
-) WITHOUT ROWID;
+, writer INTEGER NOT NULL DEFAULT 0, closed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 
 CREATE INDEX surety_upload_look ON surety_upload (look_at);
 

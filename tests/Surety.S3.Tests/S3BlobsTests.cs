@@ -18,37 +18,55 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
     }
 
     [Fact]
-    public async Task What_was_sent_but_never_acknowledged_is_not_part_of_the_whole()
+    public async Task One_that_goes_on_again_and_again_leaves_two_tails_at_most()
     {
-        var bytes = Bytes(8 << 20);
-        var blob = await CreateAsync();
-        await using (var writer = await Blobs.AppendAsync(blob, 0, default))
+        var segment = new BlobSegment(Id, 1);
+        for (var i = 0; i < 6; i++)
         {
-            await WriteAsync(writer, bytes);
-            (await writer.CheckpointAsync(default)).ShouldBe(8 << 20);
-            // Killed behind the second part: nobody was told of it.
-            await WriteAsync(writer, Bytes(8 << 20, seed: 2));
+            segment = await WriteAsync(segment, Bytes(6).AsMemory(i, 1));
+            (await KeysAsync()).Count.ShouldBeLessThanOrEqualTo(2);
         }
 
-        await Blobs.CompleteAsync(blob, 8 << 20, default);
-        (await ReadAsync(0)).ShouldBe(bytes);
+        (await ReadAsync(segment)).ShouldBe(Bytes(6));
     }
 
     [Fact]
-    public async Task One_that_goes_on_leaves_one_tail_and_a_whole_one_none()
+    public async Task A_segment_goes_on_with_the_size_of_parts_it_began_with()
     {
-        var blob = await CreateAsync();
-        for (var offset = 0; offset < 5; offset++)
+        var bytes = Bytes(22_000_000);
+        var segment = await WriteAsync(new(Id, 1), bytes.AsMemory(0, 9_000_000));
+        using var other = new S3Blobs(Options(partBytes: 5 << 20));
+        await other.OpenAsync("5701e", default);
+        await using (var writer = await other.AppendAsync(segment, default))
         {
-            await using var writer = await Blobs.AppendAsync(blob, offset, default);
-            await WriteAsync(writer, Bytes(5).AsMemory(offset, 1));
-            await writer.SyncAsync(default);
+            await FeedAsync(writer, bytes.AsMemory(9_000_000));
+            segment = segment with { Length = await writer.CloseAsync(default), Note = writer.Note };
         }
 
-        (await KeysAsync()).Count(k => k.Contains(".tail-", StringComparison.Ordinal)).ShouldBeLessThanOrEqualTo(2);
-        await Blobs.CompleteAsync(blob, 5, default);
-        (await KeysAsync()).ShouldHaveSingleItem().ShouldEndWith("/00ff00ff");
-        (await ReadAsync(0)).ShouldBe(Bytes(5));
+        ShouldBeSame(await ReadAsync(segment), bytes);
+        await using var rest = await other.ReadAsync(segment, 21_999_990, default);
+        var last = new byte[10];
+        await rest.ReadExactlyAsync(last);
+        last.ShouldBe(bytes[^10..]);
+    }
+
+    [Fact]
+    public async Task What_a_version_before_this_one_completed_is_read_and_deleted()
+    {
+        using (var client = swift.Client())
+        {
+            foreach (var name in new[] { Id, Id + ".tail-10" })
+            {
+                var content = new MemoryStream(Bytes(10));
+                await client.PutObjectAsync(
+                    new() { BucketName = SwiftServer.Bucket, Key = $"{prefix}5701e/{name}", InputStream = content, UseChunkEncoding = false });
+            }
+        }
+
+        (await ReadAsync(new(Id, 0, 10, "the-id-of-a-multipart-upload"), 3)).ShouldBe(Bytes(10)[3..]);
+        (await ListAsync()).ShouldBe([Id]);
+        await Blobs.DeleteAsync(Id, default);
+        (await KeysAsync()).ShouldBeEmpty();
     }
 
     [Fact]
@@ -77,8 +95,12 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
         return opened[^1];
     }
 
-    private S3BlobOptions Options(string bucket = SwiftServer.Bucket, string secret = SwiftServer.SecretKey) =>
-        new() { Bucket = bucket, Prefix = prefix, ServiceUrl = swift.Address, AccessKey = SwiftServer.AccessKey, SecretKey = secret };
+    private S3BlobOptions Options(string bucket = SwiftServer.Bucket, string secret = SwiftServer.SecretKey, int partBytes = 8 << 20) =>
+        new()
+        {
+            Bucket = bucket, Prefix = prefix, ServiceUrl = swift.Address, AccessKey = SwiftServer.AccessKey, SecretKey = secret,
+            PartBytes = partBytes,
+        };
 
     private async Task<List<string>> KeysAsync()
     {

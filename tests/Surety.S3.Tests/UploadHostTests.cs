@@ -23,6 +23,7 @@ public sealed class UploadHostTests(SwiftServer swift)
             var uploads = first.Services.GetRequiredService<Uploads>();
             var begun = (await uploads.BeginAsync(new NewUpload { Id = "0123456789abcdef", Route = "/files", Owner = "ada", Length = bytes.Length, Metadata = new Dictionary<string, string>() }, TimeSpan.FromDays(1), 10, default)).ShouldNotBeNull();
             id = begun.Id;
+            begun = (await uploads.TakeAsync(id, "/files", "ada", 0, default)).ShouldNotBeNull();
             (await uploads.WriteAsync(begun, new MemoryStream(bytes, 0, 8_700_000), bytes.Length, null, default)).Offset.ShouldBe(8_700_000);
             await first.StopAsync();
         }
@@ -32,8 +33,9 @@ public sealed class UploadHostTests(SwiftServer swift)
             var uploads = second.Services.GetRequiredService<Uploads>();
             var found = (await uploads.LookAsync(id, default)).ShouldNotBeNull();
             found.Offset.ShouldBe(8_700_000);
-            (await uploads.WriteAsync(found, new MemoryStream(bytes, 8_700_000, 300_000), 300_000, null, default)).Offset.ShouldBe(bytes.Length);
-            found = (await uploads.LookAsync(id, default)).ShouldNotBeNull();
+            found = (await uploads.TakeAsync(id, "/files", "ada", found.Offset, default)).ShouldNotBeNull();
+            found = (await uploads.WriteAsync(found, new MemoryStream(bytes, 8_700_000, 300_000), 300_000, null, default)).Upload;
+            found.Offset.ShouldBe(bytes.Length);
             var done = await uploads.CompleteAsync(found, Convert.ToHexString(SHA256.HashData(bytes)), u => new Envelope(new Arrived(u.Id)), () => Task.FromResult(true), null, default);
             done.Kind.ShouldBe(CompletionKind.Complete);
             await using var content = await second.Services.GetRequiredService<IUploads>().OpenAsync(id, 8_999_000);

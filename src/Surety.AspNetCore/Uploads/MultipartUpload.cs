@@ -55,12 +55,14 @@ internal sealed class MultipartUpload(HttpContext http, UploadRoute route, Uploa
         var finished = false;
         try
         {
+            upload = await uploads.TakeAsync(upload.Id, route.Pattern, owner, 0, CancellationToken.None) ?? upload;
             var written = await uploads.WriteAsync(upload, section.Body, route.Options.MaxBytes, null, http.RequestAborted);
-            if (request.Judge(written, upload, interrupted: false) is { } refusal) return refusal;
+            if (await request.JudgeAsync(written, interrupted: false) is { } refusal) return refusal;
             // A second file would be lost without a word, and a form that breaks off may have lost the end of the first.
             if (await reader.ReadNextSectionAsync(http.RequestAborted) is not null) return Malformed("The file must be the form's last part, and the only one.");
-            await uploads.SetLengthAsync(upload.Id, written.Offset, CancellationToken.None);
-            upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
+            upload = written.Upload;
+            if (await uploads.SetLengthAsync(upload, upload.Offset, CancellationToken.None))
+                upload = upload with { Length = upload.Offset };
             var record = new UploadKey(http, route, owner, key);
             var ended = await request.FinishAsync(upload, record);
             finished = ended is Finished;

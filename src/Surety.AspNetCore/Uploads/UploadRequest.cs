@@ -96,8 +96,14 @@ internal sealed class UploadRequest
         var told = false;
         try
         {
-            if (brings && await ReceiveAsync(upload, held) is { } broken) return broken;
-            upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
+            if (brings)
+            {
+                var (taken, refusal) = await TakeAsync(upload.Id, 0);
+                if (refusal is not null) return refusal;
+                (upload, var broken) = await ReceiveAsync(taken!, held);
+                if (broken is not null) return broken;
+            }
+
             if (await FinishAsync(upload) is { } ended && ended is not Finished) return ended;
             Created(address, upload, upload.Offset);
             told = true;
@@ -139,18 +145,17 @@ internal sealed class UploadRequest
         if (ReadChecksum(out _, out _) is { } unread) return unread;
         using var held = await uploads.Locks.EnterAsync(Id, LockPatience, http.RequestAborted);
         if (held is null) return Locked();
-        var (found, refusal) = await FindAsync();
+        var (taken, refusal) = await TakeAsync(Id, offset);
         if (refusal is not null) return refusal;
-        var upload = found!;
-        if (upload.Offset != offset) return OffsetMismatch(upload.Offset);
+        var upload = taken!;
         if (upload.State == UploadState.Open)
         {
-            if (await DeclareAsync(upload) is var (declared, bad) && bad is not null) return bad;
-            upload = declared;
-            if (await ReceiveAsync(upload, held) is { } broken) return broken;
+            (upload, var bad) = await DeclareAsync(upload);
+            if (bad is not null) return bad;
+            (upload, var broken) = await ReceiveAsync(upload, held);
+            if (broken is not null) return broken;
         }
 
-        upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
         if (await FinishAsync(upload) is { } ended && ended is not Finished) return ended;
         Describe(upload);
         Response.Headers[Tus.UploadOffset] = Text(upload.Offset);
@@ -167,7 +172,7 @@ internal sealed class UploadRequest
         return Refused(409, Problems.UploadComplete, "All of it is there and its job was enqueued. Cancel the job instead.");
     }
 
-    public Task<UploadRecord?> BeginAsync(long? length, Dictionary<string, string> metadata)
+    public ValueTask<UploadRecord?> BeginAsync(long? length, Dictionary<string, string> metadata)
     {
         var upload = new NewUpload { Id = RandomNumberGenerator.GetHexString(40, lowercase: true), Route = route.Pattern, Owner = owner, Length = length, Metadata = metadata };
         return uploads.BeginAsync(upload, Options.ExpireAfter, Options.MaxOpen, http.RequestAborted);
@@ -214,30 +219,36 @@ internal sealed class UploadRequest
             case CompletionKind.NotAllowed:
                 return Refused(403, "forbidden", "The credential was good when this request began and is no longer. Nothing was enqueued; the upload can be completed with a good one until it expires.");
             default:
-                upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
-                return upload.State is UploadState.Complete or UploadState.Consumed ? new Finished(Point(upload)) : Ended(upload);
+                return await LostAsync(upload, completing: true);
         }
     }
 
-    /// <summary>Takes what the request brings. Null when all of it was taken.</summary>
-    private async Task<IResult?> ReceiveAsync(UploadRecord upload, UploadLocks.Held held)
+    /// <summary>Takes what the request brings. No refusal when all of it was taken.</summary>
+    private async Task<(UploadRecord Upload, IResult? Refusal)> ReceiveAsync(UploadRecord upload, UploadLocks.Held held)
     {
         ReadChecksum(out var algorithm, out var expected);
         var room = (upload.Length ?? Options.MaxBytes) - upload.Offset;
-        if (Request.ContentLength > room) return TooLarge(upload.Length is null ? MaxText : $"The body has {Request.ContentLength} bytes, and {room} are missing.");
+        if (Request.ContentLength > room)
+        {
+            var detail = upload.Length is null ? MaxText : $"The body has {Request.ContentLength} bytes, and {room} are missing.";
+            return (upload, TooLarge(detail));
+        }
+
         // All of it is there, and only its completion is missing.
-        if (room == 0) return null;
+        if (room == 0) return (upload, null);
         SetLimits();
         using var checksum = expected.Length == 0 ? null : new Checksum(algorithm, expected);
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, held.Interrupted);
         var written = await uploads.WriteAsync(upload, Request.Body, room, checksum, reading.Token);
-        return Judge(written, upload, held.Interrupted.IsCancellationRequested);
+        return (written.Upload, await JudgeAsync(written, held.Interrupted.IsCancellationRequested));
     }
 
-    public IResult? Judge(Written written, UploadRecord upload, bool interrupted)
+    public async Task<IResult?> JudgeAsync(Written written, bool interrupted)
     {
-        if (written.Lost) return OffsetMismatch(written.Offset);
-        if (written.TooLong) return TooLarge(upload.Length is null ? MaxText : $"More came than the {upload.Length} bytes the upload is to have.");
+        if (written.Lost) return await LostAsync(written.Upload, completing: false);
+        if (written.TooLong)
+            return TooLarge(
+                written.Upload.Length is null ? MaxText : $"More came than the {written.Upload.Length} bytes the upload is to have.");
         if (written.Mismatch) return Refused(460, Problems.ChecksumMismatch, $"The body was discarded; send it again from {written.Offset} on.");
         if (written.Broken is null) return null;
         if (interrupted && !http.RequestAborted.IsCancellationRequested) return Locked();
@@ -246,10 +257,34 @@ internal sealed class UploadRequest
         return null;
     }
 
-    /// <summary>An upload that does not exist here, or not for this caller, is not told from one that never did.</summary>
-    private async Task<(UploadRecord? Upload, IResult? Refusal)> FindAsync()
+    /// <summary>What became of an upload that somebody else ended, completed or took meanwhile.</summary>
+    private async Task<IResult> LostAsync(UploadRecord upload, bool completing)
     {
-        if (await uploads.LookAsync(Id, http.RequestAborted) is not { } upload || upload.Route != route.Pattern || upload.Owner != owner)
+        upload = await uploads.LookAsync(upload.Id, CancellationToken.None) ?? upload;
+        return upload.State switch
+        {
+            // Another node's request came after this one. What this one brought since its last step is not kept.
+            UploadState.Open => Locked(),
+            UploadState.Complete or UploadState.Consumed => completing ? new Finished(Point(upload)) : OffsetMismatch(upload.Offset),
+            _ => Ended(upload),
+        };
+    }
+
+    /// <summary>Makes this request the upload's writer, if it may be, at this offset.</summary>
+    private async Task<(UploadRecord? Upload, IResult? Refusal)> TakeAsync(string id, long offset)
+    {
+        var (upload, refusal) = Known(await uploads.TakeAsync(id, route.Pattern, owner, offset, http.RequestAborted));
+        if (upload is null || refusal is not null) return (null, refusal);
+        // Of this route, this caller's and at this offset: if it is open, it is taken.
+        return upload.Offset == offset ? (upload, null) : (null, OffsetMismatch(upload.Offset));
+    }
+
+    /// <summary>An upload that does not exist here, or not for this caller, is not told from one that never did.</summary>
+    private async Task<(UploadRecord? Upload, IResult? Refusal)> FindAsync() => Known(await uploads.LookAsync(Id, http.RequestAborted));
+
+    private (UploadRecord? Upload, IResult? Refusal) Known(UploadRecord? found)
+    {
+        if (found is not { } upload || upload.Route != route.Pattern || upload.Owner != owner)
             return (null, Refused(404, Problems.NotFound, "There is no upload of this address that the caller may know of."));
         return upload.State is UploadState.Expired or UploadState.Deleted ? (null, Ended(upload)) : (upload, null);
     }
@@ -260,7 +295,8 @@ internal sealed class UploadRequest
         if (Request.Headers[Tus.UploadLength].Count == 0) return (upload, null);
         if (!Tus.TryReadNumber(Request.Headers[Tus.UploadLength], out var length)) return (upload, BadLength());
         if (length > Options.MaxBytes) return (upload, TooLarge(MaxText));
-        if (upload.Length is null && await uploads.SetLengthAsync(upload.Id, length, http.RequestAborted)) return (upload with { Length = length }, null);
+        if (upload.Length is null && await uploads.SetLengthAsync(upload, length, http.RequestAborted))
+            return (upload with { Length = length }, null);
         return upload.Length == length ? (upload, null) : (upload, Refused(400, "bad-request", $"The upload's length is {(upload.Length is { } known ? $"{known} already" : $"not {length}: more than that is there")}."));
     }
 

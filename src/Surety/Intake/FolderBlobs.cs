@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -6,12 +7,19 @@ using Surety.Storage;
 namespace Surety.Intake;
 
 /// <summary>
-/// Blobs as files of a local folder, in a folder of the store's own. A file has the ending <c>.part</c> until it is whole; both its bytes and its name are synced to the disk before anybody is
-/// told of them.
+/// Segments as files: an upload has a folder, named after it, and a segment is a file in it, named after its number. Both bytes and names
+/// are synced to the disk before anybody is told of them. A file is never renamed, and never shortened below what its upload's row says of
+/// it.
 /// </summary>
 internal sealed class FolderBlobs(string folder) : IBlobStore
 {
-    private const string Part = ".part";
+    private const string Parts = ".parts";
+
+    /// <summary>A file of before there were segments: the ending of one that is not whole.</summary>
+    private const string OldPart = ".part";
+
+    private const FileShare Shared = FileShare.ReadWrite | FileShare.Delete;
+
     private string home = "";
 
     public string Place => $"the folder {Path.GetFileName(Path.TrimEndingDirectorySeparator(folder))}";
@@ -32,22 +40,17 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         return true;
     });
 
-    // The file is made with its first bytes.
-    public ValueTask<string?> CreateAsync(string id, CancellationToken cancel) => new((string?)null);
-
-    public ValueTask<BlobWriter> AppendAsync(BlobName blob, long offset, CancellationToken cancel) => Try<BlobWriter>("does not take an upload", () =>
+    public ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancel) => Try<BlobWriter>("takes no upload", () =>
     {
-        var (whole, part) = Paths(blob.Id);
-        // A completion that was interrupted before anybody heard of it.
-        if (File.Exists(whole)) File.Move(whole, part, overwrite: true);
-        // FileShare.None is a lock between processes, too.
-        var file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, FileOptions.Asynchronous);
+        var path = FileOf(segment);
+        var isNew = segment.Length == 0;
+        if (isNew) Directory.CreateDirectory(FolderOf(segment.Id));
+        // Not locked: a frozen process would keep the lock, and with it everybody from reading. By its number, a segment has one writer.
+        var file = File.OpenHandle(path, isNew ? FileMode.CreateNew : FileMode.Open, FileAccess.Write, Shared, FileOptions.Asynchronous);
         try
         {
-            var length = RandomAccess.GetLength(file);
-            if (length < offset) throw new StoreException($"The file of an upload has {length} bytes, but {offset} were acknowledged: it was changed by hand, or its disk lost them. The upload cannot go on.");
-            if (length > offset) RandomAccess.SetLength(file, offset);
-            return new Writer(file, offset, home);
+            ThrowIfShort(segment, RandomAccess.GetLength(file));
+            return new Writer(file, segment.Length, isNew ? [Path.GetDirectoryName(path)!, home] : []);
         }
         catch
         {
@@ -56,61 +59,96 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         }
     });
 
-    public async ValueTask CompleteAsync(BlobName blob, long length, CancellationToken cancel)
+    public ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel) => Try<Stream>("cannot be read", () =>
     {
-        var (whole, part) = Paths(blob.Id);
-        if (!File.Exists(whole))
+        var path = FileOf(segment);
+        if (!File.Exists(path))
+            throw new StoreException(
+                $"The content of upload {segment.Id} is missing from {Place}. Was the folder replaced, or is another node's not shared?");
+        var stream = new FileStream(
+            path, FileMode.Open, FileAccess.Read, Shared, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        try
         {
-            await using (var writer = await AppendAsync(blob, length, cancel)) await writer.SyncAsync(cancel);
-            await Try("cannot rename a file", () =>
-            {
-                File.Move(part, whole);
-                return true;
-            });
+            ThrowIfShort(segment, stream.Length);
+            stream.Position = from;
+            return stream;
         }
-
-        await Try("cannot be synced", () =>
+        catch
         {
-            SyncFolder(home);
-            return true;
-        });
-    }
-
-    public ValueTask<Stream> ReadAsync(string id, long from, CancellationToken cancel) => Try<Stream>("cannot be read", () =>
-    {
-        var (whole, _) = Paths(id);
-        if (!File.Exists(whole)) throw new StoreException($"The content of upload {id} is missing from {Place}. Was the folder replaced, or is another node's folder not shared?");
-        var stream = new FileStream(whole, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan);
-        stream.Position = from;
-        return stream;
+            stream.Dispose();
+            throw;
+        }
     });
 
-    public async ValueTask DeleteAsync(BlobName blob, CancellationToken cancel) => await Try("cannot delete a file", () =>
+    public ValueTask TidyAsync(
+        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) => Try("cannot delete a file", () =>
     {
-        var (whole, part) = Paths(blob.Id);
-        File.Delete(whole);
-        File.Delete(part);
+        var parts = new DirectoryInfo(FolderOf(id));
+        if (!parts.Exists) return true;
+        foreach (var file in parts.EnumerateFiles())
+        {
+            if (!long.TryParse(file.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number >= below) continue;
+            var length = counting.FirstOrDefault(s => s.Number == number).Length;
+            if (length == 0) file.Delete();
+            else if (file.Length > length)
+            {
+                // Its writer may still hold it open. Every writer from this number on has a file of its own, so this one's length is
+                // settled for ever, and what is beyond it never counts.
+                using var opened = File.OpenHandle(file.FullName, FileMode.Open, FileAccess.Write, Shared);
+                RandomAccess.SetLength(opened, length);
+            }
+        }
+
+        return true;
+    });
+
+    public ValueTask DeleteAsync(string id, CancellationToken cancel) => Try("cannot delete a file", () =>
+    {
+        var parts = FolderOf(id);
+        try
+        {
+            Directory.Delete(parts, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Deleted before, by this node or another, or never made.
+        }
+
+        File.Delete(Path.Combine(home, id));
+        File.Delete(Path.Combine(home, id + OldPart));
         return true;
     });
 
     public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var file in new DirectoryInfo(home).EnumerateFiles())
+        foreach (var entry in new DirectoryInfo(home).EnumerateFileSystemInfos())
         {
             cancel.ThrowIfCancellationRequested();
-            var id = file.Name.EndsWith(Part, StringComparison.Ordinal) ? file.Name[..^Part.Length] : file.Name;
-            if (IsId(id)) yield return (id, new DateTimeOffset(file.LastWriteTimeUtc));
+            var id = entry.Extension is Parts or OldPart ? Path.GetFileNameWithoutExtension(entry.Name) : entry.Name;
+            if (IsId(id)) yield return (id, new DateTimeOffset(entry.LastWriteTimeUtc));
         }
 
         await Task.CompletedTask;
     }
 
-    private (string Whole, string Part) Paths(string id)
+    // Ids are ours; a name that is none must not reach the file system.
+    private string FolderOf(string id) =>
+        IsId(id) ? Path.Combine(home, id + Parts) : throw new ArgumentException("That is not an upload's id.", nameof(id));
+
+    private string FileOf(BlobSegment segment)
     {
-        // Ids are ours; a name that is none must not reach the file system.
-        if (!IsId(id)) throw new ArgumentException("That is not an upload's id.", nameof(id));
-        var whole = Path.Combine(home, id);
-        return (whole, whole + Part);
+        var parts = FolderOf(segment.Id);
+        if (segment.Number > 0) return Path.Combine(parts, segment.Number.ToString(CultureInfo.InvariantCulture));
+        var whole = Path.Combine(home, segment.Id);
+        return File.Exists(whole) ? whole : whole + OldPart;
+    }
+
+    private static void ThrowIfShort(BlobSegment segment, long length)
+    {
+        if (length < segment.Length)
+            throw new StoreException(
+                $"A file of upload {segment.Id} has {length} bytes, but {segment.Length} were acknowledged: it was changed by hand, or its disk "
+                + "lost them. The upload cannot go on.");
     }
 
     private static bool IsId(string id) => id.Length is > 0 and <= 100 && id.All(char.IsAsciiHexDigitLower);
@@ -158,10 +196,12 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         }
     }
 
-    private sealed class Writer(SafeFileHandle file, long offset, string home) : BlobWriter
+    /// <param name="file">Open.</param>
+    /// <param name="offset">Where it begins.</param>
+    /// <param name="names">The folders whose names have to be durable, too.</param>
+    private sealed class Writer(SafeFileHandle file, long offset, IReadOnlyList<string> names) : BlobWriter
     {
-        private readonly bool isNew = offset == 0;
-        private bool named;
+        private IReadOnlyList<string> unsynced = names;
         private long end = offset;
         private long synced = offset;
 
@@ -179,16 +219,14 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
             end += bytes.Length;
         }
 
-        public override ValueTask<long> CheckpointAsync(CancellationToken cancel) => SyncAsync(cancel);
-
-        public override ValueTask<long> SyncAsync(CancellationToken cancel)
+        public override ValueTask<long> CheckpointAsync(CancellationToken cancel)
         {
             try
             {
-                if (synced != end || !named) RandomAccess.FlushToDisk(file);
+                if (synced != end) RandomAccess.FlushToDisk(file);
                 synced = end;
-                if (isNew && !named) SyncFolder(home);
-                named = true;
+                foreach (var name in unsynced) SyncFolder(name);
+                unsynced = [];
                 return new(end);
             }
             catch (Exception e) when (Trouble(e) is { } trouble)
@@ -196,6 +234,13 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
                 // What a failed sync left behind is not known: the next request begins where the last good one ended.
                 throw trouble.Of("The folder of uploads cannot be synced");
             }
+        }
+
+        public override async ValueTask<long> CloseAsync(CancellationToken cancel)
+        {
+            var length = await CheckpointAsync(cancel);
+            await DisposeAsync();
+            return length;
         }
 
         public override ValueTask DisposeAsync()

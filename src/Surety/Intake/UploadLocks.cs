@@ -1,8 +1,9 @@
 namespace Surety.Intake;
 
 /// <summary>
-/// One request at a time an upload, in this process. Whoever comes asks whoever is there to stop: a client that comes back has given its first connection up, though this side may not know yet.
-/// Between processes the blob store's own lock and the guarded offset do the same.
+/// One request at a time an upload, in this process. A request that comes asks the one before to stop: a client that comes back has given
+/// its first connection up, though this side may not know yet. This saves what the first request brought; it keeps nothing safe. Between
+/// processes, and where one is frozen, the writer's number does that.
 /// </summary>
 internal sealed class UploadLocks
 {

@@ -7,7 +7,8 @@ namespace Surety.Intake;
 
 /// <summary>
 /// An upload's life: begun, written on, completed. Its row says how far it has come, and the row moves on only after the bytes are durable; its last step and the enqueue of its message are one
-/// commit. Knows no protocol.
+/// commit. Whoever writes takes a number in the row first. Every later step counts only under the newest number, and bytes count only where
+/// a step has recorded them, so a request that was frozen for any time changes nothing when it wakes up. Knows no protocol.
 /// </summary>
 internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks) : IUploads
 {
@@ -33,40 +34,49 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        return await LookAsync(id, cancel) is { State: UploadState.Complete }
-            ? await blobs.ReadAsync(id, from, cancel)
+        return await LookAsync(id, cancel) is { State: UploadState.Complete } upload
+            ? await ReadAsync(upload, from, cancel)
             : throw new RejectException($"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
     }
 
     /// <summary>Null when its owner has too many unfinished ones.</summary>
-    public async Task<UploadRecord?> BeginAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
+    public ValueTask<UploadRecord?> BeginAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
         if (!StoredText.IsStorable(upload.Owner) || upload.Metadata.Any(m => !StoredText.IsStorable(m.Key) || !StoredText.IsStorable(m.Value)))
             throw new ArgumentException($"The upload's owner or metadata {StoredText.Fault}.", nameof(upload));
-        // The row first: whatever the blob store makes then has somebody who looks after it.
-        if (await store.AddAsync(upload, expireAfter, mostOpen, cancel) is not { } added) return null;
-        if (await blobs.CreateAsync(upload.Id, cancel) is not { } note) return added;
-        await store.NoteBlobAsync(upload.Id, note, cancel);
-        return added with { Blob = note };
+        return store.AddAsync(upload, expireAfter, mostOpen, cancel);
     }
 
     public ValueTask<UploadRecord?> LookAsync(string id, CancellationToken cancel) => StoredText.IsStorable(id) ? store.FindAsync(id, cancel) : default;
 
-    public ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel) => store.SetLengthAsync(id, length, cancel);
+    /// <summary>
+    /// Finds it, and makes the caller its writer when it is open, at this offset, and of this route and owner; then it has a number.
+    /// </summary>
+    public ValueTask<UploadRecord?> TakeAsync(string id, string route, string owner, long offset, CancellationToken cancel) =>
+        StoredText.IsStorable(id) ? store.TakeAsync(id, route, owner, offset, cancel) : default;
+
+    public ValueTask<bool> SetLengthAsync(UploadRecord upload, long length, CancellationToken cancel) =>
+        store.SetLengthAsync(upload.Id, upload.Writer, length, cancel);
 
     /// <summary>Writes on with what the stream gives, until it ends, breaks, or gives more than there is room for. Whatever came before that is kept, unless it has to match a checksum.</summary>
-    /// <param name="upload">As it was found.</param>
+    /// <param name="upload">As it was taken.</param>
     /// <param name="body">The bytes.</param>
     /// <param name="room">How many may come.</param>
     /// <param name="checksum">What they have to match; null nothing.</param>
     /// <param name="cancel">Ends the reading as if the stream had broken.</param>
     public async Task<Written> WriteAsync(UploadRecord upload, Stream body, long room, Checksum? checksum, CancellationToken cancel)
     {
-        await using var blob = await blobs.AppendAsync(new BlobName(upload.Id, upload.Blob), upload.Offset, CancellationToken.None);
+        if (upload.Writer == 0) throw new InvalidOperationException($"Upload {upload.Id} was not taken for writing.");
+        var segments = Segments.Of(upload);
+        var segment = segments.Next(upload);
+        // Where the segment begins: the blob store counts from there.
+        var start = upload.Offset - segment.Length;
+        var noted = upload;
+        BlobWriter? blob = null;
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
-            long written = upload.Offset, noted = upload.Offset;
+            var written = upload.Offset;
             Exception? broken = null;
             var tooLong = false;
             while (true)
@@ -90,35 +100,64 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
                 }
 
                 checksum?.Add(buffer.AsSpan(0, read));
+                // With the first bytes, not before: a request that brings none leaves no file.
+                blob ??= await OpenAsync();
                 // Not with the client's token: what it has sent before it left is kept.
                 await blob.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
                 written += read;
                 Failpoint.Pass(Failpoint.UploadWritten);
-                if (checksum is not null || written - noted < CheckpointBytes) continue;
-                var durable = await blob.CheckpointAsync(CancellationToken.None);
-                if (!await NoteAsync(upload.Id, noted, durable)) return new Written(noted, Lost: true);
-                noted = durable;
+                if (checksum is not null || written - noted.Offset < CheckpointBytes) continue;
+                if (!await NoteAsync(await blob.CheckpointAsync(CancellationToken.None), isLast: false))
+                    return new Written(noted, Lost: true);
             }
 
-            // A part of a chunk, and one that is not what was announced, cannot be told from noise.
+            // A part of a chunk, and one that is not what was announced, cannot be told from noise. The segment stays open in the row, so
+            // the next writer begins one of its own.
             if (checksum is not null && (broken is not null || tooLong || !checksum.Matches())) return new Written(noted, broken, tooLong, Mismatch: broken is null && !tooLong);
-            if (written > noted)
-            {
-                var durable = await blob.SyncAsync(CancellationToken.None);
-                if (!await NoteAsync(upload.Id, noted, durable)) return new Written(noted, broken, tooLong, Lost: true);
-                noted = durable;
-            }
-
+            if (blob is not null && !await NoteAsync(await blob.CloseAsync(CancellationToken.None), isLast: true))
+                return new Written(noted, broken, tooLong, Lost: true);
+            // One that brought nothing hands over what was handed over to it: or each that breaks before its first byte would cost a file.
+            if (blob is null && upload.IsHandedOver
+                && !await store.AdvanceAsync(upload.Id, Step(noted, noted.Offset, noted.Blob, isLast: true), CancellationToken.None))
+                return new Written(noted, broken, tooLong, Lost: true);
             return new Written(noted, broken, tooLong);
+        }
+        catch (StoreException e) when (!e.InDoubt)
+        {
+            // The blob store fails where the upload's bytes were deleted: then the upload has ended, and that is the answer.
+            if (await store.AdvanceAsync(upload.Id, Step(noted, noted.Offset, noted.Blob), CancellationToken.None)) throw;
+            return new Written(noted, Lost: true);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+            if (blob is not null) await blob.DisposeAsync();
+        }
+
+        async Task<BlobWriter> OpenAsync()
+        {
+            // What is below this number and not in the row never will be.
+            if (segment.Number == upload.Writer && !upload.IsHandedOver)
+                await blobs.TidyAsync(upload.Id, segments.All, upload.Writer, CancellationToken.None);
+            return await blobs.AppendAsync(segment, CancellationToken.None);
+        }
+
+        // False when the upload ended, expired, or was taken by somebody else.
+        async Task<bool> NoteAsync(long durable, bool isLast)
+        {
+            Failpoint.Pass(Failpoint.UploadSynced);
+            var to = start + durable;
+            if (to == noted.Offset && !isLast) return true;
+            var text = segments.With(segment with { Length = durable, Note = blob!.Note }).Text;
+            if (!await store.AdvanceAsync(upload.Id, Step(noted, to, text, isLast), CancellationToken.None)) return false;
+            noted = noted with { Offset = to, Blob = text };
+            Failpoint.Pass(Failpoint.UploadNoted);
+            return true;
         }
     }
 
     /// <summary>Completes an upload of which all is there, and enqueues its message in the same commit.</summary>
-    /// <param name="upload">As it was found.</param>
+    /// <param name="upload">As it was found, or written.</param>
     /// <param name="sha256">The digest its client announced, in hexadecimal digits; null none.</param>
     /// <param name="message">Makes the message.</param>
     /// <param name="allowed">Whether the caller may still do this: an upload takes long enough for that to change.</param>
@@ -127,10 +166,10 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     public async Task<Completion> CompleteAsync(
         UploadRecord upload, string? sha256, Func<Upload, Envelope> message, Func<Task<bool>> allowed, IOnce? once, CancellationToken cancel)
     {
-        await blobs.CompleteAsync(new BlobName(upload.Id, upload.Blob), upload.Offset, cancel);
         Failpoint.Pass(Failpoint.UploadStored);
-        // Of what is stored, read back: not of what passed by.
-        var digest = await DigestAsync(upload.Id, cancel);
+        // Of what is stored, read back: not of what passed by. Nobody changes it any more, and there is nothing to rename: which bytes are
+        // the content, the row says already.
+        if (await DigestAsync(upload, cancel) is not { } digest) return new Completion(CompletionKind.Lost, upload);
         if (sha256 is not null && !string.Equals(sha256, Convert.ToHexStringLower(digest), StringComparison.OrdinalIgnoreCase))
         {
             await DeleteAsync(upload, cancel);
@@ -165,30 +204,40 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     {
         // The row first: nobody may write on, or complete it, from then on. Should this process die here, the sweep deletes the bytes.
         if (!await store.EndAsync(upload.Id, UploadState.Open, UploadState.Deleted, RememberEnded, cancel)) return false;
-        await blobs.DeleteAsync(new BlobName(upload.Id, upload.Blob), cancel);
+        await blobs.DeleteAsync(upload.Id, cancel);
         return true;
     }
 
-    private async Task<byte[]> DigestAsync(string id, CancellationToken cancel)
+    /// <summary>Null when somebody else ended it meanwhile, and deleted what was to be read.</summary>
+    private async Task<byte[]?> DigestAsync(UploadRecord upload, CancellationToken cancel)
     {
-        await using var content = await blobs.ReadAsync(id, 0, cancel);
         try
         {
+            await using var content = await ReadAsync(upload, 0, cancel);
             return await SHA256.HashDataAsync(content, cancel);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is StoreException or IOException)
         {
+            if (await store.FindAsync(upload.Id, cancel) is not { State: UploadState.Open }) return null;
+            if (e is StoreException) throw;
             throw new StoreException($"{blobs.Place} broke off while a finished upload was read back. Ask with HEAD to try again.", isTransient: true, innerException: e);
         }
     }
 
-    private async Task<bool> NoteAsync(string id, long from, long to)
+    private async Task<Stream> ReadAsync(UploadRecord upload, long from, CancellationToken cancel)
     {
-        Failpoint.Pass(Failpoint.UploadSynced);
-        if (from != to && !await store.AdvanceAsync(id, from, to, CancellationToken.None)) return false;
-        Failpoint.Pass(Failpoint.UploadNoted);
-        return true;
+        var segments = Segments.Of(upload);
+        return await ChainedStream.OpenAsync(upload.Offset, from, OpenAsync, cancel);
+
+        async ValueTask<(Stream, long)> OpenAsync(long position, CancellationToken stop)
+        {
+            var (segment, offset) = segments.At(position);
+            return (await blobs.ReadAsync(segment, offset, stop), segment.Length - offset);
+        }
     }
+
+    private static UploadStep Step(UploadRecord upload, long to, string? blob, bool isLast = false) =>
+        new(upload.Writer, upload.Offset, to, blob, isLast);
 
     private static Upload View(UploadRecord upload, ReadOnlyMemory<byte> digest) => new(
         upload.Id, upload.Owner.Length == 0 ? null : upload.Owner, upload.Offset, Convert.ToHexStringLower(digest.Span), upload.Metadata.GetValueOrDefault("filename"),
@@ -196,12 +245,16 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
 }
 
 /// <summary>How far writing came.</summary>
-/// <param name="Offset">What is durable.</param>
+/// <param name="Upload">With the bytes that are durable.</param>
 /// <param name="Broken">Why the stream ended too soon; null when it did not.</param>
 /// <param name="TooLong">More came than there was room for; nothing of the rest was read.</param>
 /// <param name="Mismatch">It was not what the checksum says, and is discarded.</param>
-/// <param name="Lost">The upload ended, expired, or was written on by somebody else meanwhile.</param>
-internal readonly record struct Written(long Offset, Exception? Broken = null, bool TooLong = false, bool Mismatch = false, bool Lost = false);
+/// <param name="Lost">The upload ended, expired, or was taken by somebody else meanwhile.</param>
+internal readonly record struct Written(
+    UploadRecord Upload, Exception? Broken = null, bool TooLong = false, bool Mismatch = false, bool Lost = false)
+{
+    public long Offset => Upload.Offset;
+}
 
 /// <summary>How completing ended.</summary>
 internal readonly record struct Completion(CompletionKind Kind, UploadRecord Upload);

@@ -8,7 +8,8 @@ namespace Surety.Operations;
 
 /// <summary>
 /// Deletes what nobody needs any more: uploads that were not finished in time, the content of those whose message has been handled, and blobs that no upload knows of. Every node does it; each
-/// step is guarded by the row it starts from.
+/// step is guarded by the row it starts from, and bytes are deleted only after the row has ended: a writer of before finds that it is none
+/// any more, one that comes later finds an upload that has ended.
 /// </summary>
 internal sealed class UploadSweep(
     SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, Supervisor supervisor, TimeProvider time, ILogger<UploadSweep> log) : IDisposable
@@ -84,7 +85,7 @@ internal sealed class UploadSweep(
         await foreach (var (id, changedAt) in blobs.ListAsync(cancel))
         {
             if (changedAt > time.GetUtcNow() - OrphanAge || await store.ExistsAsync(id, cancel)) continue;
-            await blobs.DeleteAsync(new BlobName(id), cancel);
+            await blobs.DeleteAsync(id, cancel);
             Log.OrphanDeleted(log, id[..Math.Min(8, id.Length)]);
         }
     }
@@ -92,7 +93,6 @@ internal sealed class UploadSweep(
     /// <summary>Whether content was deleted.</summary>
     private async Task<bool> LookAsync(UploadRecord upload, CancellationToken cancel)
     {
-        var blob = new BlobName(upload.Id, upload.Blob);
         switch (upload.State)
         {
             case UploadState.Complete when await IsNeededAsync(upload, cancel) is { } again:
@@ -108,7 +108,7 @@ internal sealed class UploadSweep(
                 return false;
             default:
                 // A crash may have left its content. Only then may its row go: without it nobody would look.
-                await blobs.DeleteAsync(blob, cancel);
+                await blobs.DeleteAsync(upload.Id, cancel);
                 await store.RemoveAsync(upload.Id, cancel);
                 return false;
         }
@@ -116,7 +116,7 @@ internal sealed class UploadSweep(
         async Task<bool> EndAsync(UploadState from, UploadState to)
         {
             if (!await store.EndAsync(upload.Id, from, to, Uploads.RememberEnded, cancel)) return false;
-            await blobs.DeleteAsync(blob, cancel);
+            await blobs.DeleteAsync(upload.Id, cancel);
             return true;
         }
     }

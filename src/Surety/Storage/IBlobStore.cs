@@ -1,12 +1,28 @@
 namespace Surety.Storage;
 
-/// <summary>Keeps the bytes of uploads. Nothing that was not completed can be read.</summary>
+/// <summary>
+/// Keeps the bytes of uploads, in segments. It decides nothing: which segments an upload consists of, and how many bytes of each count, is
+/// said by the upload's row (<see cref="IUploadStore"/>), and changes in one commit with the upload's offset.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A segment is named by the upload's id and a number, and grows at its end only. It has one writer at a time: a number is given to one
+/// writer, and to another one only after the one before has closed it (<see cref="BlobWriter.CloseAsync"/>).
+/// </para>
+/// <para>
+/// A writer that was not closed may still write, at any time: its process was frozen, or its request is still on the way to a server.
+/// Nobody waits for it. The next writer gets a segment of its own, and of the old one only the recorded bytes count, now and for ever. So
+/// an implementation has to keep three rules: a segment is a place of its own (a file, a prefix of keys) that no writer of another number
+/// touches; a writer changes nothing below the length its segment was opened with; and nothing but <see cref="TidyAsync"/> and <see
+/// cref="DeleteAsync"/> deletes or shortens anything. It needs no locks.
+/// </para>
+/// </remarks>
 public interface IBlobStore
 {
     /// <summary>Names where it keeps them, for people. Never a secret.</summary>
     string Place { get; }
 
-    /// <summary>The longest blob it takes.</summary>
+    /// <summary>The longest upload it takes, in bytes.</summary>
     long MaxBytes { get; }
 
     /// <summary>Checks that it can be used, once, at the host's start.</summary>
@@ -15,47 +31,75 @@ public interface IBlobStore
     /// <exception cref="StoreException">It cannot; says what to do.</exception>
     ValueTask OpenAsync(string storeId, CancellationToken cancel);
 
-    /// <summary>Makes an empty blob.</summary>
-    /// <returns>What it wants to be told whenever it is asked about this one, at most 2,000 characters; null nothing.</returns>
-    ValueTask<string?> CreateAsync(string id, CancellationToken cancel);
+    /// <summary>
+    /// Opens a segment for writing on behind its length. A length of zero begins a new one. What lies beyond the length counts for nothing
+    /// and is written over.
+    /// </summary>
+    /// <exception cref="StoreException">It cannot be written (transient), or bytes below the length are missing.</exception>
+    ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancel);
 
-    /// <summary>Opens a blob for writing on at an offset that was durable once. What was written beyond it is discarded.</summary>
-    /// <exception cref="StoreException">Somebody else writes it (transient), or bytes below the offset are missing.</exception>
-    ValueTask<BlobWriter> AppendAsync(BlobName blob, long offset, CancellationToken cancel);
+    /// <summary>
+    /// Opens a segment for reading. The reader stops at the segment's length; the stream may give more than that, and must not give less.
+    /// </summary>
+    /// <param name="segment">The segment. Number 0 is the whole content of an upload that was completed before there were segments.</param>
+    /// <param name="from">The first byte, counted from the segment's beginning; below its length.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="StoreException">It is not there, or shorter than its length.</exception>
+    ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel);
 
-    /// <summary>Makes a blob whole: durable and readable. Does nothing when it is already.</summary>
-    ValueTask CompleteAsync(BlobName blob, long length, CancellationToken cancel);
+    /// <summary>
+    /// Deletes what writers that never closed left behind: all segments of an upload below a number but those that count, and of these what
+    /// lies beyond their length.
+    /// </summary>
+    /// <param name="id">The upload.</param>
+    /// <param name="counting">The segments that count, each with its length.</param>
+    /// <param name="below">The number of the writer that asks. Segments of this number and above are not touched: there may be newer
+    /// writers than this one.</param>
+    /// <param name="cancel">Gives up; what is left is found by the next call.</param>
+    ValueTask TidyAsync(string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel);
 
-    /// <summary>Opens a whole blob for reading.</summary>
-    /// <exception cref="StoreException">It is not there.</exception>
-    ValueTask<Stream> ReadAsync(string id, long from, CancellationToken cancel);
+    /// <summary>
+    /// Deletes whatever there is of an upload. Does nothing when there is nothing. Called only after the upload has ended, so that nothing
+    /// of it counts any more.
+    /// </summary>
+    ValueTask DeleteAsync(string id, CancellationToken cancel);
 
-    /// <summary>Deletes whatever there is of it. Does nothing when there is nothing.</summary>
-    ValueTask DeleteAsync(BlobName blob, CancellationToken cancel);
-
-    /// <summary>Everything there is, whole or not, and when it was last changed.</summary>
+    /// <summary>The id of everything there is, and when it was last changed.</summary>
     IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(CancellationToken cancel);
 }
 
-/// <summary>A blob, to the store that made it.</summary>
-/// <param name="Id">The upload's id.</param>
-/// <param name="Note">What <see cref="IBlobStore.CreateAsync"/> returned; null when it returned nothing, or was never heard.</param>
-public readonly record struct BlobName(string Id, string? Note = null);
+/// <summary>A run of an upload's bytes.</summary>
+/// <param name="Id">The upload's id: lower-case hexadecimal digits.</param>
+/// <param name="Number">The number of the writer that began it; from 1 on, and no two segments of an upload have the same.</param>
+/// <param name="Length">How many of its bytes are durable and count.</param>
+/// <param name="Note">What the store said of it (<see cref="BlobWriter.Note"/>) when this length was recorded.</param>
+public readonly record struct BlobSegment(string Id, long Number, long Length = 0, string? Note = null);
 
-/// <summary>Writes on at the end of a blob. Disposed without a sync, it may forget what came since the last one.</summary>
+/// <summary>
+/// Writes on at the end of a segment. Disposed without having been closed, it may leave bytes behind that count for nothing.
+/// </summary>
 public abstract class BlobWriter : IAsyncDisposable
 {
-    /// <summary>Takes bytes. They are durable only after a sync.</summary>
+    /// <summary>
+    /// What the store wants to be told whenever this segment is opened or read, at most 500 characters of one line; null nothing. Recorded
+    /// with each length.
+    /// </summary>
+    public virtual string? Note => null;
+
+    /// <summary>Takes bytes. They are durable only after a checkpoint that counts them, or the close.</summary>
     public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel);
 
     /// <summary>Makes durable what can be made so cheaply, in the middle of an upload.</summary>
-    /// <returns>How many bytes of the blob are durable now.</returns>
+    /// <returns>How many bytes of the segment are durable now.</returns>
     public abstract ValueTask<long> CheckpointAsync(CancellationToken cancel);
 
-    /// <summary>Makes everything durable that was written.</summary>
-    /// <returns>How many bytes of the blob are durable now: all.</returns>
-    public abstract ValueTask<long> SyncAsync(CancellationToken cancel);
+    /// <summary>
+    /// Makes everything durable that was written, and lets the segment go. When it returns, nothing of this writer is on its way any more:
+    /// another writer may go on in the same segment. When it throws, none will.
+    /// </summary>
+    /// <returns>How many bytes of the segment are durable now: all.</returns>
+    public abstract ValueTask<long> CloseAsync(CancellationToken cancel);
 
-    /// <summary>Lets the blob go.</summary>
+    /// <summary>Lets the segment go.</summary>
     public abstract ValueTask DisposeAsync();
 }

@@ -19,16 +19,35 @@ public interface IUploadStore
     /// <summary>Whether there is such an upload, whatever became of it.</summary>
     ValueTask<bool> ExistsAsync(string id, CancellationToken cancel);
 
-    /// <summary>Keeps what the blob store wants to be told whenever it is asked about this upload.</summary>
-    ValueTask NoteBlobAsync(string id, string note, CancellationToken cancel);
+    /// <summary>
+    /// Finds an upload as <see cref="FindAsync"/> does. When it is open, at this offset, and of this route and owner, it also makes the
+    /// caller its writer, under the next number: no earlier writer changes the row from then on. Somebody else's upload is found and not
+    /// taken, so that nobody stops another's writer.
+    /// </summary>
+    /// <param name="id">The upload.</param>
+    /// <param name="route">The route the caller came by.</param>
+    /// <param name="owner">Who the caller is.</param>
+    /// <param name="offset">Where the caller wants to write on.</param>
+    /// <param name="cancel">Gives up. The number may have been taken all the same; that shuts out earlier writers and nobody else.</param>
+    /// <returns>Null when there is none. <see cref="UploadRecord.Writer"/> is the caller's number, or 0 when it did not become the
+    /// writer.</returns>
+    ValueTask<UploadRecord?> TakeAsync(string id, string route, string owner, long offset, CancellationToken cancel);
 
-    /// <summary>Says how long it will be, once. False when that was said before, or it is not open.</summary>
-    ValueTask<bool> SetLengthAsync(string id, long length, CancellationToken cancel);
+    /// <summary>
+    /// Says how long it will be, once. False when that was said before, it is not open, or the caller is not its newest writer.
+    /// </summary>
+    ValueTask<bool> SetLengthAsync(string id, long writer, long length, CancellationToken cancel);
 
-    /// <summary>Moves the offset on. False, and nothing is changed, unless it is open and its offset is <paramref name="from"/>: of two that write at once, one is noted.</summary>
-    ValueTask<bool> AdvanceAsync(string id, long from, long to, CancellationToken cancel);
+    /// <summary>
+    /// Moves the offset on. False, and nothing is changed, unless the upload is open and has not expired, the caller is its newest writer,
+    /// and its offset is the step's beginning.
+    /// </summary>
+    ValueTask<bool> AdvanceAsync(string id, UploadStep step, CancellationToken cancel);
 
-    /// <summary>Completes it, in the transaction that enqueues its message. False unless it is open and all of it is there.</summary>
+    /// <summary>
+    /// Completes it, in the transaction that enqueues its message. False unless it is open and all of it is there. Asks for no number: an
+    /// upload of which all is there does not change any more, so everybody who completes it completes the same, and the first commit wins.
+    /// </summary>
     /// <param name="id">The upload.</param>
     /// <param name="sha256">The digest of what is stored; 32 bytes.</param>
     /// <param name="message">The message that was enqueued for it.</param>
@@ -36,7 +55,10 @@ public interface IUploadStore
     /// <param name="cancel">Gives up.</param>
     ValueTask<bool> CompleteAsync(string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel);
 
-    /// <summary>Moves it from one state to another. False unless it is in the first.</summary>
+    /// <summary>
+    /// Moves it from one state to another. False unless it is in the first. One that is not open has no writer: none changes its row from
+    /// then on.
+    /// </summary>
     /// <param name="id">The upload.</param>
     /// <param name="from">Where it has to be.</param>
     /// <param name="to">Where it goes.</param>
@@ -50,7 +72,7 @@ public interface IUploadStore
     /// <summary>Puts off the next look.</summary>
     ValueTask LookAgainAsync(string id, TimeSpan after, CancellationToken cancel);
 
-    /// <summary>Forgets it.</summary>
+    /// <summary>Forgets it, when it has ended: consumed, expired or deleted.</summary>
     ValueTask RemoveAsync(string id, CancellationToken cancel);
 }
 
@@ -97,8 +119,17 @@ public sealed record UploadRecord
     /// <summary>Names and values of the client's.</summary>
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
 
-    /// <summary>What the blob store noted.</summary>
+    /// <summary>Of which segments its bytes consist, as the newest writer's last step said; null when nothing was written yet.</summary>
     public string? Blob { get; init; }
+
+    /// <summary>The caller's number as its writer; 0 when it is not. Only <see cref="IUploadStore.TakeAsync"/> gives one.</summary>
+    public long Writer { get; init; }
+
+    /// <summary>
+    /// Whether the writer before the caller has said that it writes no more, so that the caller may go on in the same segment. Only <see
+    /// cref="IUploadStore.TakeAsync"/> says so.
+    /// </summary>
+    public bool IsHandedOver { get; init; }
 
     /// <summary>The digest of the whole, once complete; else empty.</summary>
     public ReadOnlyMemory<byte> Sha256 { get; init; }
@@ -112,6 +143,14 @@ public sealed record UploadRecord
     /// <summary>When it expires, unless it is complete by then.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 }
+
+/// <summary>How a writer moves an upload on.</summary>
+/// <param name="Writer">Its number.</param>
+/// <param name="From">The offset it found, or moved to before.</param>
+/// <param name="To">How many bytes are durable now; not below <paramref name="From"/>.</param>
+/// <param name="Blob">Of which segments these bytes consist.</param>
+/// <param name="IsLast">The writer has closed its segment and takes no further step.</param>
+public readonly record struct UploadStep(long Writer, long From, long To, string? Blob, bool IsLast = false);
 
 /// <summary>What became of an upload. The numbers are stored.</summary>
 public enum UploadState

@@ -16,37 +16,56 @@ public sealed class FolderBlobsTests : BlobContract
     }
 
     [Fact]
-    public async Task Two_cannot_write_one_file()
+    public async Task A_file_that_lost_bytes_is_neither_written_on_nor_read()
     {
-        var blob = await CreateAsync();
-        await using var first = await Blobs.AppendAsync(blob, 0, default);
+        var segment = await WriteAsync(new(Id, 1), Bytes(10));
+        var longer = segment with { Length = 20 };
+        foreach (var use in new Func<Task>[] { async () => await Blobs.AppendAsync(longer, default), () => ReadAsync(longer) })
+        {
+            var lost = await Should.ThrowAsync<StoreException>(use);
+            lost.IsTransient.ShouldBeFalse();
+            lost.Message.ShouldContain("20 were acknowledged");
+        }
+    }
+
+    // A process that is frozen keeps whatever lock it has.
+    [Fact]
+    public async Task A_file_that_a_frozen_writer_still_holds_open_is_read_and_tidied()
+    {
+        var segment = await WriteAsync(new(Id, 1), Bytes(10));
+        await using var frozen = await Blobs.AppendAsync(segment, default);
+        await FeedAsync(frozen, Bytes(1_000, seed: 2));
         var other = Open();
         await other.OpenAsync("5701e", default);
-        (await Should.ThrowAsync<StoreException>(async () => await other.AppendAsync(blob, 0, default))).IsTransient.ShouldBeTrue();
+        await other.TidyAsync(Id, [segment], below: 3, default);
+        new FileInfo(Path.Combine(folder, "5701e", Id + ".parts", "1")).Length.ShouldBe(10);
+        (await ReadAsync(segment)).ShouldBe(Bytes(10));
     }
 
     [Fact]
-    public async Task A_file_that_lost_bytes_is_not_written_on()
+    public async Task What_a_version_before_this_one_wrote_is_read_and_deleted()
     {
-        var blob = await CreateAsync();
-        await using (var writer = await Blobs.AppendAsync(blob, 0, default)) await WriteAsync(writer, Bytes(10));
-        var lost = await Should.ThrowAsync<StoreException>(async () => await Blobs.AppendAsync(blob, 20, default));
-        lost.IsTransient.ShouldBeFalse();
-        lost.Message.ShouldContain("20 were acknowledged");
+        var home = Path.Combine(folder, "5701e");
+        await File.WriteAllBytesAsync(Path.Combine(home, "0a"), Bytes(10));
+        await File.WriteAllBytesAsync(Path.Combine(home, "0b.part"), Bytes(30));
+        (await ReadAsync(new("0a", 0, 10))).ShouldBe(Bytes(10));
+        (await ReadAsync(new("0b", 0, 20), 5)).ShouldBe(Bytes(30)[5..20]);
+        (await ListAsync()).ShouldBe(["0a", "0b"], ignoreOrder: true);
+        foreach (var id in new[] { "0a", "0b" }) await Blobs.DeleteAsync(id, default);
+        Directory.EnumerateFileSystemEntries(home).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task Another_stores_files_are_neither_seen_nor_deleted()
     {
-        var whole = await CreateAsync("0a");
-        await Blobs.CompleteAsync(whole, 0, default);
+        var segment = await WriteAsync(new("0a", 1), Bytes(10));
         var other = Open();
         await other.OpenAsync("07e12", default);
         var seen = new List<string>();
         await foreach (var (id, _) in other.ListAsync(default)) seen.Add(id);
         seen.ShouldBeEmpty();
-        await other.DeleteAsync(whole, default);
-        (await ReadAsync(0, "0a")).ShouldBeEmpty();
+        await other.DeleteAsync("0a", default);
+        (await ReadAsync(segment)).ShouldBe(Bytes(10));
     }
 
     [Fact]
@@ -68,7 +87,7 @@ public sealed class FolderBlobsTests : BlobContract
 
     [Fact]
     public async Task What_is_no_id_does_not_reach_the_file_system() =>
-        await Should.ThrowAsync<ArgumentException>(async () => await Blobs.ReadAsync("../../etc/passwd", 0, default));
+        await Should.ThrowAsync<ArgumentException>(async () => await Blobs.ReadAsync(new("../../etc/passwd", 0, 1), 0, default));
 
     protected override IBlobStore Open() => new FolderBlobs(folder);
 }

@@ -114,21 +114,28 @@ public sealed class UploadSweepTests : IAsyncLifetime
     public async Task A_blob_that_no_upload_knows_of_is_deleted_once_it_is_old()
     {
         await CompleteAsync();
-        foreach (var orphan in new[] { "0a", "0b.part" }) await File.WriteAllTextAsync(Path.Combine(folder, "5701e", orphan), "x");
-        File.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", "0a"), clock.Now.UtcDateTime - TimeSpan.FromMinutes(59));
-        File.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", "0b.part"), clock.Now.UtcDateTime - TimeSpan.FromMinutes(61));
-        File.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", Id), clock.Now.UtcDateTime - Day);
+        foreach (var orphan in new[] { "0a", "0b" })
+        {
+            await using var writer = await blobs.AppendAsync(new BlobSegment(orphan, 1), default);
+            await writer.CloseAsync(default);
+        }
+
+        Directory.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", "0a.parts"), clock.Now.UtcDateTime - TimeSpan.FromMinutes(59));
+        Directory.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", "0b.parts"), clock.Now.UtcDateTime - TimeSpan.FromMinutes(61));
+        Directory.SetLastWriteTimeUtc(Path.Combine(folder, "5701e", Id + ".parts"), clock.Now.UtcDateTime - Day);
         await sweep.DeleteOrphansAsync(default);
-        Files.Order().ShouldBe([Id, "0a"]);
+        Files.Order().ShouldBe([Id + ".parts", "0a.parts"]);
     }
 
-    private IEnumerable<string> Files => Directory.EnumerateFiles(Path.Combine(folder, "5701e")).Select(f => Path.GetFileName(f)!);
+    private IEnumerable<string> Files => Directory.EnumerateFileSystemEntries(Path.Combine(folder, "5701e"))
+        .Select(f => Path.GetFileName(f)!);
 
     private ValueTask<UploadRecord?> FindAsync() => store.Uploads.FindAsync(Id, default);
 
     private async Task<UploadRecord> BeginAsync(string content, long? length = 100)
     {
         var upload = (await uploads.BeginAsync(new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = length, Metadata = new Dictionary<string, string>() }, Day, 10, default)).ShouldNotBeNull();
+        upload = (await uploads.TakeAsync(Id, "/files", "ada", 0, default)).ShouldNotBeNull();
         (await uploads.WriteAsync(upload, new MemoryStream(Encoding.UTF8.GetBytes(content)), 100, null, default)).Offset.ShouldBe(content.Length);
         return (await FindAsync())!;
     }
