@@ -14,7 +14,7 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
     public override ValueTask DisposeAsync()
     {
         foreach (var blobs in opened) blobs.Dispose();
-        return ValueTask.CompletedTask;
+        return base.DisposeAsync();
     }
 
     [Fact]

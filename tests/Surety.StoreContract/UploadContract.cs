@@ -223,7 +223,7 @@ public abstract class UploadContract<TFixture> : StoreContract<TFixture> where T
     public async Task It_is_found_by_a_flow_that_has_a_unit_of_work_open()
     {
         await AddAsync("a1", length: 3);
-        await AdvanceAsync("a1", 0, 3);
+        await AdvanceAsync("a1", await TakeAsync("a1", 0), 0, 3);
         await using var work = await Store.Database.BeginAsync();
         (await FindAsync("a1")).Offset.ShouldBe(3);
         (await Store.Uploads.FindAsync("nobodys", default)).ShouldBeNull();

@@ -79,13 +79,14 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
         begun.ExpiresAt.ShouldBe(Clock.Now + Day);
         Clock.Jump(Day * days);
         (await Store.Uploads.DueAsync(10, default)).ShouldBeEmpty();
-        (await Store.Uploads.AdvanceAsync("0a", 0, 5, default)).ShouldBeTrue();
+        var writer = (await Store.Uploads.TakeAsync("0a", "/files", "ada", 0, default)).ShouldNotBeNull().Writer;
+        (await Store.Uploads.AdvanceAsync("0a", new UploadStep(writer, 0, 5, Blob: null), default)).ShouldBeTrue();
         (await Store.Uploads.FindAsync("0a", default)).ShouldNotBeNull().ShouldSatisfyAllConditions(u => u.State.ShouldBe(UploadState.Open), u => u.ExpiresAt.ShouldBe(Clock.Now + Day));
         // It still counts as one of its owner's.
         (await Store.Uploads.AddAsync(new NewUpload { Id = "0b", Route = "/files", Owner = "ada", Metadata = new Dictionary<string, string>() }, Day, 1, default)).ShouldBeNull();
 
         Clock.Advance(Day);
-        (await Store.Uploads.AdvanceAsync("0a", 5, 10, default)).ShouldBeFalse();
+        (await Store.Uploads.AdvanceAsync("0a", new UploadStep(writer, 5, 10, Blob: null), default)).ShouldBeFalse();
         (await Store.Uploads.DueAsync(10, default)).ShouldHaveSingleItem().State.ShouldBe(UploadState.Expired);
     }
 

@@ -12,7 +12,7 @@ public sealed class FolderBlobsTests : BlobContract
     public override ValueTask DisposeAsync()
     {
         Directory.Delete(folder, recursive: true);
-        return ValueTask.CompletedTask;
+        return base.DisposeAsync();
     }
 
     [Fact]
