@@ -22,7 +22,7 @@ internal static class DriverFault
         failure is SocketException || IsBreak(failure, connection) ? new NpgsqlException($"The connection broke. ({failure.GetType().Name}: {failure.Message})", new IOException(failure.Message, failure)) : failure;
 
     // On an open connection, ObjectDisposedException and its like speak of a transaction that its borrower has ended, or of a use that was
-    // never allowed.
+    // never allowed; on a closed one, of a borrower that closed it. Neither is the database's trouble.
     private static bool IsBreak(Exception failure, NpgsqlConnection? connection) =>
-        failure is InvalidOperationException or NullReferenceException && connection is not { State: ConnectionState.Open };
+        failure is InvalidOperationException or NullReferenceException && connection is null or { FullState: ConnectionState.Broken };
 }

@@ -39,7 +39,7 @@ internal static class Errors
     /// <summary>The connection is gone, and whatever was not committed with it.</summary>
     public static bool IsLost(Exception failure) => Cause(failure) switch
     {
-        PostgresException { SqlState: { } state } => state is "57P01" or "57P02" || state.StartsWith("08", StringComparison.Ordinal),
+        PostgresException { SqlState: { } state } => state is "57P01" or "57P02" or "57P05" || state.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException { InnerException: System.IO.IOException or System.Net.Sockets.SocketException } => true,
         _ => false,
     };
@@ -49,12 +49,12 @@ internal static class Errors
 
     /// <summary>
     /// Whether a failed commit (or a failed statement that commits by itself) may have happened all the same. An ordinary error is the server's own word that it did not; anything that ends the
-    /// connection leaves it open, but for an end that came while the transaction was idle: then the commit was never read. The severity is asked for as it is in every language of the server.
+    /// connection leaves it open, but for an end that came while the transaction or the session was idle: then the commit was never read. The severity is asked for as it is in every language of the server.
     /// </summary>
     public static bool LeavesDoubt(Exception failure) => failure switch
     {
         PostgresException { SqlState: "40003" } => true,
-        PostgresException { SqlState: "25P03" } => false,
+        PostgresException { SqlState: "25P03" or "57P05" } => false,
         PostgresException { InvariantSeverity: "ERROR" } => false,
         _ => true,
     };

@@ -49,6 +49,8 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
 
     public override DbTransaction Transaction => ended ? throw new InvalidOperationException("This unit of work has ended. Begin a new one.") : transaction;
 
+    internal override bool IsBroken => connection.FullState == ConnectionState.Broken;
+
     public override Task CommitAsync() => EndAsync(() => CommitGate.CommitLentAsync(transaction, connection));
 
     /// <summary>Commits together with a last statement, in one round trip.</summary>
@@ -99,7 +101,7 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         }
         catch (StoreException e) when (e.InnerException is InvalidOperationException)
         {
-            throw new InvalidOperationException("This unit of work's transaction had ended before its commit. Code that is lent a unit of work must neither commit nor roll back its transaction.", e);
+            throw new InvalidOperationException("This unit of work's transaction had ended before its commit. Code that is lent a unit of work must neither commit nor roll back its transaction, nor close its connection.", e.InnerException);
         }
         finally
         {

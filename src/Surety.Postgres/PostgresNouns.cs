@@ -107,8 +107,16 @@ internal sealed class PostgresIdempotency(PostgresStore store, IdempotencySql sq
 
     public async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, KeyRecord answer, OwnedUnitOfWork work)
     {
-        // One round trip instead of two.
-        if (!await ((PostgresUnitOfWork)work).CommitAsync(Answer(key, answer), sql.SaysAnswered)) throw HasAnswer();
+        // One round trip instead of two; the unit of work may be another's that wraps ours.
+        if (work is PostgresUnitOfWork own)
+        {
+            if (!await own.CommitAsync(Answer(key, answer), sql.SaysAnswered)) throw HasAnswer();
+            return;
+        }
+
+        ArgumentNullException.ThrowIfNull(work);
+        await AnswerAsync(key, answer, work.Transaction, CancellationToken.None);
+        await work.CommitAsync();
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>

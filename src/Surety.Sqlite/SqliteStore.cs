@@ -98,7 +98,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         try
         {
             // Trouble is over when a write succeeds; a host that is not ready may get none, so this is one.
-            if (Writer.Trouble is not null) await Writer.RunAsync(db => db.Prepare(SchemaSql.Touch).Run(), cancel).WaitAsync(CheckLimit, cancel);
+            if (Writer.Trouble is not null && !AmbientUnit.IsIn(StoreId)) await Writer.RunAsync(db => db.Prepare(SchemaSql.Touch).Run(), cancel).WaitAsync(CheckLimit, cancel);
             var version = Readers.Read(db => db.Prepare(SchemaSql.Version).Number());
             return new StoreStatus(
                 version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}");

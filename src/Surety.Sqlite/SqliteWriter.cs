@@ -161,7 +161,7 @@ internal sealed class SqliteWriter : IDisposable
             if (item is UnitTurn turn) await RunUnitAsync(turn);
             else ((IWriteOperation)item).Run(db);
 
-            if (raw.sqlite3_get_autocommit(db.Connection) != 0) throw RolledBack();
+            if (raw.sqlite3_get_autocommit(db.Connection) != 0) throw RolledBack(item);
             if (Stopwatch.GetElapsedTime(began) >= TurnBudget) return;
         }
     }
@@ -242,10 +242,16 @@ internal sealed class SqliteWriter : IDisposable
         foreach (var member in members) member.Fail(reason);
     }
 
-    private StoreException RolledBack()
+    /// <summary>What the others of the turn are told when SQLite itself rolled everything back while one of them ran.</summary>
+    private StoreException RolledBack(WriteItem culprit)
     {
         var code = raw.sqlite3_errcode(db.Connection);
         var extended = raw.sqlite3_extended_errcode(db.Connection);
-        return Errors.From(new SqliteException(raw.sqlite3_errmsg(db.Connection).utf8_to_string(), code & 0xff, extended), "SQLite rolled the transaction back");
+        var reason = Errors.From(new SqliteException(raw.sqlite3_errmsg(db.Connection).utf8_to_string(), code & 0xff, extended), "SQLite rolled the transaction back");
+        // A full disk fails all of them. A statement that ends the transaction (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)) is its own member's.
+        if (reason.Kind != FailureKind.Mistake) return reason;
+        members.Remove(culprit);
+        culprit.Fail(reason);
+        return new StoreException("Another transaction of the same turn had SQLite roll all of them back. Try again.", FailureKind.LostRace, innerException: reason);
     }
 }

@@ -64,6 +64,9 @@ public abstract class UnitOfWork
 /// <summary>A unit of work together with the right to end it. Disposing without a commit rolls back.</summary>
 public abstract class OwnedUnitOfWork : UnitOfWork, IAsyncDisposable
 {
+    /// <summary>Whether its connection broke under it; one that its borrower has closed did not.</summary>
+    internal virtual bool IsBroken => false;
+
     /// <summary>
     /// Commits, and returns only when the commit is durable at the store's profile. There is no cancellation: a commit that was sent cannot be taken back.
     /// </summary>

@@ -30,6 +30,9 @@ public sealed class StoreException : Exception
     /// <summary>The store refuses what it was given, such as a text that it has no characters for, and will refuse it each time. The store itself is well.</summary>
     internal bool RefusesContent { get; init; }
 
+    /// <summary>The handler had not begun, so nothing of its message can be to blame, however often this happens.</summary>
+    internal bool IsBeforeHandler { get; init; }
+
     /// <summary>True when a commit was sent and its end is unknown; false means that nothing happened.</summary>
     public bool InDoubt { get; }
 }

@@ -13,6 +13,7 @@ namespace Payments.Tests;
 /// at the command's time limit and five seconds, so that the other
 /// backend goes on; and what the stopped one says when it runs again is true.
 /// </summary>
+[Trait("Category", "Alone")]
 public sealed class FrozenBackendTests : IAsyncLifetime
 {
     private const int AtOnce = 6;

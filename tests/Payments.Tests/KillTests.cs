@@ -8,7 +8,7 @@ public class KillTests(ITestOutputHelper output)
 {
     private static readonly int Rounds = Counts.Of(60);
 
-    [Fact]
+    [Fact, Trait("Category", "Alone")]
     public async Task Many_kills_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));

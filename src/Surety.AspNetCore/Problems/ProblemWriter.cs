@@ -69,8 +69,9 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
     private static string OutcomeOf(HttpContext http, int status)
     {
         var safe = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || HttpMethods.IsOptions(http.Request.Method);
-        var undone = http.GetEndpoint()?.Metadata.GetMetadata<CommandMetadata>() is not null && http.Features.Get<Command>() is not { MayHaveEffect: true };
-        return status < 500 || safe || undone ? "none" : "unknown";
+        var mayHaveEffect = http.Features.Get<Command>() is { MayHaveEffect: true };
+        var undone = !mayHaveEffect && http.GetEndpoint()?.Metadata.GetMetadata<CommandMetadata>() is not null;
+        return status < 500 || (safe && !mayHaveEffect) || undone ? "none" : "unknown";
     }
 
     private static string? DetailOf(HttpContext http, int status) => status switch

@@ -51,7 +51,7 @@ internal sealed class MultipartUpload(HttpContext http, UploadRoute route, Uploa
         if (section.ContentType is { Length: <= 200 } type) metadata["filetype"] = type;
         if (request.CheckMetadata(metadata) is { } unwanted) return unwanted;
         if (await request.BeginAsync(null, metadata) is not { } upload) return request.TooMany();
-        using var held = await uploads.Locks.EnterAsync(upload.Id, TimeSpan.FromSeconds(1), http.RequestAborted);
+        using var held = await uploads.Locks.EnterAsync(request.LockOf(upload.Id), TimeSpan.FromSeconds(1), http.RequestAborted);
         var finished = false;
         try
         {

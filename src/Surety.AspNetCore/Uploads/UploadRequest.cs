@@ -38,6 +38,9 @@ internal sealed class UploadRequest
 
     private UploadOptions Options => route.Options;
 
+    /// <summary>The owner's: a request of another principal, or by another route, must not stop the one that writes.</summary>
+    public string LockOf(string id) => $"{id}\n{route.Pattern}\n{owner}";
+
     public Task OptionsAsync()
     {
         Response.StatusCode = StatusCodes.Status204NoContent;
@@ -91,7 +94,7 @@ internal sealed class UploadRequest
             return Results.StatusCode(StatusCodes.Status201Created);
         }
 
-        using var held = await uploads.Locks.EnterAsync(upload.Id, LockPatience, http.RequestAborted);
+        using var held = await uploads.Locks.EnterAsync(LockOf(upload.Id), LockPatience, http.RequestAborted);
         if (held is null) return Locked();
         var told = false;
         try
@@ -124,7 +127,7 @@ internal sealed class UploadRequest
 
     private async Task<IResult> HeadAsync()
     {
-        using var held = await uploads.Locks.EnterAsync(Id, LockPatience, http.RequestAborted);
+        using var held = await uploads.Locks.EnterAsync(LockOf(Id), LockPatience, http.RequestAborted);
         if (held is null) return Locked();
         var (upload, refusal) = await FindAsync();
         if (refusal is not null) return refusal;
@@ -143,7 +146,7 @@ internal sealed class UploadRequest
         if (!IsOffsetStream()) return WrongType(Tus.OffsetStream);
         if (!Tus.TryReadNumber(Request.Headers[Tus.UploadOffset], out var offset)) return Refused(400, "bad-request", $"{Tus.UploadOffset} must be the number of bytes that are there already.");
         if (ReadChecksum(out _, out _) is { } unread) return unread;
-        using var held = await uploads.Locks.EnterAsync(Id, LockPatience, http.RequestAborted);
+        using var held = await uploads.Locks.EnterAsync(LockOf(Id), LockPatience, http.RequestAborted);
         if (held is null) return Locked();
         var (taken, refusal) = await TakeAsync(Id, offset);
         if (refusal is not null) return refusal;
@@ -164,7 +167,7 @@ internal sealed class UploadRequest
 
     private async Task<IResult> DeleteAsync()
     {
-        using var held = await uploads.Locks.EnterAsync(Id, LockPatience, http.RequestAborted);
+        using var held = await uploads.Locks.EnterAsync(LockOf(Id), LockPatience, http.RequestAborted);
         if (held is null) return Locked();
         var (upload, refusal) = await FindAsync();
         if (refusal is not null) return refusal;

@@ -6,4 +6,6 @@ UPDATE surety_message SET keep_until = keep_until + (SELECT ms FROM surety_behin
 UPDATE surety_upload SET expires_at = expires_at + (SELECT ms FROM surety_behind), look_at = look_at + (SELECT ms FROM surety_behind);
 DROP TABLE surety_behind;
 DROP TABLE surety_clock;
+-- The program of before knows no such state. It must not take a key back that has ended.
+UPDATE surety_api_key SET revoked_at = coalesce(expires_at, created_at) WHERE expired AND revoked_at IS NULL;
 ALTER TABLE surety_api_key DROP COLUMN expired;

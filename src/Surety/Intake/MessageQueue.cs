@@ -14,8 +14,8 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        if (transaction is null) opened.ThrowIfBeside(nameof(EnqueueAsync), AmbientUnit.Pass);
         if (messages.Count == 0) return [];
+        if (transaction is null) opened.ThrowIfBeside(nameof(EnqueueAsync), AmbientUnit.Pass);
         if (messages.Count > IQueue.MaxBatch)
             throw new ArgumentException($"{messages.Count} messages in one call; at most {IQueue.MaxBatch} go in. Split them, in one transaction if they belong together.", nameof(messages));
 

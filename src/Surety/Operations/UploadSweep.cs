@@ -107,6 +107,9 @@ internal sealed class UploadSweep(
                 await store.LookAgainAsync(upload.Id, TimeSpan.FromMinutes(1), cancel);
                 return false;
             default:
+                // An open one whose time is over may have been completed since it was read, and then its content is a handler's. Only the
+                // row's own word that it has ended, which is never taken back, lets anything be deleted.
+                if (!await store.EndAsync(upload.Id, upload.State, upload.State, TimeSpan.Zero, cancel)) return false;
                 // A crash may have left its content. Only then may its row go: without it nobody would look.
                 await blobs.DeleteAsync(upload.Id, cancel);
                 await store.RemoveAsync(upload.Id, cancel);

@@ -1,4 +1,3 @@
-using System.Data;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Surety.Coordination;
@@ -256,13 +255,12 @@ internal sealed class Attempt(
         KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
     {
         await using var work = await BeginAsync(options.HandlerTimeout, run.Token);
-        var connection = work.Connection;
         IReadOnlyList<Outcome> outcomes;
         try
         {
             outcomes = await InvokeAsync(handler, deliveries, work, run);
         }
-        catch (Exception e) when (e is InvalidOperationException or NullReferenceException && run.Reason == StopReason.None && connection.State != ConnectionState.Open)
+        catch (Exception e) when (e is InvalidOperationException or NullReferenceException && run.Reason == StopReason.None && work.IsBroken)
         {
             // Of a connection that is gone already, the library only says that it is not open.
             throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", FailureKind.Unavailable, innerException: e);
@@ -319,7 +317,7 @@ internal sealed class Attempt(
     }
 
     /// <summary>Nothing of the message has run, so nothing of it can be to blame.</summary>
-    private static StoreException NothingRan(StoreException trouble) => new(trouble.Message, FailureKind.Unavailable, innerException: trouble);
+    private static StoreException NothingRan(StoreException trouble) => new(trouble.Message, FailureKind.Unavailable, innerException: trouble) { IsBeforeHandler = true };
 
     private static void NotYet()
     {
@@ -391,7 +389,9 @@ internal sealed class Attempt(
         }
 
         outage.Failed(exception.Message);
-        return Fate.Of(exception, kind, streaks.Failed(message.Claim.Id, message.Queue), patience, Random.Shared.NextDouble());
+        var streak = streaks.Failed(message.Claim.Id, message.Queue);
+        if (exception is StoreException { IsBeforeHandler: true }) streak = streak with { AmongSuccesses = 0 };
+        return Fate.Of(exception, kind, streak, patience, Random.Shared.NextDouble());
     }
 
     private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)

@@ -18,6 +18,12 @@ internal sealed class Company(TimeProvider time)
         get { lock (gate) return deserters > 0; }
     }
 
+    /// <summary>Completes when ordinary attempts are let in, which they nearly always are.</summary>
+    public Task Opened
+    {
+        get { lock (gate) return closed ? entrance.Task : Task.CompletedTask; }
+    }
+
     /// <summary>Joins the ordinary attempts; waits while one message runs alone. False when it was turned away and must not run.</summary>
     public ValueTask<bool> EnterAsync()
     {

@@ -76,6 +76,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
 
     private async Task SettleAsync(IReadOnlyList<Settlement> group, Action turned, CancellationToken cancel)
     {
+        var refusals = 0;
         for (var tries = 0; ; tries++)
         {
             try
@@ -105,7 +106,8 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
                 if (!failing) Log.SettlingFailed(log, e, group.Count);
                 failing = true;
                 turned();
-                if (group.Count == 1 && tries + 1 >= MostRefusals && IsLasting(e) && await GiveUpAsync(group[0], e, cancel)) return;
+                if (IsLasting(e)) refusals++;
+                if (group.Count == 1 && refusals >= MostRefusals && await GiveUpAsync(group[0], e, cancel)) return;
                 if (group.Count == 1 && tries >= 3)
                 {
                     _ = PostLaterAsync(group[0], cancel);

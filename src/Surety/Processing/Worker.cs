@@ -10,7 +10,7 @@ namespace Surety.Processing;
 /// stops what it runs and joins anew under another id.
 /// </summary>
 internal sealed class Worker(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
     IMessageStore store, INodeStore nodes, SuretyHealth health, Outage outage, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -20,6 +20,7 @@ internal sealed class Worker(
     private Task work = Task.CompletedTask;
     private Task settling = Task.CompletedTask;
     private List<Lane> lanes = [];
+    private NodeId? lost;
     private int claims;
 
     /// <summary>Whether new messages are being claimed.</summary>
@@ -61,6 +62,14 @@ internal sealed class Worker(
     {
         while (!cancel.IsCancellationRequested)
         {
+            if (lost is { } before)
+            {
+                // The store was away for longer than the lease, but this process lives: what it held goes back without a death, unless
+                // another node was quicker.
+                await nodes.LeaveAsync(before, cancel);
+                lost = null;
+            }
+
             var trusted = time.GetTimestamp();
             if (await nodes.JoinAsync(options.NodeName, options.NodeLease, cancel) is not { } node)
             {
@@ -94,7 +103,7 @@ internal sealed class Worker(
             }
 
             if (cancel.IsCancellationRequested) return;
-            Node = null;
+            (Node, lost) = (null, node);
             foreach (var lane in lanes) lane.Clear();
             solitary.Clear();
             running.StopAll(StopReason.ClaimLost);
@@ -145,6 +154,15 @@ internal sealed class Worker(
         while (true)
         {
             await doubt.ResolveAsync(node, lanes, solitary, cancel);
+            // What this node claimed now would wait for a message that runs alone, while other nodes have time for it.
+            if (company.Opened is { IsCompleted: false } opened)
+            {
+                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                cancel.ThrowIfCancellationRequested();
+                turned();
+                continue;
+            }
+
             demands.Clear();
             // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
             var lowestFirst = ++claims % 8 == 0;

@@ -54,12 +54,39 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
     [InlineData("InvalidOperation")]
     [InlineData("Socket")]
     [InlineData("IO")]
-    public void What_a_broken_connection_throws_is_known_as_one_in_one_place(string type)
+    public async Task What_a_broken_connection_throws_is_known_as_one_in_one_place(string type)
+    {
+        await using var broken = new NpgsqlConnection($"{server.ConnectionString};Pooling=false");
+        await broken.OpenAsync();
+        await server.ExecuteAsync($"SELECT pg_terminate_backend({broken.ProcessID}, 5000)");
+        await using (var command = new NpgsqlCommand("SELECT 1", broken)) await Should.ThrowAsync<NpgsqlException>(async () => await command.ExecuteScalarAsync());
+        DriverFault.Is(Of(type), broken).ShouldBeTrue();
+        var failure = Errors.From(DriverFault.Known(Of(type), broken), "The read failed");
+        (failure.IsTransient, failure.InDoubt).ShouldBe((true, false));
+    }
+
+    [Theory]
+    [InlineData("ObjectDisposed")]
+    [InlineData("NullReference")]
+    [InlineData("InvalidOperation")]
+    public void What_a_connection_throws_that_its_borrower_closed_is_the_borrowers_fault(string type)
     {
         using var closed = new NpgsqlConnection(server.ConnectionString);
-        DriverFault.Is(Of(type), closed).ShouldBeTrue();
-        var failure = Errors.From(DriverFault.Known(Of(type), closed), "The read failed");
-        (failure.IsTransient, failure.InDoubt).ShouldBe((true, false));
+        DriverFault.Is(Of(type), closed).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Of_a_unit_of_work_whose_transaction_or_connection_its_borrower_ended_nobody_says_that_the_database_is_away()
+    {
+        foreach (var close in new[] { true, false })
+        {
+            await using var work = await store.Database.BeginAsync();
+            await store.Idempotency.TakeAsync(new byte[32], work, default);
+            if (close) await work.Connection.CloseAsync();
+            else await work.Transaction.CommitAsync();
+            var failure = await Should.ThrowAsync<InvalidOperationException>(work.CommitAsync);
+            KnownFailure.In(failure, store).ShouldBeNull();
+        }
     }
 
     [Theory]

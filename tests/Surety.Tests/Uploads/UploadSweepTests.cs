@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
@@ -55,6 +56,19 @@ public sealed class UploadSweepTests : IAsyncLifetime
         clock.Advance(Day);
         await sweep.SweepAsync(default);
         (await FindAsync()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task What_is_completed_while_the_sweep_takes_it_for_expired_keeps_its_content()
+    {
+        var upload = await BeginAsync("whole", length: 5);
+        clock.Advance(Day);
+        using var late = new UploadSweep(
+            options, LateStore.Over(store.Uploads, () => FinishAsync(upload)), blobs, store.Reader,
+            new Supervisor(options, clock, NullLogger<Supervisor>.Instance), clock, NullLogger<UploadSweep>.Instance);
+        await late.SweepAsync(default);
+        (await FindAsync())!.State.ShouldBe(UploadState.Complete);
+        await (await uploads.OpenAsync(Id)).DisposeAsync();
     }
 
     [Fact]
@@ -142,7 +156,11 @@ public sealed class UploadSweepTests : IAsyncLifetime
 
     private async Task<UploadRecord> CompleteAsync()
     {
-        var upload = await BeginAsync("whole", length: 5);
+        return await FinishAsync(await BeginAsync("whole", length: 5));
+    }
+
+    private async Task<UploadRecord> FinishAsync(UploadRecord upload)
+    {
         var done = await uploads.CompleteAsync(upload, null, _ => new Envelope("a message"), () => Task.FromResult(true), null, default);
         done.Kind.ShouldBe(CompletionKind.Complete);
         return done.Upload;
@@ -154,6 +172,31 @@ public sealed class UploadSweepTests : IAsyncLifetime
         var claimed = (await store.Messages.ClaimAsync(node, [new QueueDemand("files", 10)], default)).ShouldNotBeNull().ShouldHaveSingleItem();
         claimed.Claim.Id.ShouldBe(upload.Message!.Value);
         (await store.Messages.SettleAsync([dead ? claimed.Reject("bad") : claimed.Done()], null, default)).ShouldBe([true]);
+    }
+
+    /// <summary>The store, where something happens between a look for what is due and what is done about that.</summary>
+    public class LateStore : DispatchProxy
+    {
+        private IUploadStore store = null!;
+        private Func<Task> meanwhile = null!;
+
+        internal static IUploadStore Over(IUploadStore store, Func<Task> meanwhile)
+        {
+            var proxy = Create<IUploadStore, LateStore>();
+            ((LateStore)(object)proxy).store = store;
+            ((LateStore)(object)proxy).meanwhile = meanwhile;
+            return proxy;
+        }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+            targetMethod!.Name == nameof(IUploadStore.DueAsync) ? new ValueTask<IReadOnlyList<UploadRecord>>(DueAsync((int)args![0]!)) : targetMethod.Invoke(store, args);
+
+        private async Task<IReadOnlyList<UploadRecord>> DueAsync(int limit)
+        {
+            var due = await store.DueAsync(limit, default);
+            await meanwhile();
+            return due;
+        }
     }
 
     /// <summary>A queue whose messages are all alike.</summary>
