@@ -1,21 +1,29 @@
-using Microsoft.Extensions.Time.Testing;
-
 namespace Surety.StoreContract;
 
-/// <summary>A clock that stands still until a test moves it. Timers stay real: what waits for a database waits for something real.</summary>
-public sealed class ManualTime() : FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero))
+/// <summary>
+/// A clock that stands still until a test moves it, and whose wall clock can be set apart from the time that passes. Timers stay real: what
+/// waits for a database waits for something real. <c>FakeTimeProvider</c> does neither.
+/// </summary>
+public sealed class ManualTime : TimeProvider
 {
+    private long passed = new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero).Ticks;
     private long jumped;
 
-    public DateTimeOffset Now => GetUtcNow();
+    public DateTimeOffset Now => new(Interlocked.Read(ref passed) + Interlocked.Read(ref jumped), TimeSpan.Zero);
 
     /// <summary>Raised after each move, for stores whose clock is elsewhere.</summary>
     public event Action? Moved;
 
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override DateTimeOffset GetUtcNow() => Now;
+
+    public override long GetTimestamp() => Interlocked.Read(ref passed);
+
     /// <summary>Lets time pass, by every clock.</summary>
-    public new void Advance(TimeSpan by)
+    public void Advance(TimeSpan by)
     {
-        base.Advance(by);
+        Interlocked.Add(ref passed, by.Ticks);
         Moved?.Invoke();
     }
 
@@ -25,8 +33,4 @@ public sealed class ManualTime() : FakeTimeProvider(new DateTimeOffset(2026, 3, 
         Interlocked.Add(ref jumped, by.Ticks);
         Moved?.Invoke();
     }
-
-    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref jumped));
-
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => System.CreateTimer(callback, state, dueTime, period);
 }

@@ -54,6 +54,45 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
     }
 
     [Fact]
+    public async Task A_node_whose_store_was_away_for_longer_than_its_lease_hands_back_what_it_ran_and_no_death_is_counted()
+    {
+        await using var place = await open();
+        var (away, runs) = (false, 0);
+        var begun = new TaskCompletionSource();
+        // Away is what would keep the node alive, and what would presume it dead.
+        var faults = new Faults(0, afterTheCall: false, whenever: name => Volatile.Read(ref away) && name is nameof(INodeStore.HeartbeatAsync) or nameof(IMessageStore.RescueAsync));
+        var pings = new Script<Ping>
+        {
+            Act = async (_, _, cancel) =>
+            {
+                if (Interlocked.Increment(ref runs) == 1)
+                {
+                    begun.SetResult();
+                    await Task.Delay(Timeout.Infinite, cancel);
+                }
+
+                Volatile.Write(ref away, false);
+                return Outcome.Done;
+            },
+        };
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)),
+            place,
+            services =>
+            {
+                services.AddSingleton(pings);
+                Wrap<IMessageStore>(services, faults);
+                Wrap<INodeStore>(services, faults);
+            });
+        faults.Armed = true;
+        var id = (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id;
+        await begun.Task;
+        Volatile.Write(ref away, true);
+        var info = await host.UntilAsync(id, MessageStatus.Succeeded);
+        (runs, info.Deaths).ShouldBe((2, 0));
+    }
+
+    [Fact]
     public async Task A_handler_that_runs_while_a_claim_is_in_doubt_runs_on_and_is_settled()
     {
         await using var place = await open();
@@ -147,7 +186,7 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         });
     }
 
-    internal sealed class Faults(int failing, bool afterTheCall, string? only = null)
+    internal sealed class Faults(int failing, bool afterTheCall, string? only = null, Func<string, bool>? whenever = null)
     {
         private int calls;
 
@@ -157,6 +196,7 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
 
         public object? Around(MethodInfo method, Func<object?> call)
         {
+            if (Armed && whenever?.Invoke(method.Name) == true) throw new StoreException($"planted outage in {method.Name}", isTransient: true);
             if (!Armed || method.Name is "get_StoreId" or "LeaveAsync" || (only is not null && method.Name != only) || Interlocked.Increment(ref calls) != failing) return call();
             Failed = $"call {failing}: {method.Name}";
             var fault = new StoreException($"planted fault in {method.Name}", isTransient: true, inDoubt: afterTheCall);

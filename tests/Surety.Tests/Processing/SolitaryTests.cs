@@ -114,7 +114,7 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_host_that_stops_while_one_runs_alone_hands_the_others_back_unspent()
+    public async Task A_host_that_stops_while_one_runs_alone_leaves_the_others_unspent_for_the_next_one()
     {
         var (begun, may) = (new TaskCompletionSource(), new TaskCompletionSource());
         pings.Act = async (_, _, cancel) =>
@@ -131,9 +131,7 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         {
             await begun.Task;
             others = await EnqueueAsync(producer, Enumerable.Range(0, 30).Select(i => new Pong(i)));
-            await WorkingHost.UntilAsync(async () => (await producer.Messages.FindAsync(others[0]))!.Status == MessageStatus.Running);
             var stop = worker.Host.StopAsync();
-            await WorkingHost.UntilAsync(async () => (await producer.Messages.FindAsync(others[0]))!.Status == MessageStatus.Queued);
             may.SetResult();
             await stop;
         }
