@@ -30,8 +30,9 @@ internal sealed class Connections : IAsyncDisposable
         settings.CancellationTimeout = -1;
         settings.Enlist = false;
         // A server that is cut off is noticed by connections on which nothing is sent, too: the one that listens, and those that wait for
-        // an answer.
-        if (!given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
+        // an answer. A socket of this machine's own has no such option, and needs none.
+        var isRemote = settings.Host is not { } hosts || !hosts.Split(',').Any(h => h.TrimStart().StartsWith('/') || h.TrimStart().StartsWith('@'));
+        if (isRemote && !given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
         {
             settings.TcpKeepAlive = true;
             if (!given.Contains("Tcp Keepalive Interval")) (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);

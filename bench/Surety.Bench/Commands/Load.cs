@@ -41,7 +41,8 @@ internal static class Load
         var answer = new byte[8192];
         var credential = key.Length == 0 ? "" : $"Authorization: Bearer {key}\r\n";
         var request = new byte[1024];
-        for (var i = 0; Stopwatch.GetTimestamp() < ends; i++)
+        // Once at least: a busy machine may be late with the first.
+        for (var i = 0; i == 0 || Stopwatch.GetTimestamp() < ends; i++)
         {
             var from = random.Next(1, Ledger.Accounts);
             var body = string.Create(CultureInfo.InvariantCulture, $$"""{"from":{{from}},"to":{{from + 1}},"amount":{{random.Next(1, 100)}},"reference":"Invoice 2026-{{i}}"}""");

@@ -40,7 +40,8 @@ internal sealed class RawConnection(Uri address) : IDisposable
             }
 
             var reply = await ReadAsync(stream, request.Method == "HEAD", cancel);
-            keep = reply is not null && request.Framing is Framing.Length or Framing.Chunked && !request.IsUnreadable && reply?.Header("Connection") != "close" && reply?.Header("Content-Type") != "text/event-stream";
+            // Behind a refusal the server may still close, because it has not read the body: the next request would be lost.
+            keep = reply is { Status: < 400 } && request.Framing is Framing.Length or Framing.Chunked && !request.IsUnreadable && reply?.Header("Connection") != "close" && reply?.Header("Content-Type") != "text/event-stream";
             return reply;
         }
         catch (Exception e) when (e is IOException or SocketException or EndOfStreamException)

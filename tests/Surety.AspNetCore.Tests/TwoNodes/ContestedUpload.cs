@@ -29,7 +29,7 @@ internal sealed class ContestedUpload(string address, byte[] bytes, bool mayBeDe
         for (var round = 0; round < MostRounds; round++)
         {
             var before = Interlocked.Read(ref acknowledged);
-            var head = await nodes[random.Next(nodes.Count)].SendAsync(HttpMethod.Head, address);
+            if (await AskedAsync(nodes[random.Next(nodes.Count)], HttpMethod.Head) is not { } head) continue;
             head.Status.ShouldBeLessThan(500, $"HEAD {address}");
             if (head.Status == 423) continue;
             if (IsGone(head)) return;
@@ -90,9 +90,22 @@ internal sealed class ContestedUpload(string address, byte[] bytes, bool mayBeDe
         }
     }
 
+    /// <summary>Null when the connection was one that the server closed, as it does behind a body that it has refused.</summary>
+    private async Task<Answer?> AskedAsync(UploadNode node, HttpMethod method)
+    {
+        try
+        {
+            return await node.SendAsync(method, address);
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
     private async Task DeleteAsync(UploadNode node)
     {
-        var answer = await node.SendAsync(HttpMethod.Delete, address);
+        if (await AskedAsync(node, HttpMethod.Delete) is not { } answer) return;
         answer.Status.ShouldBeOneOf(204, 409, 410, 423);
         if (answer.Status == 204) isDeleted = true;
     }
@@ -101,6 +114,7 @@ internal sealed class ContestedUpload(string address, byte[] bytes, bool mayBeDe
     {
         if (answer.Status is not (404 or 410)) return false;
         mayBeDeleted.ShouldBeTrue($"{address} is gone, and nobody took it back: {answer.Text}");
+        isDeleted = true;
         return true;
     }
 

@@ -27,6 +27,15 @@ public sealed class ConnectionTests
         new NpgsqlConnectionStringBuilder(connection.ConnectionString).CancellationTimeout.ShouldBe(-1);
     }
 
+    [Fact]
+    public async Task A_server_is_reached_through_its_socket()
+    {
+        var server = await PostgresServer.SharedAsync();
+        await using var connections = new Connections($"Host={server.SocketFolder};Port={server.Port};Username=surety;Database=postgres");
+        await using var connection = await connections.OpenAsync(default);
+        (await ScalarAsync(connection, "SELECT inet_server_addr() IS NULL")).ShouldBe(true);
+    }
+
     [Theory]
     [InlineData("", true, 30, 5)]
     [InlineData(";Tcp Keepalive=false", false, 0, 0)]

@@ -16,6 +16,8 @@ public sealed class PostgresServer
 
     public int Port => server.Port;
 
+    public string SocketFolder => Path.Combine(folder, "server");
+
     public string ConnectionString => $"{server.ConnectionString};Include Error Detail=true";
 
     public static Task<PostgresServer> SharedAsync() => Shared.Value;
