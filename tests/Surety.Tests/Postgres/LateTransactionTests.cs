@@ -14,15 +14,12 @@ public sealed class LateTransactionTests : IAsyncLifetime
     private static int made;
     private readonly string schema = $"late{Interlocked.Increment(ref made)}";
     private string connectionString = "";
-    // Which transactions run is what these tests are about, and on the shared server others' run, too.
-    private static readonly Lazy<Task<PostgresServer>> Server = new(() => PostgresServer.StartAsync());
-
     private PostgresStore store = null!;
     private NodeId node;
 
     public async ValueTask InitializeAsync()
     {
-        connectionString = (await Server.Value).ConnectionString;
+        connectionString = (await PostgresServer.SharedAsync()).ConnectionString;
         store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = schema });
         await store.OpenAsync(default);
         node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
