@@ -130,7 +130,9 @@ BEGIN
         v_lanes := ARRAY(SELECT lane FROM unnest(v_lanes) AS lane ORDER BY lane);
     END IF;
 
-    FOREACH v_lane IN ARRAY v_lanes LOOP
+    WHILE v_lanes <> '{}' LOOP
+        v_lane := v_lanes[1];
+        v_lanes := v_lanes[2:];
         IF v_lane / 12 <> v_place THEN
             v_place := v_lane / 12;
             v_queue := p_queues[v_place];
@@ -434,6 +436,10 @@ BEGIN
                 GET DIAGNOSTICS v_count = ROW_COUNT;
         END CASE;
         v_room := v_room - v_count;
+        -- What lay ahead was withdrawn, or somebody else has it by now. A younger child, which was not looked at because this one came first, may have more.
+        IF v_count = 0 AND v_lane % 4 < 3 AND v_lanes[1] IS DISTINCT FROM v_lane + 1 THEN
+            v_lanes := v_lane + 1 || v_lanes;
+        END IF;
     END LOOP;
 END
 $$;

@@ -1,0 +1,29 @@
+-- Programs that know version 4 can work with it.
+-- Of one queue and priority only the oldest child with something ahead of its cursor is asked. A message that was withdrawn (cancelled, say) lies there and is never handed out: when nothing else lay
+-- ahead in that child, everything in the younger ones waited for as long as the child was not emptied. Now a child that had nothing to hand out sends on to the next younger one.
+DO $do$
+DECLARE
+    v_text text := pg_get_functiondef('$schema$.claim_messages'::regproc);
+    v_change text[];
+BEGIN
+    FOREACH v_change SLICE 1 IN ARRAY ARRAY[[$x$    FOREACH v_lane IN ARRAY v_lanes LOOP
+$x$, $x$    WHILE v_lanes <> '{}' LOOP
+        v_lane := v_lanes[1];
+        v_lanes := v_lanes[2:];
+$x$], [$x$        v_room := v_room - v_count;
+$x$, $x$        v_room := v_room - v_count;
+        -- What lay ahead was withdrawn, or somebody else has it by now. A younger child, which was not looked at because this one came first, may have more.
+        IF v_count = 0 AND v_lane % 4 < 3 AND v_lanes[1] IS DISTINCT FROM v_lane + 1 THEN
+            v_lanes := v_lane + 1 || v_lanes;
+        END IF;
+$x$]] LOOP
+        IF position(v_change[1] IN v_text) = 0 THEN
+            RAISE EXCEPTION 'claim_messages is not the function that the version before made: %', v_text;
+        END IF;
+
+        v_text := replace(v_text, v_change[1], v_change[2]);
+    END LOOP;
+
+    EXECUTE v_text;
+END
+$do$;
