@@ -239,11 +239,61 @@ public abstract class FailedCommandTests
     [InlineData(false)]
     public async Task The_one_table_says_what_a_command_is_answered(bool withKey)
     {
-        await PrepareAsync();
         var causes = All.ToList();
         var runs = new int[causes.Count];
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         using var log = new CapturedLog();
+        await WithAppAsync(
+            log,
+            app => app.MapPost("/try/{number:int}", async (int number, UnitOfWork work) =>
+            {
+                await ExecuteAsync(work, $"INSERT INTO effect VALUES ({number})");
+                if (Interlocked.Increment(ref runs[number]) == 1) await causes[number].Value.Act(work, ConnectAsync);
+                return TypedResults.Ok("done");
+            }).AcceptIdempotencyKey().AllowAnonymous(),
+            async (app, client) =>
+            {
+                for (var i = 0; i < causes.Count; i++) await TryAsync(app, client, i, causes[i].Key, causes[i].Value, withKey, log);
+            });
+    }
+
+    /// <summary>It commits by itself, as often as it likes: what fails says nothing of what went before.</summary>
+    [Fact]
+    public async Task An_endpoint_that_is_no_command_may_have_written_before_it_failed_and_its_answer_says_so()
+    {
+        var causes = All.ToList();
+        using var log = new CapturedLog();
+        await WithAppAsync(
+            log,
+            app => app.MapPost("/try/{number:int}", async (int number, Database database) =>
+            {
+                await using (var first = await database.BeginAsync())
+                {
+                    await ExecuteAsync(first, $"INSERT INTO effect VALUES ({number})");
+                    await first.CommitAsync();
+                }
+
+                await using var second = await database.BeginAsync();
+                await causes[number].Value.Act(second, ConnectAsync);
+                await second.CommitAsync();
+            }).AllowAnonymous(),
+            async (app, client) =>
+            {
+                for (var i = 0; i < causes.Count; i++)
+                {
+                    var (name, cause, effects) = (causes[i].Key, causes[i].Value, await EffectsAsync());
+                    var answer = await client.PostAsync($"/try/{i}", "");
+                    answer.Status.ShouldBe(cause.Status, name);
+                    answer.ShouldBeProblem(cause.Status, cause.Code, outcome: "unknown");
+                    (await EffectsAsync()).ShouldBe(effects + 1, name);
+                    await HealAsync(app);
+                }
+            });
+    }
+
+    private async Task WithAppAsync(CapturedLog log, Action<WebApplication> map, Func<WebApplication, HttpClient, Task> act)
+    {
+        await PrepareAsync();
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Information);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.AddSurety(Use);
@@ -254,19 +304,22 @@ public abstract class FailedCommandTests
         });
         await using (var app = builder.Build())
         {
-            app.MapPost("/try/{number:int}", async (int number, UnitOfWork work) =>
-            {
-                await ExecuteAsync(work, $"INSERT INTO effect VALUES ({number})");
-                if (Interlocked.Increment(ref runs[number]) == 1) await causes[number].Value.Act(work, ConnectAsync);
-                return TypedResults.Ok("done");
-            }).AcceptIdempotencyKey().AllowAnonymous();
+            map(app);
             await app.StartAsync();
             using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()), Timeout = TimeSpan.FromSeconds(30) };
-            for (var i = 0; i < causes.Count; i++) await TryAsync(app, client, i, causes[i].Key, causes[i].Value, withKey, log);
+            await act(app, client);
             await app.StopAsync();
         }
 
         await CleanAsync();
+    }
+
+    private async Task HealAsync(WebApplication app)
+    {
+        if (Heal is null) return;
+        await using var work = await app.Services.GetRequiredService<Database>().BeginAsync();
+        await ExecuteAsync(work, Heal);
+        await work.CommitAsync();
     }
 
     private async Task TryAsync(WebApplication app, HttpClient client, int number, string name, CommandCause cause, bool withKey, CapturedLog log)
@@ -281,12 +334,7 @@ public abstract class FailedCommandTests
         (await EffectsAsync()).ShouldBe(effects, name);
         // 500 is a fault of the server's and is logged as one.
         (Faults() - faults).ShouldBe(cause.Status == 500 ? 1 : 0, name);
-        if (Heal is not null)
-        {
-            await using var work = await app.Services.GetRequiredService<Database>().BeginAsync();
-            await ExecuteAsync(work, Heal);
-            await work.CommitAsync();
-        }
+        await HealAsync(app);
 
         // A refusal is remembered under its key, as one that the handler says itself; whatever else it was, the key is free.
         var again = await client.PostAsync($"/try/{number}", "", headers);

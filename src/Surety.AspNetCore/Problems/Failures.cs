@@ -36,11 +36,10 @@ internal static partial class Failures
         NotCommittedException => Outcome(NotTaken(), "none"),
         _ when failure is { InDoubt: true } || (mayHaveEffect && exception is StoreException) => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
-        // Only the store itself knows how far it came. After another statement that failed, the endpoint may have done something elsewhere.
-        StoreException { Kind: not FailureKind.Mistake } => Outcome(NotTaken(), "none"),
+        // Of these the outcome is the request's: none of a command, which is rolled back; of another endpoint nobody knows what it did before.
+        StoreException { Kind: not FailureKind.Mistake } => NotTaken(),
         _ when failure is { Kind: not FailureKind.Mistake } => NotTaken(),
-        _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) => Problems.Create(known.Status, known.Code, known.Detail),
-        StoreException => Outcome(Problems.Create(500, Problems.InternalError, null), "none"),
+        _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) => Refused(Problems.Create(known.Status, known.Code, known.Detail), endpoint),
         // Of another database than the store's.
         DbException { IsTransient: true } => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again."),
         _ => Problems.Create(500, Problems.InternalError, null),
@@ -54,6 +53,10 @@ internal static partial class Failures
         exception is CommandTimeoutException or NotCommittedException || (failure is { } known ? known.InDoubt || known.Kind != FailureKind.Mistake : exception is DbException { IsTransient: true });
 
     private static ProblemDetails NotTaken() => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again.");
+
+    // A refusal of the database's is no refusal before the work began.
+    private static ProblemDetails Refused(ProblemDetails problem, Endpoint? endpoint) =>
+        endpoint?.Metadata.GetMetadata<CommandMetadata>() is null ? Outcome(problem, "unknown") : problem;
 
     private static ProblemDetails Outcome(ProblemDetails problem, string outcome)
     {

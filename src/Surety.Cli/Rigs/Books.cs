@@ -28,7 +28,8 @@ internal sealed record Books(IReadOnlyList<Entry> Entries, IReadOnlyList<Provide
         var statuses = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (reference, id) in jobs)
         {
-            using var answer = await rig.Payments.GetAsync($"/jobs/{id}", cancel);
+            // A job ends a moment after its effect, and later when its outcome could not be stored at once.
+            using var answer = await rig.Payments.GetAsync($"/jobs/{id}?wait=20", cancel);
             // An accepted job that does not exist is a finding, not a failure of the tool.
             statuses[reference] = answer.IsSuccessStatusCode ? (await answer.Content.ReadFromJsonAsync<Job>(cancel))!.Status : $"gone ({(int)answer.StatusCode})";
         }

@@ -106,6 +106,8 @@ internal sealed class Rig : IAsyncDisposable
             ["Logging__LogLevel__Default"] = "Warning",
             // A storm on a slow machine is what these nodes are for, not an overload.
             ["Surety__Edge__MinConcurrency"] = "1000",
+            // What a killed node held is taken up when its lease is over, and a run waits for that again and again.
+            ["Surety__NodeLease"] = "00:00:05",
             // Most live for seconds only: code that counts its own calls, to be compiled better later, is all they ever run.
             ["DOTNET_TieredPGO"] = "0",
         };

@@ -14,7 +14,7 @@ public abstract class ModelContract<TFixture> where TFixture : StoreFixture, new
     private const int Longest = 250;
 
     /// <summary>How many stories are told.</summary>
-    protected virtual int Stories => 50;
+    protected virtual int Stories => Counts.Of(200);
 
     /// <summary>How many claims in a row may leave out a message whose turn it is: a busy store need not look before every claim for what has become due, arrived, or has a higher priority.</summary>
     protected virtual int MostMisses => 0;

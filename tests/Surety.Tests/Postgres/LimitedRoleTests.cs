@@ -1,14 +1,37 @@
 using System.Text.RegularExpressions;
 using Npgsql;
 using Shouldly;
+using Surety.Postgres;
+using Surety.Storage;
 using Surety.StoreContract;
 using Surety.Tests.Conventions;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>The store works as a role that owns nothing and has what docs/operations/postgres.md grants, word for word.</summary>
+/// <summary>
+/// The store works as a role that owns nothing and has what docs/operations/postgres.md grants, word for word; on the schema of a later version, which says that this program can work with it: the shape of
+/// every rolling update. Both at once, because most of what could fail is in neither.
+/// </summary>
 public sealed partial class LimitedFixture : PostgresFixture
 {
+    private static readonly int Newest = Migrations.All[^1].Version;
+
+    private protected override IReadOnlyList<Migration> AllMigrations =>
+    [
+        .. Migrations.All,
+        new(
+            Newest + 1,
+            "later",
+            $"""
+            -- Programs that know version {Newest} can work with it.
+            ALTER TABLE $schema$.message ADD COLUMN later text NOT NULL DEFAULT '', ADD COLUMN latest bigint;
+            ALTER TABLE $schema$.node ADD COLUMN later int NOT NULL DEFAULT 1;
+            CREATE INDEX message_later ON $schema$.message (later) WHERE latest IS NOT NULL;
+            CREATE TABLE $schema$.later (message_id bigint PRIMARY KEY);
+            """,
+            ""),
+    ];
+
     private protected override async Task<string> UserAsync(PostgresServer server, string schema, string owner)
     {
         var role = $"app_{schema}";
@@ -35,6 +58,7 @@ public sealed partial class LimitedFixture : PostgresFixture
 
 // Every statement there is, but for those the other classes only repeat.
 public sealed class LimitedRoleEnqueueTests : EnqueueContract<LimitedFixture>;
+public sealed class LimitedRoleClaimTests : ClaimContract<LimitedFixture>;
 public sealed class LimitedRoleUniqueKeyTests : UniqueKeyContract<LimitedFixture>;
 public sealed class LimitedRoleOrderingKeyTests : OrderingKeyContract<LimitedFixture>;
 public sealed class LimitedRoleSettleTests : SettleContract<LimitedFixture>;
