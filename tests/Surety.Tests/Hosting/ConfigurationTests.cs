@@ -42,28 +42,32 @@ public class ConfigurationTests
     }
 
     [Theory]
-    [MemberData(nameof(BadOptions))]
-    public async Task An_enqueue_outside_the_limits_throws_and_stores_nothing(EnqueueOptions options, string says)
+    [MemberData(nameof(Refusals))]
+    public async Task An_enqueue_outside_the_limits_throws_and_stores_nothing(string says)
     {
+        var options = BadOptions[says];
         await using var host = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false));
         var fault = await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Ping(1), options));
         fault.Message.ShouldContain(says);
         (await host.Messages.ListAsync(new MessageFilter())).Items.ShouldBeEmpty();
     }
 
-    public static TheoryData<EnqueueOptions, string> BadOptions() => new()
+    public static TheoryData<string> Refusals => [.. BadOptions.Keys];
+
+    /// <summary>By what is said of them. Not in the test's name, which goes into a file that half a character breaks off.</summary>
+    private static readonly Dictionary<string, EnqueueOptions> BadOptions = new()
     {
-        { new EnqueueOptions { Queue = "No Such Name" }, "is not a name" },
-        { new EnqueueOptions { Delay = TimeSpan.FromSeconds(-1) }, "Delay" },
-        { new EnqueueOptions { Delay = TimeSpan.FromSeconds(1), DueAt = DateTimeOffset.UnixEpoch }, "both set" },
-        { new EnqueueOptions { Priority = (Priority)9 }, "Priority 9" },
-        { new EnqueueOptions { OrderingKey = new string('k', 201) }, "OrderingKey has 201" },
-        { new EnqueueOptions { UniqueKey = "" }, "UniqueKey has 0" },
-        { new EnqueueOptions { UniqueKey = "a\0" }, "UniqueKey holds U+0000" },
-        { new EnqueueOptions { OrderingKey = "a\ud83d" }, "half a surrogate pair" },
-        { new EnqueueOptions { UniqueFor = TimeSpan.FromSeconds(1) }, "without a UniqueKey" },
-        { new EnqueueOptions { Headers = Enumerable.Range(0, 33).ToDictionary(i => $"h{i}", _ => "v") }, "33 headers" },
-        { new EnqueueOptions { Headers = new Dictionary<string, string> { ["h"] = new string('v', 5000) } }, "characters" },
+        ["is not a name"] = new EnqueueOptions { Queue = "No Such Name" },
+        ["Delay"] = new EnqueueOptions { Delay = TimeSpan.FromSeconds(-1) },
+        ["both set"] = new EnqueueOptions { Delay = TimeSpan.FromSeconds(1), DueAt = DateTimeOffset.UnixEpoch },
+        ["Priority 9"] = new EnqueueOptions { Priority = (Priority)9 },
+        ["OrderingKey has 201"] = new EnqueueOptions { OrderingKey = new string('k', 201) },
+        ["UniqueKey has 0"] = new EnqueueOptions { UniqueKey = "" },
+        ["UniqueKey holds U+0000"] = new EnqueueOptions { UniqueKey = "a\0" },
+        ["half a surrogate pair"] = new EnqueueOptions { OrderingKey = "a\ud83d" },
+        ["without a UniqueKey"] = new EnqueueOptions { UniqueFor = TimeSpan.FromSeconds(1) },
+        ["33 headers"] = new EnqueueOptions { Headers = Enumerable.Range(0, 33).ToDictionary(i => $"h{i}", _ => "v") },
+        ["characters"] = new EnqueueOptions { Headers = new Dictionary<string, string> { ["h"] = new string('v', 5000) } },
     };
 
     [Fact]
