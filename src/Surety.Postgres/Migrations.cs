@@ -28,9 +28,9 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
     {
         // Without the lock first: a node that needs nothing does not wait for one that migrates.
         var found = await ReadAsync(transaction, cancel);
-        if (found.Version < Newest) found = await LockAndReadAsync(transaction, cancel);
+        if (!IsUpToDate(found)) found = await LockAndReadAsync(transaction, cancel);
         ThrowIfNotOurs(found);
-        if (found.Version >= Newest) return found.StoreId!;
+        if (IsUpToDate(found)) return found.StoreId!;
         await RunAsync(transaction, SchemaSql.ImpatientLocks, cancel);
         await RunAsync(transaction, Text(found.Version, Newest, found.Exists), cancel);
         return (await ReadAsync(transaction, cancel)).StoreId!;
@@ -63,8 +63,8 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
     {
         var (exists, occupied, ours) = await OneAsync(transaction, Statement.Of(SchemaSql.Exists).With(Quoted(schema)), r => (r.GetBoolean(0), r.GetBoolean(1), r.GetBoolean(2)), cancel);
         return ours
-            ? await OneAsync(transaction, Statement.Of(sql.Facts), r => new SchemaFacts(true, r.TextOrNull(0) ?? Unnamed, r.TextOrNull(1), r.GetInt32(2), r.GetInt32(3)), cancel)
-            : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0);
+            ? await OneAsync(transaction, Statement.Of(sql.Facts), r => new SchemaFacts(true, r.TextOrNull(0) ?? Unnamed, r.TextOrNull(1), r.GetInt32(2), r.GetInt32(3), r.TextOrNull(4), r.TextOrNull(5)), cancel)
+            : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0, null, null);
     }
 
     /// <summary>The same changes as one file, for people who apply them by hand: one transaction, which refuses a schema of another version than it starts from.</summary>
@@ -85,6 +85,9 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
 
     public static string Quoted(string schema) => $"\"{schema}\"";
 
+    /// <summary>Nothing is to be done, or it is a later program's schema.</summary>
+    private bool IsUpToDate(SchemaFacts found) => found.Version > Newest || (found.Version == Newest && found.Functions == SchemaFunctions.Digest);
+
     private string HowTo => $"Run `surety migrate up --store postgres --schema {schema}` as the schema's owner, or give the owner what `surety migrate script` prints.";
 
     private string Text(int from, int to, bool hasSchema = false)
@@ -92,6 +95,7 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
         var text = new StringBuilder();
         if (from == 0) text.Append(hasSchema ? "" : sql.CreateSchema).Append(sql.CreateMeta);
         foreach (var migration in all.Where(m => m.Version > from && m.Version <= to)) text.Append(migration.Up).Append('\n').Append(sql.Note(migration)).Append('\n');
+        if (to >= from) text.Append(SchemaFunctions.Text).Append(sql.NoteFunctions(SchemaFunctions.Digest)).Append('\n');
         foreach (var migration in all.Where(m => m.Version <= from && m.Version > to).Reverse()) text.Append(migration.Down).Append('\n').Append(sql.Unnote(migration)).Append('\n');
         if (to == 0) text.Append(sql.DropMeta);
         return text.Replace("$schema$", Quoted(schema)).ToString();
@@ -107,6 +111,9 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
     {
         if (found.Product is not null && (found.Product != "surety" || found.StoreId is null))
             throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}). Name another one in PostgresOptions.Schema; this one was not touched.");
+        if (found.Version > 0 && found.First != all[0].Name)
+            throw new StoreException($"The schema \"{schema}\" was made before Surety's first release, and no way leads from its version {found.Version} to this program. Let the program that made it finish its work, "
+                + "then name another schema in PostgresOptions.Schema, or drop this one. Nothing was touched.");
         if (mayBeNewer ? found.Oldest > Newest : found.Version > Newest)
             throw new StoreException($"The schema \"{schema}\" has version {found.Version}, which programs that know only versions up to {Newest} cannot work with. Start the newer program; nothing was touched.");
     }
@@ -133,4 +140,6 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
 /// <param name="StoreId">Names the data; null when there is none.</param>
 /// <param name="Version">The newest change applied; 0 when there is none.</param>
 /// <param name="Oldest">The oldest program, by the newest version it knows, that may work on it.</param>
-internal sealed record SchemaFacts(bool Exists, string? Product, string? StoreId, int Version, int Oldest);
+/// <param name="First">The name of its first change.</param>
+/// <param name="Functions">The digest of the functions it has.</param>
+internal sealed record SchemaFacts(bool Exists, string? Product, string? StoreId, int Version, int Oldest, string? First, string? Functions);

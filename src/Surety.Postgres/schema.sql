@@ -12,7 +12,8 @@ CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues
 #variable_conflict use_column
 DECLARE
     v_newest int;
-    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one number; 3 is the age of the newest.
+    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one
+    -- number; 3 is the age of the newest.
     v_lanes int[] := '{}';
     v_lane int;
     v_ring int;
@@ -36,7 +37,8 @@ DECLARE
     v_withdrawn boolean;
     v_count int;
 BEGIN
-    SELECT n.last_value INTO v_newest FROM $schema$.segment_newest n WHERE EXISTS (SELECT FROM $schema$.node n WHERE n.id = p_node AND n.dead_at IS NULL);
+    SELECT n.last_value INTO v_newest FROM $schema$.segment_newest n WHERE EXISTS (SELECT FROM $schema$.node n
+        WHERE n.id = p_node AND n.dead_at IS NULL);
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -46,75 +48,105 @@ BEGIN
             v_ring := (v_newest + 1 + v_age) % 4;
             CONTINUE WHEN p_oldest >= 0 AND (v_ring = p_oldest OR v_age = 3) <> (v_pass = 0);
             v_before := cardinality(v_lanes);
+            -- Lanes of a child with something ahead of their cursor, or of a transaction that ended after it was passed. Before any lock,
+            -- so that a look that finds nothing waits for nobody.
             CASE v_ring
             WHEN 0 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
-                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name OFFSET 0)) q
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
+                            WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_0 s
+                            WHERE s.queue = q.name OFFSET 0)) q
                     CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
-                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority
+                        ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
-                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
+                            WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
-                        EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        EXISTS (SELECT FROM $schema$.segment_0 s
+                            WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
-                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
+                                AND EXISTS (SELECT FROM $schema$.segment_0 s
+                                    WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 1 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
-                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name OFFSET 0)) q
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
+                            WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_1 s
+                            WHERE s.queue = q.name OFFSET 0)) q
                     CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
-                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority
+                        ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
-                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
+                            WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
-                        EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        EXISTS (SELECT FROM $schema$.segment_1 s
+                            WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
-                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
+                                AND EXISTS (SELECT FROM $schema$.segment_1 s
+                                    WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 2 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
-                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name OFFSET 0)) q
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
+                            WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_2 s
+                            WHERE s.queue = q.name OFFSET 0)) q
                     CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
-                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority
+                        ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
-                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
+                            WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
-                        EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        EXISTS (SELECT FROM $schema$.segment_2 s
+                            WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
-                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
+                                AND EXISTS (SELECT FROM $schema$.segment_2 s
+                                    WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             WHEN 3 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
                         -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
-                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name OFFSET 0)) q
+                        SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
+                            WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_3 s
+                            WHERE s.queue = q.name OFFSET 0)) q
                     CROSS JOIN (VALUES (0), (1), (2)) AS p (priority)
-                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END) AS l (lane)
+                    CROSS JOIN LATERAL (SELECT 12 * q.place::int + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority
+                        ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
-                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                        SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
+                            WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
-                        EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
+                        EXISTS (SELECT FROM $schema$.segment_3 s
+                            WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
                         OR c.late <> '{}' AND EXISTS (
                             SELECT FROM unnest(c.late, c.late_after) AS e (xid, after)
-                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
+                            WHERE e.xid <> ALL ((SELECT ARRAY(SELECT x::text::bigint
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x))::bigint[])
                                 -- Without the OFFSET it would become a join that reads the whole lane.
-                                AND EXISTS (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
+                                AND EXISTS (SELECT FROM $schema$.segment_3 s
+                                    WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             END CASE;
             IF cardinality(v_lanes) > v_before THEN
                 v_had := v_had OR v_ring = p_oldest;
@@ -139,7 +171,8 @@ BEGIN
             v_room := p_limits[v_place];
             -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
             SELECT EXISTS (SELECT FROM $schema$.queue q WHERE q.name = v_queue AND q.paused_at IS NOT NULL)
-            INTO v_paused FROM pg_advisory_xact_lock(hashtextextended('$schema$' || v_queue, 11)), set_config('synchronous_commit', 'off', true);
+            INTO v_paused FROM pg_advisory_xact_lock(hashtextextended('$schema$' || v_queue, 11)), set_config('synchronous_commit', 'off',
+                true);
         END IF;
 
         CONTINUE WHEN v_paused OR v_room <= 0;
@@ -147,7 +180,8 @@ BEGIN
         v_out := 8 * (12 * (v_place - 1) + 4 * v_priority + (v_newest + 1 + v_lane) % 4) + coalesce(v_oldest, v_newest);
         CASE (v_newest + 1 + v_lane) % 4
             WHEN 0 THEN
-                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_0)
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'),
+                    EXISTS (SELECT FROM $schema$.withdrawn_0)
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
@@ -158,31 +192,40 @@ BEGIN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
                     IF NOT v_late <@ v_running THEN
-                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
-                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs),
+                            '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'),
+                                coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
                         INTO v_late, v_late_after, v_ended, v_ended_after
                         FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
                     END IF;
                 END IF;
 
-                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
-                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
-                -- as finding them. Twice, because one range is read faster than several.
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
+                -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies
+                -- are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as
+                -- much as finding them. Twice, because one range is read faster than several.
                 IF v_ended = '{}' AND NOT v_withdrawn THEN
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
                             SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
-                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
+                                ORDER BY s.xid, s.id LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
+                        SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
+                            n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
                             WHERE x.xid > v_xid AND x.xid < n.highest) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
@@ -190,28 +233,37 @@ BEGIN
                 ELSE
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
-                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to)
+                                UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
                                 SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
-                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
-                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w WHERE w.ring = 0 AND w.id = s.id))
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
+                                    AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w
+                                        WHERE w.ring = 0 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
                         SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
-                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
+                                ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after
+                                ORDER BY l.xid), '{}') AS late_after
                             FROM (
                                 SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
                                 -- One that ended late may be cut off in its middle, those after it were not come to.
                                 UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
                                 FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
-                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid
+                                    FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
                     FROM taken t;
@@ -219,7 +271,8 @@ BEGIN
 
                 GET DIAGNOSTICS v_count = ROW_COUNT;
             WHEN 1 THEN
-                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_1)
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'),
+                    EXISTS (SELECT FROM $schema$.withdrawn_1)
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
@@ -230,31 +283,40 @@ BEGIN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
                     IF NOT v_late <@ v_running THEN
-                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
-                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs),
+                            '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'),
+                                coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
                         INTO v_late, v_late_after, v_ended, v_ended_after
                         FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
                     END IF;
                 END IF;
 
-                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
-                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
-                -- as finding them. Twice, because one range is read faster than several.
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
+                -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies
+                -- are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as
+                -- much as finding them. Twice, because one range is read faster than several.
                 IF v_ended = '{}' AND NOT v_withdrawn THEN
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
                             SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
-                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
+                                ORDER BY s.xid, s.id LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
+                        SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
+                            n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
                             WHERE x.xid > v_xid AND x.xid < n.highest) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
@@ -262,28 +324,37 @@ BEGIN
                 ELSE
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
-                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to)
+                                UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
                                 SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
-                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
-                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w WHERE w.ring = 1 AND w.id = s.id))
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
+                                    AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w
+                                        WHERE w.ring = 1 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
                         SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
-                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
+                                ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after
+                                ORDER BY l.xid), '{}') AS late_after
                             FROM (
                                 SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
                                 -- One that ended late may be cut off in its middle, those after it were not come to.
                                 UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
                                 FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
-                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid
+                                    FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
                     FROM taken t;
@@ -291,7 +362,8 @@ BEGIN
 
                 GET DIAGNOSTICS v_count = ROW_COUNT;
             WHEN 2 THEN
-                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_2)
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'),
+                    EXISTS (SELECT FROM $schema$.withdrawn_2)
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
@@ -302,31 +374,40 @@ BEGIN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
                     IF NOT v_late <@ v_running THEN
-                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
-                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs),
+                            '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'),
+                                coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
                         INTO v_late, v_late_after, v_ended, v_ended_after
                         FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
                     END IF;
                 END IF;
 
-                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
-                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
-                -- as finding them. Twice, because one range is read faster than several.
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
+                -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies
+                -- are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as
+                -- much as finding them. Twice, because one range is read faster than several.
                 IF v_ended = '{}' AND NOT v_withdrawn THEN
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
                             SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
-                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
+                                ORDER BY s.xid, s.id LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
+                        SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
+                            n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
                             WHERE x.xid > v_xid AND x.xid < n.highest) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
@@ -334,28 +415,37 @@ BEGIN
                 ELSE
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
-                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to)
+                                UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
                                 SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
-                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
-                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w WHERE w.ring = 2 AND w.id = s.id))
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
+                                    AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w
+                                        WHERE w.ring = 2 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
                         SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
-                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
+                                ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after
+                                ORDER BY l.xid), '{}') AS late_after
                             FROM (
                                 SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
                                 -- One that ended late may be cut off in its middle, those after it were not come to.
                                 UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
                                 FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
-                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid
+                                    FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
                     FROM taken t;
@@ -363,7 +453,8 @@ BEGIN
 
                 GET DIAGNOSTICS v_count = ROW_COUNT;
             WHEN 3 THEN
-                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_3)
+                SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'),
+                    EXISTS (SELECT FROM $schema$.withdrawn_3)
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
@@ -374,31 +465,40 @@ BEGIN
                     -- Who still runs is waited for on. What the others have brought comes first.
                     v_running := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS x);
                     IF NOT v_late <@ v_running THEN
-                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs), '{}'),
-                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
+                        SELECT coalesce(array_agg(l.xid) FILTER (WHERE l.runs), '{}'), coalesce(array_agg(l.after) FILTER (WHERE l.runs),
+                            '{}'),
+                            coalesce(array_agg(l.xid) FILTER (WHERE NOT l.runs), '{}'),
+                                coalesce(array_agg(l.after) FILTER (WHERE NOT l.runs), '{}')
                         INTO v_late, v_late_after, v_ended, v_ended_after
                         FROM (SELECT l.xid, l.after, l.xid = ANY (v_running) AS runs FROM unnest(v_late, v_late_after) AS l (xid, after)) l;
                     END IF;
                 END IF;
 
-                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that
-                -- stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as much
-                -- as finding them. Twice, because one range is read faster than several.
+                -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
+                -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies
+                -- are asked for later. They come in order (first of those that ended late) and are not sorted again, which would cost as
+                -- much as finding them. Twice, because one range is read faster than several.
                 IF v_ended = '{}' AND NOT v_withdrawn THEN
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
                             SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
-                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
+                            WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
+                                ORDER BY s.xid, s.id LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                        SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
+                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
+                        SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
+                            n.ids[cardinality(n.ids)],
                             v_late || r.late, v_late_after || array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid
+                                FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
                             WHERE x.xid > v_xid AND x.xid < n.highest) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
@@ -406,28 +506,37 @@ BEGIN
                 ELSE
                     RETURN QUERY
                     WITH measured AS (
-                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
+                        SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers),
+                            0)) OVER so_far AS up_to, row_number() OVER so_far AS place
                         FROM (
-                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to) UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
+                            SELECT s.* FROM (SELECT * FROM unnest(v_ended, v_ended_after, v_ended) AS e (xid, after, up_to)
+                                UNION ALL SELECT v_xid, v_id, 9223372036854775807) l CROSS JOIN LATERAL (
                                 SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
-                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after) AND s.xid <= l.up_to
-                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w WHERE w.ring = 3 AND w.id = s.id))
+                                WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
+                                    AND s.xid <= l.up_to
+                                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w
+                                        WHERE w.ring = 3 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
+                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                            late_after, lowest_xid, highest_xid, ids)
                         SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
-                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
-                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after ORDER BY l.xid), '{}') AS late_after
+                            greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
+                                ELSE n.ids[cardinality(n.ids)] END, r.late, r.late_after, n.lowest, n.highest, n.ids
+                        FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS
+                            JOIN LATERAL (
+                            SELECT coalesce(array_agg(l.xid ORDER BY l.xid), '{}') AS late, coalesce(array_agg(l.after
+                                ORDER BY l.xid), '{}') AS late_after
                             FROM (
                                 SELECT * FROM unnest(v_late, v_late_after) AS l (xid, after)
                                 -- One that ended late may be cut off in its middle, those after it were not come to.
                                 UNION ALL SELECT e.xid, CASE WHEN e.xid = n.highest THEN n.ids[cardinality(n.ids)] ELSE e.after END
                                 FROM unnest(v_ended, v_ended_after) AS e (xid, after) WHERE n.highest < v_xid AND e.xid >= n.highest
-                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
+                                UNION ALL SELECT x.xid, 0 FROM (SELECT x::text::bigint AS xid
+                                    FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x WHERE x.xid > v_xid AND x.xid < n.highest) l) r
                         WHERE n.ids IS NOT NULL)
                     SELECT v_out, t.id, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
                     FROM taken t;
@@ -436,498 +545,14 @@ BEGIN
                 GET DIAGNOSTICS v_count = ROW_COUNT;
         END CASE;
         v_room := v_room - v_count;
-        -- What lay ahead was withdrawn, or somebody else has it by now. A younger child, which was not looked at because this one came first, may have more.
+        -- What lay ahead was withdrawn, or somebody else has it by now. A younger child, which was not looked at because this one came
+        -- first, may have more.
         IF v_count = 0 AND v_lane % 4 < 3 AND v_lanes[1] IS DISTINCT FROM v_lane + 1 THEN
             v_lanes := v_lane + 1 || v_lanes;
         END IF;
     END LOOP;
 END
 $$;
-
-CREATE FUNCTION $schema$.claim_segment(p_node bigint, p_number bigint, p_queue text, p_limit integer, p_lowest_first boolean, p_bytes integer) RETURNS TABLE(ring smallint, number bigint, id bigint, priority smallint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
-    LANGUAGE plpgsql
-    SET jit TO 'off'
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET enable_sort TO 'off'
-    SET enable_incremental_sort TO 'off'
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-#variable_conflict use_column
-DECLARE
-    v_room int := p_limit;
-    v_number bigint := p_number;
-    v_newest int;
-    v_locked boolean := false;
-    v_withdrawn boolean;
-    v_count int;
-    v_lane record;
-    v_cursor record;
-BEGIN
-    IF NOT EXISTS (SELECT FROM $schema$.node n WHERE n.id = p_node AND n.dead_at IS NULL) OR EXISTS (SELECT FROM $schema$.queue q WHERE q.name = p_queue AND q.paused_at IS NOT NULL) THEN
-        RETURN;
-    END IF;
-
-    SELECT last_value INTO v_newest FROM $schema$.segment_newest;
-    FOR v_lane IN
-        SELECT p.priority, r.ring FROM unnest(CASE WHEN p_lowest_first THEN '{0,1,2}' ELSE '{2,1,0}' END::smallint[]) WITH ORDINALITY AS p (priority, place)
-            CROSS JOIN LATERAL (SELECT ((v_newest + age) % 4)::smallint AS ring, age FROM generate_series(1, 4) AS age) r
-            -- One probe each; an EXISTS would become a join that reads them all.
-            CROSS JOIN LATERAL (SELECT FROM $schema$.segment s WHERE s.ring = r.ring AND s.queue = p_queue AND s.priority = p.priority LIMIT 1) AS any_row
-        ORDER BY p.place, r.age
-    LOOP
-        IF NOT v_locked THEN
-            -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
-            PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || p_queue, 11)), set_config('synchronous_commit', 'off', true);
-            v_locked := true;
-        END IF;
-
-        SELECT c.turn, c.xid, c.id, c.late, c.late_after INTO v_cursor FROM $schema$.claim c
-        WHERE c.ring = v_lane.ring AND c.queue = p_queue AND c.priority = v_lane.priority ORDER BY c.turn DESC LIMIT 1;
-        IF NOT FOUND THEN
-            SELECT 0::bigint AS turn, 0::bigint AS xid, 0::bigint AS id, '{}'::bigint[] AS late, '{}'::bigint[] AS late_after INTO v_cursor;
-        END IF;
-
-        v_withdrawn := EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring);
-
-        -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them.
-        RETURN QUERY
-        WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
-        late AS MATERIALIZED (
-            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
-            FROM unnest(v_cursor.late, v_cursor.late_after) AS l (xid, after) CROSS JOIN LATERAL (
-                SELECT s.* FROM $schema$.segment s
-                WHERE s.ring = v_lane.ring AND s.queue = p_queue AND s.priority = v_lane.priority AND s.xid = l.xid AND s.id > l.after
-                    AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring AND w.id = s.id))
-                ORDER BY s.id LIMIT v_room) s
-            ORDER BY s.xid, s.id LIMIT v_room),
-        ahead AS MATERIALIZED (
-            SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment s
-            WHERE s.ring = v_lane.ring AND s.queue = p_queue AND s.priority = v_lane.priority AND (s.xid, s.id) > (v_cursor.xid, v_cursor.id)
-                AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = v_lane.ring AND w.id = s.id))
-            ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-        -- An answer that fits the connection's buffers: a claimant that stops reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones)
-        -- and are not sorted again, which would cost as much as finding them.
-        measured AS (
-            SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-            FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-        taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-        reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
-        served AS (
-            SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-            FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
-        awaited AS (
-            SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
-            FROM unnest(v_cursor.late, v_cursor.late_after) AS l (xid, after)
-            WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
-            UNION ALL
-            SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_cursor.xid AND x < (SELECT p.xid FROM reached p)),
-        noted AS (
-            INSERT INTO $schema$.claim (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-            SELECT v_lane.ring, p_node, v_number, p_queue, v_lane.priority, v_cursor.turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_cursor.xid), coalesce((SELECT p.id FROM reached p), v_cursor.id),
-                coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                min(t.xid), max(t.xid), array_agg(t.id)
-            FROM taken t HAVING count(*) > 0)
-        SELECT v_lane.ring, v_number, t.id, v_lane.priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-        FROM taken t;
-
-        GET DIAGNOSTICS v_count = ROW_COUNT;
-        CONTINUE WHEN v_count = 0;
-        v_number := v_number + 1;
-        v_room := v_room - v_count;
-        EXIT WHEN v_room <= 0;
-    END LOOP;
-END
-$$;
-
-CREATE FUNCTION $schema$.claim_segments(p_node bigint, p_number bigint, p_queues text[], p_limits integer[], p_lowest_first boolean[], p_bytes integer) RETURNS TABLE(place integer, ring smallint, number bigint, id bigint, priority smallint, enqueued_at timestamp with time zone, kind text, version integer, headers text, body bytea)
-    LANGUAGE plpgsql
-    SET jit TO 'off'
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET enable_sort TO 'off'
-    SET enable_incremental_sort TO 'off'
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-#variable_conflict use_column
-DECLARE
-    v_newest int;
-    v_places_0 int[];
-    v_places_1 int[];
-    v_places_2 int[];
-    v_places_3 int[];
-    -- What to claim from, in this order. A lane is a queue's place, a priority and a child, the oldest first, as one number.
-    v_lanes int[] := '{}';
-    v_lane int;
-    v_place int := 0;
-    v_queue text;
-    v_priority smallint;
-    v_room int;
-    v_paused boolean;
-    v_number bigint := p_number;
-    v_turn bigint;
-    v_xid bigint;
-    v_id bigint;
-    v_late bigint[];
-    v_late_after bigint[];
-    v_withdrawn boolean;
-    v_count int;
-BEGIN
-    SELECT n.last_value, ARRAY(
-            SELECT q.place FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN LATERAL (SELECT FROM $schema$.segment_0 s WHERE s.queue = q.name LIMIT 1) s), ARRAY(
-            SELECT q.place FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN LATERAL (SELECT FROM $schema$.segment_1 s WHERE s.queue = q.name LIMIT 1) s), ARRAY(
-            SELECT q.place FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN LATERAL (SELECT FROM $schema$.segment_2 s WHERE s.queue = q.name LIMIT 1) s), ARRAY(
-            SELECT q.place FROM unnest(p_queues) WITH ORDINALITY AS q (name, place) CROSS JOIN LATERAL (SELECT FROM $schema$.segment_3 s WHERE s.queue = q.name LIMIT 1) s) INTO v_newest, v_places_0, v_places_1, v_places_2, v_places_3
-    FROM $schema$.segment_newest n WHERE EXISTS (SELECT FROM $schema$.node n WHERE n.id = p_node AND n.dead_at IS NULL);
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-
-    IF v_places_0 <> '{}' THEN
-        v_lanes := v_lanes || ARRAY(
-            SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + (0 - v_newest + 3) % 4
-            FROM unnest(v_places_0) AS q (place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
-                SELECT c.xid, c.id, c.late FROM $schema$.claim_0 c WHERE c.ring = 0 AND c.queue = p_queues[q.place] AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-            WHERE c.late <> '{}' OR EXISTS (
-                SELECT FROM $schema$.segment_0 s WHERE s.queue = p_queues[q.place] AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0))));
-    END IF;
-
-    IF v_places_1 <> '{}' THEN
-        v_lanes := v_lanes || ARRAY(
-            SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + (1 - v_newest + 3) % 4
-            FROM unnest(v_places_1) AS q (place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
-                SELECT c.xid, c.id, c.late FROM $schema$.claim_1 c WHERE c.ring = 1 AND c.queue = p_queues[q.place] AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-            WHERE c.late <> '{}' OR EXISTS (
-                SELECT FROM $schema$.segment_1 s WHERE s.queue = p_queues[q.place] AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0))));
-    END IF;
-
-    IF v_places_2 <> '{}' THEN
-        v_lanes := v_lanes || ARRAY(
-            SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + (2 - v_newest + 3) % 4
-            FROM unnest(v_places_2) AS q (place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
-                SELECT c.xid, c.id, c.late FROM $schema$.claim_2 c WHERE c.ring = 2 AND c.queue = p_queues[q.place] AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-            WHERE c.late <> '{}' OR EXISTS (
-                SELECT FROM $schema$.segment_2 s WHERE s.queue = p_queues[q.place] AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0))));
-    END IF;
-
-    IF v_places_3 <> '{}' THEN
-        v_lanes := v_lanes || ARRAY(
-            SELECT 12 * q.place + 4 * CASE WHEN p_lowest_first[q.place] THEN p.priority ELSE 2 - p.priority END + (3 - v_newest + 3) % 4
-            FROM unnest(v_places_3) AS q (place) CROSS JOIN (VALUES (0), (1), (2)) AS p (priority) LEFT JOIN LATERAL (
-                SELECT c.xid, c.id, c.late FROM $schema$.claim_3 c WHERE c.ring = 3 AND c.queue = p_queues[q.place] AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
-            WHERE c.late <> '{}' OR EXISTS (
-                SELECT FROM $schema$.segment_3 s WHERE s.queue = p_queues[q.place] AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0))));
-    END IF;
-
-    IF cardinality(v_lanes) > 1 THEN
-        v_lanes := ARRAY(SELECT lane FROM unnest(v_lanes) AS lane ORDER BY lane);
-    END IF;
-
-    FOREACH v_lane IN ARRAY v_lanes LOOP
-        IF v_lane / 12 <> v_place THEN
-            v_place := v_lane / 12;
-            v_queue := p_queues[v_place];
-            v_room := p_limits[v_place];
-            -- One claim of a queue at a time. What the next statements see is then the truth about its cursors.
-            SELECT EXISTS (SELECT FROM $schema$.queue q WHERE q.name = v_queue AND q.paused_at IS NOT NULL)
-            INTO v_paused FROM pg_advisory_xact_lock(hashtextextended('$schema$' || v_queue, 11)), set_config('synchronous_commit', 'off', true);
-        END IF;
-
-        CONTINUE WHEN v_paused OR v_room <= 0;
-        v_priority := CASE WHEN p_lowest_first[v_place] THEN v_lane % 12 / 4 ELSE 2 - v_lane % 12 / 4 END;
-        CASE (v_newest + 1 + v_lane) % 4
-            WHEN 0 THEN
-            SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_0)
-            INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
-            FROM (SELECT) one LEFT JOIN LATERAL (
-                SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
-                WHERE c.ring = 0 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
-
-            -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that stops
-            -- reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones) and are not sorted again, which would cost as much as finding them.
-            IF v_late = '{}' AND NOT v_withdrawn THEN
-                RETURN QUERY
-                WITH measured AS (
-                    SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (
-                        SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
-                    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                noted AS (
-                    INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 0, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
-                        r.late, array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                    FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                        SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
-                        WHERE x.xid > v_xid AND x.xid < n.highest) r
-                    WHERE n.ids IS NOT NULL)
-                SELECT v_place, 0::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            ELSE
-                RETURN QUERY
-                WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
-                late AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
-                    FROM unnest(v_late, v_late_after) AS l (xid, after) CROSS JOIN LATERAL (
-                        SELECT s.* FROM $schema$.segment_0 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND s.xid = l.xid AND s.id > l.after
-                            AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w WHERE w.ring = 0 AND w.id = s.id))
-                        ORDER BY s.id LIMIT v_room) s
-                    ORDER BY s.xid, s.id LIMIT v_room),
-                ahead AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_0 s
-                    WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
-                        AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w WHERE w.ring = 0 AND w.id = s.id))
-                    ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-                measured AS (
-                    SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
-                served AS (
-                    SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-                    FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
-                awaited AS (
-                    SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
-                    FROM unnest(v_late, v_late_after) AS l (xid, after)
-                    WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
-                    UNION ALL
-                    SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_xid AND x < (SELECT p.xid FROM reached p)),
-                noted AS (
-                    INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 0, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_xid), coalesce((SELECT p.id FROM reached p), v_id),
-                        coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                        min(t.xid), max(t.xid), array_agg(t.id)
-                    FROM taken t HAVING count(*) > 0)
-                SELECT v_place, 0::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            END IF;
-
-            GET DIAGNOSTICS v_count = ROW_COUNT;
-
-            WHEN 1 THEN
-            SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_1)
-            INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
-            FROM (SELECT) one LEFT JOIN LATERAL (
-                SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
-                WHERE c.ring = 1 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
-
-            -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that stops
-            -- reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones) and are not sorted again, which would cost as much as finding them.
-            IF v_late = '{}' AND NOT v_withdrawn THEN
-                RETURN QUERY
-                WITH measured AS (
-                    SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (
-                        SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
-                    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                noted AS (
-                    INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 1, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
-                        r.late, array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                    FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                        SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
-                        WHERE x.xid > v_xid AND x.xid < n.highest) r
-                    WHERE n.ids IS NOT NULL)
-                SELECT v_place, 1::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            ELSE
-                RETURN QUERY
-                WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
-                late AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
-                    FROM unnest(v_late, v_late_after) AS l (xid, after) CROSS JOIN LATERAL (
-                        SELECT s.* FROM $schema$.segment_1 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND s.xid = l.xid AND s.id > l.after
-                            AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w WHERE w.ring = 1 AND w.id = s.id))
-                        ORDER BY s.id LIMIT v_room) s
-                    ORDER BY s.xid, s.id LIMIT v_room),
-                ahead AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_1 s
-                    WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
-                        AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w WHERE w.ring = 1 AND w.id = s.id))
-                    ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-                measured AS (
-                    SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
-                served AS (
-                    SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-                    FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
-                awaited AS (
-                    SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
-                    FROM unnest(v_late, v_late_after) AS l (xid, after)
-                    WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
-                    UNION ALL
-                    SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_xid AND x < (SELECT p.xid FROM reached p)),
-                noted AS (
-                    INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 1, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_xid), coalesce((SELECT p.id FROM reached p), v_id),
-                        coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                        min(t.xid), max(t.xid), array_agg(t.id)
-                    FROM taken t HAVING count(*) > 0)
-                SELECT v_place, 1::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            END IF;
-
-            GET DIAGNOSTICS v_count = ROW_COUNT;
-
-            WHEN 2 THEN
-            SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_2)
-            INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
-            FROM (SELECT) one LEFT JOIN LATERAL (
-                SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
-                WHERE c.ring = 2 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
-
-            -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that stops
-            -- reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones) and are not sorted again, which would cost as much as finding them.
-            IF v_late = '{}' AND NOT v_withdrawn THEN
-                RETURN QUERY
-                WITH measured AS (
-                    SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (
-                        SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
-                    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                noted AS (
-                    INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 2, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
-                        r.late, array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                    FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                        SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
-                        WHERE x.xid > v_xid AND x.xid < n.highest) r
-                    WHERE n.ids IS NOT NULL)
-                SELECT v_place, 2::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            ELSE
-                RETURN QUERY
-                WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
-                late AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
-                    FROM unnest(v_late, v_late_after) AS l (xid, after) CROSS JOIN LATERAL (
-                        SELECT s.* FROM $schema$.segment_2 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND s.xid = l.xid AND s.id > l.after
-                            AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w WHERE w.ring = 2 AND w.id = s.id))
-                        ORDER BY s.id LIMIT v_room) s
-                    ORDER BY s.xid, s.id LIMIT v_room),
-                ahead AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_2 s
-                    WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
-                        AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w WHERE w.ring = 2 AND w.id = s.id))
-                    ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-                measured AS (
-                    SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
-                served AS (
-                    SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-                    FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
-                awaited AS (
-                    SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
-                    FROM unnest(v_late, v_late_after) AS l (xid, after)
-                    WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
-                    UNION ALL
-                    SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_xid AND x < (SELECT p.xid FROM reached p)),
-                noted AS (
-                    INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 2, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_xid), coalesce((SELECT p.id FROM reached p), v_id),
-                        coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                        min(t.xid), max(t.xid), array_agg(t.id)
-                    FROM taken t HAVING count(*) > 0)
-                SELECT v_place, 2::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            END IF;
-
-            GET DIAGNOSTICS v_count = ROW_COUNT;
-
-            WHEN 3 THEN
-            SELECT coalesce(c.turn, 0), coalesce(c.xid, 0), coalesce(c.id, 0), coalesce(c.late, '{}'), coalesce(c.late_after, '{}'), EXISTS (SELECT FROM $schema$.withdrawn_3)
-            INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
-            FROM (SELECT) one LEFT JOIN LATERAL (
-                SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
-                WHERE c.ring = 3 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
-
-            -- In one statement, so of one snapshot: the messages, and which transactions were running that may yet bring more of them. An answer that fits the connection's buffers: a claimant that stops
-            -- reading must not keep the queue's lock. Large bodies are asked for later. They come in order (first the late ones) and are not sorted again, which would cost as much as finding them.
-            IF v_late = '{}' AND NOT v_withdrawn THEN
-                RETURN QUERY
-                WITH measured AS (
-                    SELECT a.*, sum(100 + least(octet_length(a.body), 16384) + coalesce(octet_length(a.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (
-                        SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id) ORDER BY s.xid, s.id LIMIT v_room) a
-                    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                noted AS (
-                    INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 3, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest, n.ids[cardinality(n.ids)],
-                        r.late, array_fill(0::bigint, ARRAY[cardinality(r.late)]), n.lowest, n.highest, n.ids
-                    FROM (SELECT min(t.xid) AS lowest, max(t.xid) AS highest, array_agg(t.id) AS ids FROM taken t) n CROSS JOIN LATERAL (
-                        SELECT coalesce(array_agg(x.xid ORDER BY x.xid), '{}') AS late FROM (SELECT x::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) AS x) x
-                        WHERE x.xid > v_xid AND x.xid < n.highest) r
-                    WHERE n.ids IS NOT NULL)
-                SELECT v_place, 3::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            ELSE
-                RETURN QUERY
-                WITH others AS MATERIALIZED (SELECT coalesce((SELECT array_agg(x::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS x), '{}') AS running),
-                late AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body
-                    FROM unnest(v_late, v_late_after) AS l (xid, after) CROSS JOIN LATERAL (
-                        SELECT s.* FROM $schema$.segment_3 s
-                        WHERE s.queue = v_queue AND s.priority = v_priority AND s.xid = l.xid AND s.id > l.after
-                            AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w WHERE w.ring = 3 AND w.id = s.id))
-                        ORDER BY s.id LIMIT v_room) s
-                    ORDER BY s.xid, s.id LIMIT v_room),
-                ahead AS MATERIALIZED (
-                    SELECT s.xid, s.id, s.enqueued_at, s.kind, s.version, s.headers, s.body FROM $schema$.segment_3 s
-                    WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (v_xid, v_id)
-                        AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w WHERE w.ring = 3 AND w.id = s.id))
-                    ORDER BY s.xid, s.id LIMIT v_room - (SELECT count(*) FROM late)),
-                measured AS (
-                    SELECT f.*, sum(100 + least(octet_length(f.body), 16384) + coalesce(octet_length(f.headers), 0)) OVER so_far AS up_to, row_number() OVER so_far AS place
-                    FROM (SELECT true AS is_late, l.* FROM late l UNION ALL SELECT false, a.* FROM ahead a) f WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
-                taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
-                reached AS (SELECT t.xid, t.id FROM taken t WHERE NOT t.is_late ORDER BY t.place DESC LIMIT 1),
-                served AS (
-                    SELECT t.xid, t.id, (SELECT count(*) FROM late) < v_room AND (SELECT count(*) FROM late) = (SELECT count(*) FROM taken WHERE is_late) AS whole
-                    FROM taken t WHERE t.is_late ORDER BY t.place DESC LIMIT 1),
-                awaited AS (
-                    SELECT l.xid, CASE WHEN l.xid = (SELECT v.xid FROM served v) THEN (SELECT v.id FROM served v) ELSE l.after END AS after
-                    FROM unnest(v_late, v_late_after) AS l (xid, after)
-                    WHERE l.xid = ANY ((SELECT o.running FROM others o)::bigint[]) OR EXISTS (SELECT FROM served v WHERE NOT v.whole AND l.xid >= v.xid)
-                    UNION ALL
-                    SELECT x, 0 FROM unnest((SELECT o.running FROM others o)) AS x WHERE x > v_xid AND x < (SELECT p.xid FROM reached p)),
-                noted AS (
-                    INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late, late_after, lowest_xid, highest_xid, ids)
-                    SELECT 3, p_node, v_number, v_queue, v_priority, v_turn + 1, $schema$.now(), coalesce((SELECT p.xid FROM reached p), v_xid), coalesce((SELECT p.id FROM reached p), v_id),
-                        coalesce((SELECT array_agg(a.xid ORDER BY a.xid) FROM awaited a), '{}'), coalesce((SELECT array_agg(a.after ORDER BY a.xid) FROM awaited a), '{}'),
-                        min(t.xid), max(t.xid), array_agg(t.id)
-                    FROM taken t HAVING count(*) > 0)
-                SELECT v_place, 3::smallint, v_number, t.id, v_priority, t.enqueued_at, t.kind, t.version, t.headers, CASE WHEN octet_length(t.body) <= 16384 THEN t.body END
-                FROM taken t;
-            END IF;
-
-            GET DIAGNOSTICS v_count = ROW_COUNT;
-
-        END CASE;
-        IF v_count > 0 THEN
-            v_number := v_number + 1;
-            v_room := v_room - v_count;
-        END IF;
-    END LOOP;
-END
-$$;
-
-CREATE FUNCTION $schema$.keep_node() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$BEGIN RETURN NULL; END$$;
 
 CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -962,7 +587,8 @@ BEGIN
         v_left := v_rows - $schema$.segment_done(v_next);
         IF v_left > 0 THEN
             -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up the ring.
-            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s') AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
+            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
+                AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
                 PERFORM $schema$.take_out_leftovers(v_next, 5000);
             END IF;
 
@@ -971,13 +597,17 @@ BEGIN
 
         BEGIN
             -- In the order in which claims and settlements come to them.
-            EXECUTE format('LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s IN ACCESS EXCLUSIVE MODE', v_next);
+            EXECUTE format(
+                'LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s '
+                'IN ACCESS EXCLUSIVE MODE', v_next);
             SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
             IF v_rows <> $schema$.segment_done(v_next) THEN
                 RETURN false;
             END IF;
 
-            EXECUTE format('TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s', v_next);
+            EXECUTE format(
+                'TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s',
+                v_next);
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             RETURN false;
         END;
@@ -999,40 +629,52 @@ CREATE FUNCTION $schema$.segment_counts() RETURNS TABLE(queue text, ready bigint
     AS $$
     WITH RECURSIVE lane (ring, queue, priority) AS (
         SELECT child.ring, f.queue, f.priority FROM (SELECT n::smallint AS ring FROM generate_series(0, 3) AS n) child
-            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s WHERE s.ring = child.ring ORDER BY s.queue, s.priority LIMIT 1) f
+            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s WHERE s.ring = child.ring
+                ORDER BY s.queue, s.priority LIMIT 1) f
         UNION ALL
         SELECT l.ring, n.queue, n.priority FROM lane l
-            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s WHERE s.ring = l.ring AND (s.queue, s.priority) > (l.queue, l.priority) ORDER BY s.queue, s.priority LIMIT 1) n),
+            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s
+                WHERE s.ring = l.ring AND (s.queue, s.priority) > (l.queue, l.priority) ORDER BY s.queue, s.priority LIMIT 1) n),
     placed AS (
-        SELECT l.*, coalesce(c.xid, 0) AS xid, coalesce(c.id, 0) AS id, coalesce(c.late, '{}') AS late, coalesce(c.late_after, '{}') AS late_after FROM lane l
-            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c WHERE c.ring = l.ring AND c.queue = l.queue AND c.priority = l.priority ORDER BY c.turn DESC LIMIT 1) c ON true),
+        SELECT l.*, coalesce(c.xid, 0) AS xid, coalesce(c.id, 0) AS id, coalesce(c.late, '{}') AS late, coalesce(c.late_after,
+            '{}') AS late_after FROM lane l
+            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c WHERE c.ring = l.ring AND c.queue = l.queue AND c.priority = l.priority
+                ORDER BY c.turn DESC LIMIT 1) c ON true),
     counted AS (
         SELECT p.queue, near.count AS near, near.first, near.last, near.oldest, late.count AS late, late.oldest AS late_oldest,
-            (SELECT s.id FROM $schema$.segment s WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND (s.xid, s.id) > (p.xid, p.id) ORDER BY s.xid DESC, s.id DESC LIMIT 1) AS end
+            (SELECT s.id FROM $schema$.segment s WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority
+                AND (s.xid, s.id) > (p.xid, p.id) ORDER BY s.xid DESC, s.id DESC LIMIT 1) AS end
         FROM placed p CROSS JOIN LATERAL (
             SELECT count(*), min(n.id) AS first, max(n.id) AS last, min(n.enqueued_at) AS oldest FROM (
-                SELECT s.id, s.enqueued_at FROM $schema$.segment s WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND (s.xid, s.id) > (p.xid, p.id)
-                    AND NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = p.ring AND w.id = s.id) ORDER BY s.xid, s.id LIMIT 100000) n) near
+                SELECT s.id, s.enqueued_at FROM $schema$.segment s
+                    WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND (s.xid, s.id) > (p.xid, p.id)
+                    AND NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = p.ring AND w.id = s.id)
+                        ORDER BY s.xid, s.id LIMIT 100000) n) near
         CROSS JOIN LATERAL (
             SELECT count(*), min(s.enqueued_at) AS oldest FROM unnest(p.late, p.late_after) AS l (xid, after)
-                JOIN $schema$.segment s ON s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND s.xid = l.xid AND s.id > l.after
+                JOIN $schema$.segment s ON s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND s.xid = l.xid
+                    AND s.id > l.after
             WHERE NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = p.ring AND w.id = s.id)) late),
     ready AS (
-        SELECT queue, sum(late + CASE WHEN near < 100000 OR "end" <= last OR last = first THEN near ELSE (near * ("end" - first)::numeric / (last - first))::bigint END)::bigint AS ready,
+        SELECT queue, sum(late + CASE WHEN near < 100000 OR "end" <= last OR last = first THEN near
+            ELSE (near * ("end" - first)::numeric / (last - first))::bigint END)::bigint AS ready,
             min(least(oldest, late_oldest)) AS oldest
         FROM counted GROUP BY queue),
     running AS (
         SELECT c.queue, sum(cardinality(c.ids) - coalesce(r.count, 0))::bigint AS running FROM $schema$.claim c LEFT JOIN (
-            SELECT ring, node, number, sum(CASE WHEN id < 0 THEN cardinality(ids) ELSE 1 END) AS count FROM $schema$.receipt GROUP BY ring, node, number) r
+            SELECT ring, node, number, sum(CASE WHEN id < 0 THEN cardinality(ids) ELSE 1 END) AS count
+                FROM $schema$.receipt GROUP BY ring, node, number) r
             ON r.ring = c.ring AND r.node = c.node AND r.number = c.number
         GROUP BY c.queue)
-    SELECT coalesce(ready.queue, running.queue), coalesce(ready, 0), coalesce(running, 0), oldest FROM ready FULL JOIN running ON running.queue = ready.queue
+    SELECT coalesce(ready.queue, running.queue), coalesce(ready, 0), coalesce(running, 0), oldest FROM ready FULL
+        JOIN running ON running.queue = ready.queue
 $$;
 
 CREATE FUNCTION $schema$.segment_done(p_ring smallint) RETURNS bigint
     LANGUAGE sql STABLE
     AS $$
-    SELECT coalesce((SELECT sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END) FROM $schema$.receipt r WHERE r.ring = p_ring), 0)::bigint
+    SELECT coalesce((SELECT sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END) FROM $schema$.receipt r
+        WHERE r.ring = p_ring), 0)::bigint
         + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.ring = p_ring)
 $$;
 
@@ -1057,58 +699,66 @@ $$;
 CREATE FUNCTION $schema$.settle_segment_one_0(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-            BEGIN
-                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-                INSERT INTO $schema$.receipt_0 (ring, node, number, id)
-                SELECT 0, p_node, p_number, p_id FROM $schema$.claim_0 c
-                WHERE c.ring = 0 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-                    AND NOT EXISTS (SELECT FROM $schema$.receipt_0 r WHERE r.ring = 0 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-                ON CONFLICT DO NOTHING;
-                RETURN FOUND;
-            END
-            $$;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+    INSERT INTO $schema$.receipt_0 (ring, node, number, id)
+    SELECT 0, p_node, p_number, p_id FROM $schema$.claim_0 c
+    WHERE c.ring = 0 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+        AND NOT EXISTS (
+            SELECT FROM $schema$.receipt_0 r
+            WHERE r.ring = 0 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
 
 CREATE FUNCTION $schema$.settle_segment_one_1(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-            BEGIN
-                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-                INSERT INTO $schema$.receipt_1 (ring, node, number, id)
-                SELECT 1, p_node, p_number, p_id FROM $schema$.claim_1 c
-                WHERE c.ring = 1 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-                    AND NOT EXISTS (SELECT FROM $schema$.receipt_1 r WHERE r.ring = 1 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-                ON CONFLICT DO NOTHING;
-                RETURN FOUND;
-            END
-            $$;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+    INSERT INTO $schema$.receipt_1 (ring, node, number, id)
+    SELECT 1, p_node, p_number, p_id FROM $schema$.claim_1 c
+    WHERE c.ring = 1 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+        AND NOT EXISTS (
+            SELECT FROM $schema$.receipt_1 r
+            WHERE r.ring = 1 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
 
 CREATE FUNCTION $schema$.settle_segment_one_2(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-            BEGIN
-                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-                INSERT INTO $schema$.receipt_2 (ring, node, number, id)
-                SELECT 2, p_node, p_number, p_id FROM $schema$.claim_2 c
-                WHERE c.ring = 2 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-                    AND NOT EXISTS (SELECT FROM $schema$.receipt_2 r WHERE r.ring = 2 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-                ON CONFLICT DO NOTHING;
-                RETURN FOUND;
-            END
-            $$;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+    INSERT INTO $schema$.receipt_2 (ring, node, number, id)
+    SELECT 2, p_node, p_number, p_id FROM $schema$.claim_2 c
+    WHERE c.ring = 2 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+        AND NOT EXISTS (
+            SELECT FROM $schema$.receipt_2 r
+            WHERE r.ring = 2 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
 
 CREATE FUNCTION $schema$.settle_segment_one_3(p_node bigint, p_number bigint, p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-            BEGIN
-                PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-                INSERT INTO $schema$.receipt_3 (ring, node, number, id)
-                SELECT 3, p_node, p_number, p_id FROM $schema$.claim_3 c
-                WHERE c.ring = 3 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
-                    AND NOT EXISTS (SELECT FROM $schema$.receipt_3 r WHERE r.ring = 3 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
-                ON CONFLICT DO NOTHING;
-                RETURN FOUND;
-            END
-            $$;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
+    INSERT INTO $schema$.receipt_3 (ring, node, number, id)
+    SELECT 3, p_node, p_number, p_id FROM $schema$.claim_3 c
+    WHERE c.ring = 3 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+        AND NOT EXISTS (
+            SELECT FROM $schema$.receipt_3 r
+            WHERE r.ring = 3 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
 
 CREATE FUNCTION $schema$.take_out(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS integer
     LANGUAGE plpgsql
@@ -1122,9 +772,11 @@ BEGIN
         RETURN 0;
     END IF;
 
-    INSERT INTO $schema$.message (id, state, priority, version, claim, node, enqueued_at, due_at, claimed_at, tracked, queue, kind, headers, body)
+    INSERT INTO $schema$.message (id, state, priority, version, claim, node, enqueued_at, due_at, claimed_at, tracked, queue, kind,
+        headers, body)
     SELECT s.id, 4, s.priority, s.version, 1, p_node, s.enqueued_at, s.enqueued_at, c.claimed_at, false, s.queue, s.kind, s.headers, s.body
-    FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
+    FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority
+        AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
     WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
     -- Each by itself: whoever is waiting to end one in its effect's transaction does not look again, and meets the key.
     INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
@@ -1144,7 +796,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('$schema$' || s.queue, 11) AS key FROM $schema$.segment s WHERE s.ring = p_ring ORDER BY 1) AS lanes;
+    PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('$schema$' || s.queue, 11) AS key FROM $schema$.segment s
+        WHERE s.ring = p_ring ORDER BY 1) AS lanes;
     WITH ready AS (SELECT * FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 1 LIMIT p_limit),
     noted AS (INSERT INTO $schema$.withdrawn (ring, id) SELECT p_ring, r.id FROM ready r)
     INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
@@ -1167,9 +820,11 @@ DECLARE
     v_count int := 0;
 BEGIN
     FOR v_claim IN
-        SELECT c.ring, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS child (ring) JOIN $schema$.claim c ON c.ring = child.ring AND c.node = n.id
+        SELECT c.ring, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS child (ring)
+            JOIN $schema$.claim c ON c.ring = child.ring AND c.node = n.id
         WHERE (n.id = p_node OR p_node IS NULL AND n.dead_at IS NOT NULL AND NOT n.emptied) AND cardinality(c.ids) > (
-            SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM $schema$.receipt r WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
+            SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM $schema$.receipt r
+                WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
     LOOP
         v_any := true;
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
@@ -1182,7 +837,8 @@ BEGIN
     -- A claim that was on its way when its node was presumed dead has arrived a minute later.
     IF p_node IS NULL AND NOT v_any THEN
         UPDATE $schema$.node n SET emptied = true
-        WHERE n.dead_at < $schema$.now() - interval '1 minute' AND NOT n.emptied AND NOT EXISTS (SELECT FROM $schema$.message m WHERE m.state = 4 AND m.node = n.id);
+        WHERE n.dead_at < $schema$.now() - interval '1 minute' AND NOT n.emptied AND NOT EXISTS (SELECT FROM $schema$.message m
+            WHERE m.state = 4 AND m.node = n.id);
     END IF;
 
     RETURN v_count;
@@ -1206,7 +862,8 @@ BEGIN
 
     PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || v_open.queue, 11));
     INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
-    SELECT o.id, 1, o.priority, o.version, o.enqueued_at, o.enqueued_at, false, o.queue, o.kind, o.headers, o.body FROM $schema$.segment_open o WHERE o.id = p_id AND o.state = 1;
+    SELECT o.id, 1, o.priority, o.version, o.enqueued_at, o.enqueued_at, false, o.queue, o.kind, o.headers, o.body
+        FROM $schema$.segment_open o WHERE o.id = p_id AND o.state = 1;
     IF NOT FOUND THEN
         RETURN 2;
     END IF;
@@ -1233,7 +890,8 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL OR p_ids = v_ids) THEN
+    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL
+        OR p_ids = v_ids) THEN
         RETURN v_ids;
     END IF;
 
@@ -1241,7 +899,8 @@ BEGIN
         SELECT unnest(coalesce(p_ids, v_ids)) INTERSECT SELECT unnest(v_ids)
         EXCEPT (
             SELECT r.id FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id > 0
-            UNION ALL SELECT unnest(r.ids) FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0)
+            UNION ALL SELECT unnest(r.ids) FROM $schema$.receipt r
+                WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0)
         ORDER BY 1);
 END
 $$;
@@ -1377,6 +1036,8 @@ CREATE TABLE $schema$.message (
     deaths integer DEFAULT 0 NOT NULL,
     claim bigint DEFAULT 0 NOT NULL,
     started bigint DEFAULT 0 NOT NULL,
+    alone bigint DEFAULT 0 NOT NULL,
+    died_alone boolean DEFAULT false NOT NULL,
     node bigint,
     revision bigint DEFAULT 1 NOT NULL,
     enqueued_at timestamp with time zone NOT NULL,
@@ -1400,9 +1061,7 @@ CREATE TABLE $schema$.message (
     progress_message text,
     body bytea NOT NULL,
     result text,
-    result_type text,
-    alone bigint DEFAULT 0 NOT NULL,
-    died_alone boolean DEFAULT false NOT NULL
+    result_type text
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 
@@ -1652,6 +1311,8 @@ CREATE TABLE $schema$.upload (
     owner text NOT NULL,
     state smallint NOT NULL,
     durable bigint DEFAULT 0 NOT NULL,
+    writer bigint DEFAULT 0 NOT NULL,
+    closed bigint DEFAULT 0 NOT NULL,
     length bigint,
     message_id bigint,
     created_at timestamp with time zone NOT NULL,
@@ -1659,9 +1320,7 @@ CREATE TABLE $schema$.upload (
     look_at timestamp with time zone NOT NULL,
     metadata text,
     blob text,
-    sha256 bytea,
-    writer bigint DEFAULT 0 NOT NULL,
-    closed bigint DEFAULT 0 NOT NULL
+    sha256 bytea
 );
 
 CREATE TABLE $schema$.withdrawn_0 (
@@ -1905,5 +1564,3 @@ ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_1_pkey;
 ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_2_pkey;
 
 ALTER INDEX $schema$.withdrawn_pkey ATTACH PARTITION $schema$.withdrawn_3_pkey;
-
-CREATE TRIGGER keep_node BEFORE DELETE ON $schema$.node FOR EACH ROW WHEN ((NOT old.emptied)) EXECUTE FUNCTION $schema$.keep_node();

@@ -5,8 +5,10 @@ CREATE TABLE surety_api_key (
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
-    revoked_at INTEGER
-, used_at INTEGER, expired INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    revoked_at INTEGER,
+    used_at INTEGER, -- to a minute
+    expired INTEGER NOT NULL DEFAULT 0 -- 1: its time is over, by a look of the store's clock: no clock that is set back changes it
+) WITHOUT ROWID;
 
 CREATE TABLE surety_attempt (
     message_id INTEGER NOT NULL,
@@ -47,6 +49,8 @@ CREATE TABLE surety_message (
     node INTEGER, -- who runs it
     claimed_at INTEGER,
     started INTEGER NOT NULL DEFAULT 0, -- the claim under which a suspect was noted as really started
+    alone INTEGER NOT NULL DEFAULT 0, -- the claim under which it was noted to run while nothing else ran on its node
+    died_alone INTEGER NOT NULL DEFAULT 0, -- the last death that was counted was such a one; only that ends as a dead letter
     attempt INTEGER NOT NULL DEFAULT 0, -- attempts spent
     deaths INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 1,
@@ -71,13 +75,14 @@ CREATE TABLE surety_message (
     result_type TEXT,
     body BLOB NOT NULL,
     result TEXT
-, alone INTEGER NOT NULL DEFAULT 0, died_alone INTEGER NOT NULL DEFAULT 0);
+);
 
 CREATE INDEX surety_message_dead ON surety_message (queue, kind, cause, ended_at) WHERE state = 6;
 
 CREATE INDEX surety_message_kept ON surety_message (keep_until) WHERE keep_until IS NOT NULL;
 
-CREATE INDEX surety_message_ordering ON surety_message (queue, ordering_key, id, state, due_at) WHERE ordering_key IS NOT NULL AND state <= 4;
+CREATE INDEX surety_message_ordering ON surety_message (queue, ordering_key, id, state, due_at)
+    WHERE ordering_key IS NOT NULL AND state <= 4;
 
 CREATE INDEX surety_message_owner ON surety_message (owner) WHERE owner IS NOT NULL;
 
@@ -137,7 +142,9 @@ CREATE TABLE surety_upload (
     route TEXT NOT NULL,
     owner TEXT NOT NULL,
     state INTEGER NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted
-    durable INTEGER NOT NULL DEFAULT 0, -- bytes that are durable
+    durable INTEGER NOT NULL DEFAULT 0, -- bytes
+    writer INTEGER NOT NULL DEFAULT 0, -- grows with each writer; only the newest one changes the row
+    closed INTEGER NOT NULL DEFAULT 0, -- the newest writer that said that it writes no more
     length INTEGER, -- null: not said yet
     message_id INTEGER, -- set when it is complete
     created_at INTEGER NOT NULL,
@@ -146,7 +153,7 @@ CREATE TABLE surety_upload (
     metadata TEXT, -- JSON; null when there is none
     blob TEXT, -- what the blob store noted
     sha256 BLOB
-, writer INTEGER NOT NULL DEFAULT 0, closed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+) WITHOUT ROWID;
 
 CREATE INDEX surety_upload_look ON surety_upload (look_at);
 

@@ -23,7 +23,7 @@ internal sealed class SchemaSql(string s)
         SELECT to_regnamespace($1) IS NOT NULL,
             EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relname IN ('meta', 'migration', 'message')),
             (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1 || '.meta') AND attname IN ('name', 'value')
-                OR attrelid = to_regclass($1 || '.migration') AND attname IN ('version', 'oldest')) = 4
+                OR attrelid = to_regclass($1 || '.migration') AND attname IN ('version', 'name', 'oldest')) = 5
         """;
 
     public string CreateSchema { get; } = $"CREATE SCHEMA {s};\n";
@@ -46,7 +46,8 @@ internal sealed class SchemaSql(string s)
     public string Facts { get; } =
         $"""
         SELECT (SELECT value FROM {s}.meta WHERE name = 'product'), (SELECT value FROM {s}.meta WHERE name = 'store_id'),
-            (SELECT coalesce(max(version), 0) FROM {s}.migration), (SELECT coalesce(max(oldest), 0) FROM {s}.migration)
+            (SELECT coalesce(max(version), 0) FROM {s}.migration), (SELECT coalesce(max(oldest), 0) FROM {s}.migration),
+            (SELECT name FROM {s}.migration WHERE version = 1), (SELECT value FROM {s}.meta WHERE name = 'functions')
         """;
 
     public string SigningKey { get; } = $"SELECT value FROM {s}.meta WHERE name = 'signing_key'";
@@ -54,6 +55,9 @@ internal sealed class SchemaSql(string s)
     /// <summary>One migrating node at a time; the lock ends with the transaction.</summary>
     /// <param name="schema">A checked name, unquoted.</param>
     public static string LockOf(string schema) => $"SELECT pg_advisory_xact_lock(hashtextextended('surety migration {schema}', 7))";
+
+    /// <param name="digest">Of the functions that were just made.</param>
+    public string NoteFunctions(string digest) => $"INSERT INTO {s}.meta (name, value) VALUES ('functions', '{digest}') ON CONFLICT (name) DO UPDATE SET value = excluded.value;";
 
     public string Note(Migration m) => $"INSERT INTO {s}.migration (version, name, oldest) VALUES ({m.Version}, '{m.Name}', {m.Oldest});";
 

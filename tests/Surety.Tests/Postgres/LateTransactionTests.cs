@@ -82,9 +82,6 @@ public sealed class LateTransactionTests : IAsyncLifetime
                     case 8:
                         await store.Segments.RotateAsync(default);
                         break;
-                    case 9:
-                        Take(await AsBeforeAsync(1_000_000 + (100 * step), random.Next(1, 20)));
-                        break;
                     default:
                         await ClaimAsync(random.Next(1, 30));
                         break;
@@ -215,27 +212,6 @@ public sealed class LateTransactionTests : IAsyncLifetime
         [.. (await store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = priority, Body = new byte[250] })], transaction, default)).Select(e => e.Id.Value)];
 
     private async Task<long[]> ClaimAsync(int limit) => [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
-
-    /// <summary>As programs of the version before claim, and settled.</summary>
-    private async Task<List<long>> AsBeforeAsync(int number, int limit)
-    {
-        await using var connection = new NpgsqlConnection(connectionString);
-        await connection.OpenAsync();
-        var got = new List<(short Ring, long Number, long Id)>();
-        await using (var claim = new NpgsqlCommand($"SELECT ring, number, id FROM {schema}.claim_segments({node.Value}, {number}, '{{work}}', '{{{limit}}}', '{{false}}', 65536)", connection))
-        await using (var reader = await claim.ExecuteReaderAsync())
-        {
-            while (await reader.ReadAsync()) got.Add((reader.GetInt16(0), reader.GetInt64(1), reader.GetInt64(2)));
-        }
-
-        foreach (var one in got.GroupBy(g => (g.Ring, g.Number)))
-        {
-            await using var settle = new NpgsqlCommand($"SELECT {schema}.settle_segment({one.Key.Ring}::smallint, {node.Value}, {one.Key.Number}, '{{{string.Join(',', one.Select(g => g.Id))}}}', false)", connection);
-            await settle.ExecuteNonQueryAsync();
-        }
-
-        return [.. got.Select(g => g.Id)];
-    }
 
     private async Task<object?> ScalarAsync(string sql)
     {

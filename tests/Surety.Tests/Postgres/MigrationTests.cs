@@ -112,7 +112,7 @@ public sealed class MigrationTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("CREATE TABLE meta (name text, value text); CREATE TABLE migration (version int, oldest int); INSERT INTO meta VALUES ('product', 'ledger')", "ledger")]
+    [InlineData("CREATE TABLE meta (name text, value text); CREATE TABLE migration (version int, name text, oldest int); INSERT INTO meta VALUES ('product', 'ledger')", "ledger")]
     [InlineData("CREATE TABLE meta (id int)", "unnamed")]
     [InlineData("CREATE VIEW message AS SELECT 1 AS id", "unnamed")]
     public async Task Another_products_schema_is_refused_and_not_touched(string theirs, string name)
@@ -246,21 +246,71 @@ public sealed class MigrationTests : IAsyncLifetime
     public async Task Every_migration_can_be_taken_back_and_leaves_exactly_what_was_before()
     {
         await server.ExecuteAsync($"CREATE SCHEMA {schema}");
+        var all = new List<Migration>([.. Migrations.All, Addition()]);
         var dumps = new List<(int Version, string Dump)> { (0, await DumpAsync()) };
-        foreach (var migration in Migrations.All)
+        foreach (var migration in all)
         {
-            await TransactAsync(t => new Migrations(schema, [.. Migrations.All.TakeWhile(m => m.Version <= migration.Version)]).ApplyAsync(t, default));
+            await TransactAsync(t => new Migrations(schema, [.. all.TakeWhile(m => m.Version <= migration.Version)]).ApplyAsync(t, default));
             dumps.Add((migration.Version, await DumpAsync()));
         }
 
         foreach (var (version, dump) in dumps.SkipLast(1).Reverse())
         {
-            await RevertAsync(version);
+            await TransactAsync(t => Done(new Migrations(schema, all).RevertAsync(t, version, default)));
             (await DumpAsync()).ShouldBe(dump, $"version {version}");
         }
 
-        await ApplyAsync();
+        await TransactAsync(t => new Migrations(schema, all).ApplyAsync(t, default));
         (await DumpAsync()).ShouldBe(dumps[^1].Dump, "up again");
+    }
+
+    [Theory]
+    [InlineData(PostgresMigration.Apply)]
+    [InlineData(PostgresMigration.Validate)]
+    public async Task A_schema_of_before_the_baseline_is_refused_and_not_touched(PostgresMigration migration)
+    {
+        await ApplyAsync();
+        await server.ExecuteAsync(
+            $"UPDATE {schema}.migration SET name = 'initial'; INSERT INTO {schema}.migration (version, name, oldest) SELECT n, 'older', n FROM generate_series({Newest + 1}, {Newest + 11}) AS n");
+        var before = await DumpAsync();
+        var refusal = await RefusalAsync(migration);
+        refusal.ShouldContain("before Surety's first release");
+        refusal.ShouldContain("PostgresOptions.Schema");
+        (await DumpAsync()).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task Functions_that_are_not_this_programs_are_made_anew_and_a_later_programs_are_left()
+    {
+        await ApplyAsync();
+        await using (var connection = await ConnectAsync())
+        {
+            await using var holder = await connection.BeginTransactionAsync();
+            await ExecuteAsync(holder, $"UPDATE {schema}.meta SET value = 'another' WHERE name = 'functions'; CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 7::bigint'");
+            await holder.CommitAsync();
+        }
+
+        // A host that may change nothing works on what there is.
+        await using (var validating = Store(PostgresMigration.Validate)) await validating.OpenAsync(default);
+        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(7);
+        await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(0);
+
+        await server.ExecuteAsync($"UPDATE {schema}.meta SET value = 'later' WHERE name = 'functions'; CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 8::bigint'");
+        await ApplyAsync();
+        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(8);
+        await server.ExecuteAsync($"DELETE FROM {schema}.migration WHERE version > {Newest}");
+        await ApplyAsync();
+        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(0);
+        (await server.ScalarAsync<string>($"SELECT value FROM {schema}.meta WHERE name = 'functions'")).ShouldBe(SchemaFunctions.Digest);
+    }
+
+    [Fact]
+    public void What_stands_between_its_two_lines_is_there_for_every_child()
+    {
+        SchemaFunctions.Expanded("a\n  -- for each child\n  x_{child};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
+        Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each child\nx"));
+        SchemaFunctions.Text.ShouldNotContain("{child}");
     }
 
     [Fact]

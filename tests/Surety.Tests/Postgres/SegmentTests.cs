@@ -87,38 +87,6 @@ public sealed class SegmentTests : IAsyncLifetime
         ((long)(await read.ExecuteScalarAsync())!).ShouldBeLessThan(100);
     }
 
-    [Theory]
-    [InlineData("claim_segments({0}, {1}, '{{work}}', '{{2}}', '{{false}}', 65536)")]
-    [InlineData("claim_segment({0}, {1}, 'work', 2, false, 65536)")]
-    public async Task Programs_of_versions_before_claim_beside_this_one(string before)
-    {
-        await using var slow = await store.Database.BeginAsync();
-        var late = await EnqueueAsync(2, slow.Transaction);
-        var ids = await EnqueueAsync(8);
-        var seen = new List<long>();
-        for (var number = 1_000_000; seen.Count < 8; number += 100)
-        {
-            seen.AddRange(await BeforeAsync(number));
-            seen.AddRange(await ClaimAsync(2));
-        }
-
-        seen.ShouldBe(ids);
-        await slow.CommitAsync();
-        (await BeforeAsync(2_000_000)).ShouldBe(late);
-        (await ClaimAsync(10)).ShouldBeEmpty();
-
-        async Task<List<long>> BeforeAsync(int number)
-        {
-            await using var connection = new NpgsqlConnection(connectionString);
-            await connection.OpenAsync();
-            await using var claim = new NpgsqlCommand($"SELECT id FROM {schema}." + string.Format(System.Globalization.CultureInfo.InvariantCulture, before, node.Value, number), connection);
-            await using var reader = await claim.ExecuteReaderAsync();
-            var got = new List<long>();
-            while (await reader.ReadAsync()) got.Add(reader.GetInt64(0));
-            return got;
-        }
-    }
-
     [Fact]
     public async Task A_slow_transaction_holds_up_nobody_and_its_messages_come_when_it_has_committed()
     {
@@ -130,21 +98,6 @@ public sealed class SegmentTests : IAsyncLifetime
         await slow.CommitAsync();
         (await ClaimAsync(10)).ShouldBe([.. late, .. after]);
         (await ClaimAsync(10)).ShouldBeEmpty();
-    }
-
-    [Fact]
-    public async Task A_program_that_knows_no_segments_does_not_forget_whose_claims_are_in_them()
-    {
-        var ids = await EnqueueAsync(3);
-        await ClaimAsync(10);
-        await RunAsync($"UPDATE {schema}.node SET dead_at = now() - interval '2 days'");
-
-        // As programs of version 1 do.
-        await RunAsync($"DELETE FROM {schema}.node n WHERE dead_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {schema}.message WHERE state = 4 AND node = n.id)");
-
-        (await store.Messages.RescueAsync(100, default)).Rescued.ShouldBe(3);
-        node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(5), default))!.Value;
-        (await ClaimAsync(10)).ShouldBe(ids);
     }
 
     [Theory]

@@ -50,6 +50,16 @@ public sealed class SchemaTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_file_of_before_the_baseline_is_refused_and_not_touched()
+    {
+        await (await file.OpenAsync()).DisposeAsync();
+        file.Execute("UPDATE surety_migration SET name = 'initial'; INSERT INTO surety_migration VALUES (8, 'clocks', 0)");
+        var before = Dump();
+        (await Should.ThrowAsync<StoreException>(() => file.OpenAsync())).Message.ShouldContain("before Surety's first release");
+        Dump().ShouldBe(before);
+    }
+
+    [Fact]
     public async Task The_script_for_people_does_what_opening_does()
     {
         await (await file.OpenAsync()).DisposeAsync();

@@ -3,7 +3,9 @@ CREATE TABLE surety_meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-INSERT INTO surety_meta (name, value) VALUES ('product', 'surety'), ('store_id', lower(hex(randomblob(16))));
+-- What the edge hands out and wants back unchanged is signed with the signing key, by every process of this store.
+INSERT INTO surety_meta (name, value) VALUES
+    ('product', 'surety'), ('store_id', lower(hex(randomblob(16)))), ('signing_key', lower(hex(randomblob(32))));
 
 CREATE TABLE surety_migration (
     version INTEGER PRIMARY KEY,
@@ -21,6 +23,8 @@ CREATE TABLE surety_message (
     node INTEGER, -- who runs it
     claimed_at INTEGER,
     started INTEGER NOT NULL DEFAULT 0, -- the claim under which a suspect was noted as really started
+    alone INTEGER NOT NULL DEFAULT 0, -- the claim under which it was noted to run while nothing else ran on its node
+    died_alone INTEGER NOT NULL DEFAULT 0, -- the last death that was counted was such a one; only that ends as a dead letter
     attempt INTEGER NOT NULL DEFAULT 0, -- attempts spent
     deaths INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 1,
@@ -51,7 +55,8 @@ CREATE TABLE surety_message (
 CREATE INDEX surety_message_ready ON surety_message (queue, priority, id, due_at) WHERE state = 1;
 CREATE INDEX surety_message_scheduled ON surety_message (due_at, queue) WHERE state = 2;
 CREATE INDEX surety_message_running ON surety_message (node, queue) WHERE state = 4;
-CREATE INDEX surety_message_ordering ON surety_message (queue, ordering_key, id, state, due_at) WHERE ordering_key IS NOT NULL AND state <= 4;
+CREATE INDEX surety_message_ordering ON surety_message (queue, ordering_key, id, state, due_at)
+    WHERE ordering_key IS NOT NULL AND state <= 4;
 CREATE INDEX surety_message_dead ON surety_message (queue, kind, cause, ended_at) WHERE state = 6;
 CREATE INDEX surety_message_kept ON surety_message (keep_until) WHERE keep_until IS NOT NULL;
 CREATE INDEX surety_message_owner ON surety_message (owner) WHERE owner IS NOT NULL;
@@ -110,5 +115,48 @@ CREATE TABLE surety_api_key (
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
-    revoked_at INTEGER
+    revoked_at INTEGER,
+    used_at INTEGER, -- to a minute
+    expired INTEGER NOT NULL DEFAULT 0 -- 1: its time is over, by a look of the store's clock: no clock that is set back changes it
 ) WITHOUT ROWID;
+
+CREATE TABLE surety_upload (
+    id TEXT NOT NULL PRIMARY KEY,
+    route TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state INTEGER NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted
+    durable INTEGER NOT NULL DEFAULT 0, -- bytes
+    writer INTEGER NOT NULL DEFAULT 0, -- grows with each writer; only the newest one changes the row
+    closed INTEGER NOT NULL DEFAULT 0, -- the newest writer that said that it writes no more
+    length INTEGER, -- null: not said yet
+    message_id INTEGER, -- set when it is complete
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    look_at INTEGER NOT NULL, -- when the sweep has to look at it next
+    metadata TEXT, -- JSON; null when there is none
+    blob TEXT, -- what the blob store noted
+    sha256 BLOB
+) WITHOUT ROWID;
+
+CREATE INDEX surety_upload_look ON surety_upload (look_at);
+
+CREATE INDEX surety_upload_open ON surety_upload (owner, expires_at) WHERE state = 1;
+
+CREATE TABLE surety_quota (
+    key BLOB NOT NULL PRIMARY KEY,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    leased INTEGER NOT NULL, -- by all nodes, in this window
+    granted INTEGER NOT NULL -- to the newest lease
+) WITHOUT ROWID;
+
+CREATE INDEX surety_quota_end ON surety_quota (window_end);
+
+-- The file's own time. What is kept for a while (expires_at, until, keep_until, look_at, lease_until, quota windows) ends by it; it begins
+-- where the wall clock is when the file is opened next.
+CREATE TABLE surety_clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    steady INTEGER NOT NULL, -- milliseconds; what was noted last
+    monotonic INTEGER NOT NULL, -- what the machine's monotonic clock showed then, in milliseconds
+    boot TEXT NOT NULL -- the start of the machine that it counts from
+);

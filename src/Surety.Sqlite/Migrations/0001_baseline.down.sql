@@ -1,3 +1,6 @@
+DROP TABLE surety_clock;
+DROP TABLE surety_quota;
+DROP TABLE surety_upload;
 DROP TABLE surety_api_key;
 DROP TABLE surety_idempotency;
 DROP TABLE surety_node;

@@ -1,0 +1,59 @@
+-- Goes on to the next child when the newest has grown to so many bytes, once that next one is empty: truncates it when all of it has left,
+-- takes out a few that hold it up. Answers whether it did.
+CREATE OR REPLACE FUNCTION $schema$.rotate_segments(p_bytes bigint)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' SET jit = off
+AS $function$
+DECLARE
+    v_newest int;
+    v_next smallint;
+    v_size bigint;
+    v_rows bigint;
+    v_left bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('$schema$', 13)) THEN
+        RETURN false;
+    END IF;
+
+    SELECT last_value INTO v_newest FROM $schema$.segment_newest;
+    v_next := (v_newest + 1) % 4;
+    v_size := pg_table_size(format('$schema$.segment_%s', v_newest)::regclass);
+    IF v_size < p_bytes THEN
+        RETURN false;
+    END IF;
+
+    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = v_next) THEN
+        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+        v_left := v_rows - $schema$.segment_done(v_next);
+        IF v_left > 0 THEN
+            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up the ring.
+            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
+                AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
+                PERFORM $schema$.take_out_leftovers(v_next, 5000);
+            END IF;
+
+            RETURN false;
+        END IF;
+
+        BEGIN
+            -- In the order in which claims and settlements come to them.
+            EXECUTE format(
+                'LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s '
+                'IN ACCESS EXCLUSIVE MODE', v_next);
+            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+            IF v_rows <> $schema$.segment_done(v_next) THEN
+                RETURN false;
+            END IF;
+
+            EXECUTE format(
+                'TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s',
+                v_next);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RETURN false;
+        END;
+    END IF;
+
+    PERFORM setval('$schema$.segment_newest', v_next);
+    PERFORM brin_summarize_new_values(format('$schema$.segment_%s_id_idx', v_newest)::regclass);
+    RETURN true;
+END
+$function$;

@@ -1,1 +1,0 @@
-DELETE FROM $schema$.meta WHERE name = 'signing_key';

@@ -1,1 +1,0 @@
-ALTER TABLE $schema$.api_key DROP COLUMN used_at;

@@ -1,1 +1,0 @@
-DROP FUNCTION $schema$.claim_messages(bigint, bigint, text[], int[], boolean[], int, int);

@@ -1,1 +1,0 @@
-ALTER TABLE $schema$.message DROP COLUMN alone, DROP COLUMN died_alone;

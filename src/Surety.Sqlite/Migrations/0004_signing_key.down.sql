@@ -1,1 +1,0 @@
-DELETE FROM surety_meta WHERE name = 'signing_key';

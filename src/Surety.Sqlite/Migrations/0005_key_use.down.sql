@@ -1,1 +1,0 @@
-ALTER TABLE surety_api_key DROP COLUMN used_at;
