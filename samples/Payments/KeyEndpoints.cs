@@ -6,7 +6,7 @@ using Surety.Storage;
 
 namespace Payments;
 
-/// <summary>API keys, for operators. Making and rotating are not idempotent on purpose: the answer holds a secret, and a stored answer would keep it. Whoever heard none looks for the key that was never used.</summary>
+/// <summary>API keys, for operators. Making and rotating are not idempotent on purpose: the answer holds a secret, and a stored answer would keep it. An operator who heard none looks for the key that was never used.</summary>
 internal static class KeyEndpoints
 {
     private const int MaxPageSize = 500;

@@ -41,7 +41,7 @@ public sealed class Ledger(IQueue queue, BookStore store, TimeProvider time)
     public static async Task<long> HouseAccountAsync(string kind, string currency, UnitOfWork work, CancellationToken cancel)
     {
         if (await FindHouseAsync() is { } id) return id;
-        // A transaction that makes one has locked no account yet, so whoever waits here for another's waits in no circle.
+        // A transaction that makes one has locked no account yet, so a transaction that waits here for another's waits in no circle.
         await work.Connection.ExecuteAsync(new(
             "INSERT INTO account (kind, owner, currency) VALUES (@kind, 'house', @currency) ON CONFLICT DO NOTHING", new { kind, currency }, work.Transaction, cancellationToken: cancel));
         return await FindHouseAsync() ?? throw new InvalidOperationException($"There is no {kind} account in {currency} although it was just made.");

@@ -26,7 +26,7 @@ internal static class PayoutEndpoints
 }
 
 /// <summary>
-/// A payout's money goes from the account to the currency's holding account, and from there either out (paid) or back (released). Each step happens once, whoever asks and how often: it is guarded
+/// A payout's money goes from the account to the currency's holding account, and from there either out (paid) or back (released). Each step happens once, however often it is asked for: it is guarded
 /// by the payout's state, in the transaction that moves the money.
 /// </summary>
 public sealed class PayoutBook(Ledger ledger, Database database, PaymentProviders providers, TimeProvider time)

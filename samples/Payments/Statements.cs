@@ -54,7 +54,7 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
     public async Task<Import> PostAsync(Import import, IReadOnlyList<Line> batch, CancellationToken cancel)
     {
         await using var work = await database.BeginAsync(cancel);
-        // First of all: whoever takes this row has the file to himself until the commit.
+        // First of all: the transaction that takes this row has the file to itself until the commit.
         var (last, counted) = (batch[^1], batch.Count(l => !l.IsHeader));
         var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
         var moved = import.Line == 0

@@ -23,7 +23,7 @@ internal static partial class Log
     [LoggerMessage(3006, LogLevel.Warning, "Looking up the idempotency key of a commit in doubt failed; attempt {Attempt}")]
     public static partial void LookupFailed(this ILogger logger, Exception exception, int attempt);
 
-    [LoggerMessage(3007, LogLevel.Warning, "The development API key is active: whoever knows it is an operator here")]
+    [LoggerMessage(3007, LogLevel.Warning, "The development API key is active: anybody who knows it is an operator here")]
     public static partial void DevelopmentKeyActive(this ILogger logger);
 
     [LoggerMessage(3010, LogLevel.Information, "When API keys were used last could not be noted; it is tried again within a minute")]

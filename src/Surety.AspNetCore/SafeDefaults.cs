@@ -54,7 +54,7 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
         if (!edge.RequireHttps || http.Request.IsHttps || Probes.Contains(http.Request.Path)) return next(http);
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
         {
-            // Not redirected: the body and the credential have been sent in plain already, and whoever sent them should learn of it.
+            // Not redirected: the body and the credential have been sent in plain already, and their sender should learn of it.
             return Problem.Of(403, Problems.HttpsRequired, "Send requests to https:// only. This one, with its credential, was sent in plain.").ExecuteAsync(http);
         }
 

@@ -16,7 +16,8 @@ internal sealed class Looks(PostgresStore store)
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan Last = TimeSpan.FromMilliseconds(100);
 
-    // How long messages gather before the next claim when the last one brought all there were. Who asks again at once gets crumbs. Longer after many: what a claim costs counts for more then.
+    // How long a worker waits before the next claim when the last one brought all there was. One that claims again at once gets very few
+    // messages. After a large claim it waits longer: what a claim costs matters more then.
     // Of several nodes each waits as much longer: together they ask as often as one, and a message waits no longer for one of them.
     private static readonly TimeSpan Few = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Many = TimeSpan.FromMilliseconds(5);

@@ -37,7 +37,7 @@ internal sealed class TransactionLimits
 
     /// <summary>Limits a transaction that has just begun, and has sent nothing yet.</summary>
     /// <param name="transaction">The transaction.</param>
-    /// <param name="within">The time limit of whoever works in it.</param>
+    /// <param name="within">The time limit of the work in it.</param>
     /// <param name="idleOnly">Only while it waits for its client: for work of ours that may take long, or wait for locks, for good
     /// reasons.</param>
     /// <param name="cancel">Gives up.</param>

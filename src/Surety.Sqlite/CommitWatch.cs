@@ -58,7 +58,7 @@ internal sealed class CommitWatch(SqliteFile file, WorkSignal work) : IDisposabl
             }
             catch (Exception e) when (e is SqliteException or StoreException)
             {
-                // Looked at anew with another connection, whose numbers are its own. Whoever is woken meets the trouble himself, and reports it.
+                // Looked at anew with another connection, whose numbers are its own. The loops that are woken meet the trouble themselves, and report it.
                 Close();
                 version = -1;
             }

@@ -35,7 +35,7 @@ internal sealed class SqliteFile
     /// <summary>The file's one name: absolute, and without symbolic links.</summary>
     public string FullPath { get; }
 
-    /// <summary>The one name of what a connection string calls so: whoever spells it otherwise comes to the same file, the same log and the same lock.</summary>
+    /// <summary>The one name of the file that a connection string names. Another spelling of it leads to the same file, the same log and the same lock.</summary>
     public static string PathOf(string dataSource)
     {
         if (AppDomain.CurrentDomain.GetData(DataFolder) is not string { Length: > 0 } folder) return FileLinks.Resolve(dataSource);

@@ -7,7 +7,7 @@ namespace Surety.Sqlite;
 /// <summary>Answered requests.</summary>
 internal sealed class SqliteIdempotency(SqliteStore store) : IIdempotencyStore
 {
-    // There is one write transaction at a time: whoever has begun one and finds no record has the key.
+    // There is one write transaction at a time: a request that has begun one and finds no record has the key.
     public ValueTask<KeyAnswer> TakeAsync(ReadOnlyMemory<byte> key, DbTransaction transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(transaction);

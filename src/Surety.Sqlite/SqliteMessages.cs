@@ -102,7 +102,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
-        // Whoever's lease runs out while this waits for the write lock may be waiting for it, too, with a heartbeat.
+        // A node whose lease runs out while this waits for the write lock may be waiting for it, too, with a heartbeat.
         var asked = store.Steady;
         var needed = store.Readers.Read(db => NodeSql.HasDead(db, asked));
         if (!needed) return new(new RescueReport([], 0));
@@ -125,7 +125,7 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
 
     public async ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel)
     {
-        // Whoever got as many as he asked for asks again.
+        // A caller that got as many as it asked for asks again.
         if (leftSome) return;
         var began = Stopwatch.GetTimestamp();
         store.Watch.Start();

@@ -34,7 +34,7 @@ internal sealed class SqliteWriter : IDisposable
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
         KeepThreads();
-        // The loop outlives whoever opened the store; it should not carry his ambient values, his unit of work above all.
+        // The loop outlives the caller that opened the store. It must not carry that caller's ambient values, its unit of work above all.
         using (ExecutionContext.SuppressFlow()) loop = RunAsync();
     }
 

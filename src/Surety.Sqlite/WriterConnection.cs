@@ -58,7 +58,7 @@ internal sealed class WriterConnection : SqliteConnection
     {
         closing = true;
         kept.Clear();
-        // A failure, of a full disk for one, leaves the log: whoever opens the file next goes on with it.
+        // A failure, of a full disk for one, leaves the log: the next process that opens the file goes on with it.
         if (State == ConnectionState.Open) _ = raw.sqlite3_wal_checkpoint_v2(Handle, "main", raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _);
         Dispose();
     }

@@ -11,10 +11,12 @@ public class KillTests(ITestOutputHelper output)
     // A node that starts gets its share of a small machine only. With few clients it is up after two seconds, with many after ten.
     private static readonly int Clients = Counts.AreWhole ? 16 : 4;
 
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(Counts.AreWhole ? 60 : 9);
+
     [Fact, Trait("Category", "Alone")]
     public async Task Many_kills_lose_nothing_and_double_nothing()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
+        using var limit = new CancellationTokenSource(Limit);
         var report = await ChaosRun.RunAsync(new ChaosOptions(Counts.Of(100), Seed: 20261121, Clients, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         ShouldBeWhole(report, Counts.Of(100));
@@ -27,7 +29,7 @@ public class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task Three_nodes_on_PostgreSQL_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(9));
+        using var limit = new CancellationTokenSource(Limit);
         var options = new ChaosOptions(Counts.Of(60), Seed: 20261121, Clients, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
@@ -38,7 +40,7 @@ public class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task Two_nodes_behind_PgBouncer_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using var limit = new CancellationTokenSource(Limit);
         var options = new ChaosOptions(Counts.Of(40), Seed: 20261121, Clients, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
@@ -48,7 +50,7 @@ public class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task Two_nodes_whose_connections_to_PostgreSQL_are_all_cut_twice_a_second_lose_nothing_double_nothing_and_go_on_between_the_cuts()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using var limit = new CancellationTokenSource(Limit);
         var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(Counts.Of(60)));
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
@@ -63,7 +65,7 @@ public class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task A_storm_of_one_key_over_three_nodes_on_PostgreSQL_has_one_effect_and_one_answer()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using var limit = new CancellationTokenSource(Limit);
         var options = new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
         var report = await StormRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
@@ -74,7 +76,7 @@ public class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task A_storm_of_one_key_has_one_effect_and_one_answer()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using var limit = new CancellationTokenSource(Limit);
         var report = await StormRun.RunAsync(new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);

@@ -28,7 +28,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
     {
         // A short run beside other work shows that what is accepted stays bounded; a whole one, on a quiet machine, by how much. Long enough that the first burst, which is let in before anything is
         // known of the overload, is not one in a hundred of the accepted.
-        var (seconds, most, calm) = int.TryParse(Environment.GetEnvironmentVariable("SURETY_OVERLOAD_SECONDS"), out var asked) ? (asked, 3, WholeCalm) : (20, 6, Calm);
+        var (seconds, most, calm) = int.TryParse(Environment.GetEnvironmentVariable("SURETY_OVERLOAD_SECONDS"), out var asked) ? (asked, 3, WholeCalm) : (14, 6, Calm);
         var settings = new Dictionary<string, string>
         {
             // The library's default, which the rig's other tests do not want.

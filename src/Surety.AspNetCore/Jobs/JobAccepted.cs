@@ -18,7 +18,7 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
         await response.Body.WriteAsync(answer.Body);
     }
 
-    /// <summary>The whole answer, for whoever keeps it.</summary>
+    /// <summary>The whole answer, for code that keeps it.</summary>
     public StoredAnswer Stored(HttpContext httpContext)
     {
         var self = JobView.Address(httpContext, id, owner);
@@ -31,5 +31,5 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
     }
 }
 
-/// <summary>A job as it is told to whoever asked for it.</summary>
+/// <summary>A job as its client is told of it.</summary>
 internal sealed record AcceptedJob(string Id, string Kind, MessageStatus Status, DateTimeOffset CreatedAt, IReadOnlyDictionary<string, string> Links);

@@ -1,7 +1,7 @@
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// The states a job went through while somebody watched, seen once for all who watch, and remembered for a while after the last one left: whoever comes back in time has missed nothing.
+/// The states a job went through while somebody watched, seen once for all who watch, and remembered for a while after the last one left: a client that comes back in time has missed nothing.
 /// </summary>
 internal sealed class JobFeed(MessageInfo first)
 {

@@ -80,7 +80,7 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         }
     }
 
-    /// <summary>Whoever comes back goes on behind what he has seen. When that is not known here any more, he gets the present state, and is told that there may have been others.</summary>
+    /// <summary>A client that comes back goes on behind what it has seen. When that is not known here any more, it gets the present state, and is told that there may have been others.</summary>
     private long Begin()
     {
         if (feed.PositionAfter(shown) is { } known) return known;
@@ -88,7 +88,7 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         return feed.PositionAfter(null)!.Value;
     }
 
-    // With the id before it, or none: whoever is cut off behind it has to be told again.
+    // With the id before it, or none: a client that is cut off behind it has to be told again.
     private void AppendGap() => AppendEvent(shown, "gap", """{"detail":"There may have been states that this stream did not show."}""");
 
     private void Append(MessageInfo job) => AppendEvent(shown = JobView.StateOf(job), null, View(job));

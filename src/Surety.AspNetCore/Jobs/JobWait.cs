@@ -9,7 +9,7 @@ internal sealed class JobWait(IMessages messages, WaitingRoom room, TimeProvider
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Whoever got in calls <see cref="Leave"/>.</summary>
+    /// <summary>A request that got in calls <see cref="Leave"/>.</summary>
     public bool TryEnter(HttpContext http)
     {
         if (!room.TryEnter()) return false;

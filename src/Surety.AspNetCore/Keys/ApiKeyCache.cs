@@ -66,7 +66,7 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
         }
     }
 
-    /// <summary>Whoever makes up prefixes must not make the host forget the keys that are used, an operator's above all.</summary>
+    /// <summary>A client that makes up prefixes must not make the host forget the keys that are used, an operator's above all.</summary>
     private void MakeRoom()
     {
         foreach (var (prefix, entry) in entries)

@@ -33,9 +33,9 @@ internal sealed class ApiKeyHandler(
             return Ticket("dev", [Principals.Operator], "dev");
         if (!key.StartsWith(ApiKeyText.Start, StringComparison.Ordinal)) return AuthenticateResult.NoResult();
 
-        // Whoever may come without a credential is not turned away because the store cannot look his up: the health page, above all, has to answer then.
+        // A caller that needs no credential is not turned away because the store cannot look its credential up: the health page, above all, has to answer then.
         var anonymous = Context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null;
-        // One answer for all that can be wrong: which it was is no business of whoever is guessing.
+        // One answer for all that can be wrong: somebody who guesses must not learn which it was.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = ApiKeyText.Matches(key, record is null ? NoDigest : record.Digest.Span);
         if (!matches || record is null) return AuthenticateResult.Fail("The API key is not valid.");

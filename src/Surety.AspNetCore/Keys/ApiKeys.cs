@@ -43,7 +43,7 @@ public sealed class ApiKeys
     }
 
     /// <summary>
-    /// Makes a key that takes another one's place, with its principal and scopes; both work for a while, so that whoever uses the key can change over. Whoever did not hear the answer rotates again,
+    /// Makes a key that takes another one's place, with its principal and scopes; both work for a while, so that the program that uses the key can change over. A caller that did not hear the answer rotates again,
     /// and revokes the successor that was never used.
     /// </summary>
     /// <param name="prefix">The public part of the key to replace.</param>

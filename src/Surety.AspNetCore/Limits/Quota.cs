@@ -54,7 +54,7 @@ internal sealed class Quota : IDisposable
         return Options.By != QuotaBy.Address && http.User.Principal() is { Length: > 0 } principal ? $"principal {principal}" : $"address {Network(http.Connection.RemoteIpAddress)}";
     }
 
-    /// <summary>Whoever has one address of IPv6 has a whole /64 of them.</summary>
+    /// <summary>A client with one address of IPv6 has a whole /64 of them.</summary>
     private static string Network(IPAddress? address)
     {
         if (address is null) return "none";

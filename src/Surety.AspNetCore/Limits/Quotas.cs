@@ -69,7 +69,7 @@ internal sealed class Quotas : IDisposable
         return problem;
     }
 
-    // Rounded up: whoever comes back then must not be too early.
+    // Rounded up: a client that comes back then must not be too early.
     private static string Seconds(TimeSpan time) => Math.Max(1, (long)Math.Ceiling(time.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 }
 

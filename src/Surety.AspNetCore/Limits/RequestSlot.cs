@@ -34,7 +34,7 @@ internal sealed class RequestSlot(Admission admission, RequestPriority priority,
         if (Interlocked.Exchange(ref routeHeld, 0) == 1) route!.Leave();
     }
 
-    /// <summary>Reads the body for whoever holds the slot.</summary>
+    /// <summary>Reads the body for the request that holds the slot.</summary>
     public void Watch(HttpRequest request) => request.Body = new WatchedBody(request.Body, this, request.HttpContext);
 
     private sealed class WatchedBody(Stream body, RequestSlot slot, HttpContext http) : Stream

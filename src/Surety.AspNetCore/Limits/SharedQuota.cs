@@ -30,7 +30,7 @@ internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options,
 
     public override RateLimiterStatistics? GetStatistics() => null;
 
-    // Whoever asks without waiting gets what is here.
+    // A caller that does not wait gets what is here.
     protected override RateLimitLease AttemptAcquireCore(int permitCount)
     {
         lock (gate) return Take() ?? new QuotaLease(false, 0, BetweenTries);

@@ -85,7 +85,7 @@ public static class OpenApiExtensions
     }
 
     /// <summary>
-    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is heeded (304), and of a change, that <c>If-Match</c> is (412). It stands in the document; nothing else changes.
+    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that <c>If-Match</c> is (412). It stands in the document; nothing else changes.
     /// </summary>
     /// <param name="endpoints">One endpoint, or a group.</param>
     public static TBuilder ProducesEntityTag<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder

@@ -7,7 +7,7 @@ using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore;
 
-/// <summary>The document as it is served: made at the first request and kept, since whoever asks needs no credential.</summary>
+/// <summary>The document as it is served: made at the first request and kept, since a reader needs no credential.</summary>
 internal sealed class ServedDocument([FromKeyedServices(ServedDocument.Name)] IOpenApiDocumentProvider provider)
 {
     public const string Name = "v1";

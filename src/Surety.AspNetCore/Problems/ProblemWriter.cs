@@ -30,7 +30,7 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
         if (status == StatusCodes.Status415UnsupportedMediaType && response.Headers.Accept.Count == 0) response.Headers.Accept = AcceptedBy(http);
         if (HttpMethods.IsHead(http.Request.Method)) return;
         var bytes = JsonSerializer.SerializeToUtf8Bytes(problem, problem.GetType(), EdgeJson.Own);
-        // Whoever said that there is no body may have said so in a header.
+        // Code that said that there is no body may have said so in a header.
         response.ContentLength = bytes.Length;
         await response.Body.WriteAsync(bytes);
     }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace Surety.Cli.Rigs;
 
-/// <summary>A .NET program in a process of its own, whose last lines are kept for whoever asks why it ended.</summary>
+/// <summary>A .NET program in a process of its own, whose last lines are kept: they say why it ended.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const int KeptLines = 60;

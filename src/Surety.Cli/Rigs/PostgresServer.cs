@@ -89,8 +89,9 @@ internal sealed class PostgresServer : IAsyncDisposable
         var names = name.Length == 0 ? "" : $"ANY 1 ({name})";
         await QueryAsync($"ALTER SYSTEM SET synchronous_standby_names = '{names}'", cancel);
         await QueryAsync("SELECT pg_reload_conf()", cancel);
-        // The reload reaches the processes one by one; whoever asks has it.
         while (await QueryAsync("SHOW synchronous_standby_names", cancel) != names) await Task.Delay(10, cancel);
+        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something else since.
+        await QueryAsync("CHECKPOINT", cancel);
     }
 
     /// <summary>A copy of this server that follows it under that name, and can be read.</summary>
@@ -146,7 +147,7 @@ internal sealed class PostgresServer : IAsyncDisposable
 
         using (process)
         {
-            // The server inherits pg_ctl's output; whoever reads that to its end waits for the server.
+            // The server inherits pg_ctl's output: to read that to its end is to wait for the server.
             var read = !command.Contains("start");
             var error = read ? process.StandardError.ReadToEndAsync(cancel) : Task.FromResult("see the server's log");
             var output = read ? await process.StandardOutput.ReadToEndAsync(cancel) : "";

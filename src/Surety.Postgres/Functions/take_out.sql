@@ -18,7 +18,7 @@ BEGIN
     FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority
         AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
     WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
-    -- Each by itself: whoever is waiting to end one in its effect's transaction does not look again, and meets the key.
+    -- Each by itself: a transaction that waits to end one with its effect does not look again, and meets the key.
     INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
     RETURN cardinality(v_ids);
 END

@@ -82,7 +82,7 @@ internal sealed class IdempotencySql(string s, string name)
     // Says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's.
     private readonly string take = $"SELECT pg_try_advisory_xact_lock($1 # hashtextextended('{s}', 7))";
 
-    // A statement after the lock's, so that it sees what whoever had the lock committed.
+    // A statement after the lock's, so that it sees what the lock's last holder committed.
     private readonly string isThere = $"SELECT FROM {s}.idempotency WHERE key = $1";
 
     private readonly string forget = $"DELETE FROM {s}.idempotency WHERE key = $1 AND expires_at <= {s}.now()";
@@ -146,7 +146,7 @@ internal sealed class ApiKeySql(string s)
         INSERT INTO {s}.api_key ({Columns}) SELECT $1, $2, $3, $4, $5, $6, $7 FROM old RETURNING 1
         """;
 
-    // SKIP LOCKED: whoever else changes one at the moment says much the same, or leaves it to the next look.
+    // SKIP LOCKED: another node that is just changing one says much the same, or leaves it to the next look.
     private readonly string endExpired =
         $"""
         WITH over AS (

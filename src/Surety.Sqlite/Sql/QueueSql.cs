@@ -51,7 +51,7 @@ internal static class QueueSql
 
         rows = db.Prepare(ReadyText);
         while (rows.Step()) Of(rows.Text(0)).AddDue(rows.Long(1), rows.Instant(2));
-        // Due ones that no claim has moved on yet, and those behind a key, are as ready as any to whoever reads the numbers.
+        // Due ones that no claim has moved on yet, and those behind a key, are as ready as any to a reader of the numbers.
         foreach (var text in (ReadOnlySpan<string>)[ScheduledText, BlockedText])
         {
             rows = db.Prepare(text).With(now);

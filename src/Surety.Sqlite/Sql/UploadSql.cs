@@ -19,7 +19,7 @@ internal static class UploadSql
     private const string AddText =
         "INSERT INTO surety_upload (id, route, owner, state, length, metadata, created_at, expires_at, look_at) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?7)";
 
-    // Finding writes too (a barrier): whoever is told of it is told of something durable.
+    // Finding writes, too (a barrier): what a client is told of is durable.
     private const string FindText = $"UPDATE surety_upload SET durable = durable WHERE id = ?2 RETURNING {FoundColumns}";
 
     private const string TakeText =

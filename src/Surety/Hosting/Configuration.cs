@@ -60,7 +60,7 @@ internal sealed class Configuration : IQueueCatalog
     {
         if (faults.Count == 0) return;
         throw new InvalidOperationException(
-            $"Surety is misconfigured; {faults.Count} {(faults.Count == 1 ? "fault" : "faults")} to mend:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
+            $"Surety is misconfigured; {faults.Count} {(faults.Count == 1 ? "fault" : "faults")} to correct:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
     }
 
     private void CheckOptions(SuretyOptions options)

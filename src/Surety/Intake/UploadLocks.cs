@@ -9,7 +9,7 @@ internal sealed class UploadLocks
 {
     private readonly Dictionary<string, Place> places = new(StringComparer.Ordinal);
 
-    /// <summary>Null when whoever is there has not left within the given time.</summary>
+    /// <summary>Null when the request that has it has not left within the given time.</summary>
     public async Task<Held?> EnterAsync(string id, TimeSpan patience, CancellationToken cancel)
     {
         Place place;

@@ -7,7 +7,7 @@ namespace Surety.Intake;
 
 /// <summary>
 /// An upload's life: begun, written on, completed. Its row says how far it has come, and the row moves on only after the bytes are durable; its last step and the enqueue of its message are one
-/// commit. Whoever writes takes a number in the row first. Every later step counts only under the newest number, and bytes count only where
+/// commit. A writer takes a number in the row first. Every later step counts only under the newest number, and bytes count only where
 /// a step has recorded them, so a request that was frozen for any time changes nothing when it wakes up. Knows no protocol.
 /// </summary>
 internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks) : IUploads

@@ -58,7 +58,7 @@ internal sealed class Lane
         get { lock (gate) return held == 0; }
     }
 
-    /// <summary>How many to claim now; zero while a claim would fetch only crumbs.</summary>
+    /// <summary>How many to claim now; zero while a claim would bring very few messages.</summary>
     public int Room()
     {
         lock (gate)

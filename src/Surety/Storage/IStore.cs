@@ -17,7 +17,7 @@ public interface IStore
     ValueTask<StoreStatus> CheckAsync(CancellationToken cancel);
 
     /// <summary>
-    /// What an exception of the database's own library means; null when it is not of this store's kind of database. Pure, and asked of one exception: whoever has one with others inside asks of each.
+    /// What an exception of the database's own library means; null when it is not of this store's kind of database. Pure, and about one exception: a caller that has one with others inside asks about each.
     /// Errors say what went wrong and not where, so one of another database of the same kind is taken for one of this.
     /// </summary>
     DatabaseFailure? Classify(Exception failure) => null;

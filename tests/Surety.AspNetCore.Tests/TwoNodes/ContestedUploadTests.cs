@@ -8,10 +8,9 @@ namespace Surety.AspNetCore.Tests;
 public sealed class ContestedUploadTests(ITestOutputHelper output)
 {
     private const int Uploads = 24;
-    private static readonly bool Long = Environment.GetEnvironmentVariable("SURETY_LONG") == "1";
     private static int made;
 
-    public static TheoryData<int> Seeds => new(Enumerable.Range(1, Long ? 10 : 2));
+    public static TheoryData<int> Seeds => new(Enumerable.Range(1, Counts.Of(10)));
 
     [Theory]
     [MemberData(nameof(Seeds))]

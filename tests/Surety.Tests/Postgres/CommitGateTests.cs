@@ -167,8 +167,9 @@ public sealed class CommitGateTests : IAsyncLifetime
     {
         await server.ExecuteAsync($"ALTER SYSTEM SET synchronous_standby_names = '{names}'");
         await server.ExecuteAsync("SELECT pg_reload_conf()");
-        // The reload reaches the processes one by one; whoever asks has it.
         await UntilAsync(async () => await server.ScalarAsync<string>("SHOW synchronous_standby_names") == names);
+        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something else since.
+        await server.ExecuteAsync("CHECKPOINT");
     }
 
     private Task<long> WaitingAsync() => server.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");

@@ -10,7 +10,7 @@ public sealed class SqliteFailingStoreTests() : FailingStoreTests(SqlitePlace.Op
 
 public sealed class PostgresFailingStoreTests() : FailingStoreTests(PostgresPlace.OpenAsync);
 
-/// <summary>A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … until a run has no n-th call. Whatever fails, nothing may be lost and no effect doubled.</summary>
+/// <summary>A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … (a short run: every other) until a run has no n-th call. Whatever fails, nothing may be lost and no effect doubled.</summary>
 public abstract class FailingStoreTests(Func<Task<Place>> open)
 {
     [Theory]
@@ -18,11 +18,12 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
     [InlineData(false)]
     public async Task Whichever_store_call_fails_every_message_ends_once(bool afterTheCall)
     {
-        var n = 0;
+        // A short run fails before the calls of odd numbers, and after those of even ones.
+        var (n, step) = Counts.AreWhole ? (0, 1) : (afterTheCall ? 0 : -1, 2);
         int calls;
         do
         {
-            var faults = new Faults(++n, afterTheCall);
+            var faults = new Faults(n += step, afterTheCall);
             await RunAsync(faults);
             calls = faults.Calls;
         }

@@ -12,7 +12,7 @@ public sealed class PostgresKillersTests() : KillersTests(PostgresPlace.OpenAsyn
 /// </summary>
 public abstract class KillersTests(Func<Task<Place>> open)
 {
-    private static readonly bool IsLong = Environment.GetEnvironmentVariable("SURETY_LONG") == "1";
+    private static readonly bool IsLong = Counts.AreWhole;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(IsLong ? 10 : 2);
 
     [Fact]
