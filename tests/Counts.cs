@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Surety.Testing;
 
-/// <summary>How much a test repeats. <c>SURETY_LONG=1</c> runs the whole counts (kills, rounds, seeds, requests); otherwise a test runs a tenth.</summary>
+/// <summary>
+/// How much a test repeats. <c>SURETY_LONG=1</c> runs the whole counts (kills, rounds, seeds, requests); otherwise a test runs a tenth.
+/// </summary>
 internal static class Counts
 {
     public static bool AreWhole { get; } = Environment.GetEnvironmentVariable("SURETY_LONG") == "1";

@@ -23,7 +23,9 @@ internal static class Idle
         }
     }
 
-    /// <summary>The runtime compiles what it has seen run often once more, in the first half minute. That is a start's cost, not an idle host's.</summary>
+    /// <summary>
+    /// The runtime compiles what it has seen run often once more, in the first half minute. That is a start's cost, not an idle host's.
+    /// </summary>
     private static int Settling(int seconds) => seconds < 5 ? 0 : 30;
 
     public static async Task<int> RunAsync(string[] args)

@@ -19,8 +19,8 @@ namespace Surety;
 public static class EdgeExtensions
 {
     /// <summary>
-    /// Adds problem details for every error, strict JSON, idempotent commands, jobs and API keys. Every endpoint that does not say otherwise needs an authenticated caller. No middleware has to be
-    /// called: the outermost layer installs itself.
+    /// Adds problem details for every error, strict JSON, idempotent commands, jobs and API keys. Every endpoint that does not say
+    /// otherwise needs an authenticated caller. No middleware has to be called: the outermost layer installs itself.
     /// </summary>
     /// <exception cref="InvalidOperationException">The edge was added before.</exception>
     /// <param name="services">The host's services.</param>
@@ -44,8 +44,10 @@ public static class EdgeExtensions
     }
 
     /// <summary>
-    /// Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>, <c>/readyz</c> and <c>/startupz</c> for everybody; after
-    /// <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>, and the page that explains the problems, where <see cref="EdgeOptions.ServeProblems"/> says so.
+    /// Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>,
+    /// <c>/readyz</c> and <c>/startupz</c> for everybody; after
+    /// <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>, and the page that explains the problems, where
+    /// <see cref="EdgeOptions.ServeProblems"/> says so.
     /// </summary>
     /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
     public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)

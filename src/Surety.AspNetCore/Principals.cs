@@ -13,7 +13,8 @@ public static class Principals
     private static readonly string[] ScopeClaims = [Scope, "scp", "http://schemas.microsoft.com/identity/claims/scope"];
 
     /// <summary>
-    /// The caller's stable name: the name identifier (<c>sub</c>) whatever the authentication scheme, else the name; empty for an anonymous caller. Idempotency keys and jobs belong to it.
+    /// The caller's stable name: the name identifier (<c>sub</c>) whatever the authentication scheme, else the name; empty for an anonymous
+    /// caller. Idempotency keys and jobs belong to it.
     /// </summary>
     public static string Principal(this ClaimsPrincipal user)
     {
@@ -33,7 +34,10 @@ public static class Principals
             $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all such callers would share their idempotency keys and uploads and see each other's answers. Map one of the credential's claims to the name identifier.");
     }
 
-    /// <summary>Whether the caller may do what the scope stands for: an API key that was made with it, or a token that was issued with it (in <c>scope</c> or <c>scp</c>, alone or between spaces).</summary>
+    /// <summary>
+    /// Whether the caller may do what the scope stands for: an API key that was made with it, or a token that was issued with it (in
+    /// <c>scope</c> or <c>scp</c>, alone or between spaces).
+    /// </summary>
     public static bool HasScope(this ClaimsPrincipal user, string scope)
     {
         ArgumentNullException.ThrowIfNull(user);

@@ -8,7 +8,10 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace Surety.AspNetCore;
 
-/// <summary>What every answer carries and every request passes, whatever the host maps: addresses from trusted proxies only, HTTPS where it is asked for, headers that keep browsers from guessing.</summary>
+/// <summary>
+/// What every answer carries and every request passes, whatever the host maps: addresses from trusted proxies only, HTTPS where it is asked
+/// for, headers that keep browsers from guessing.
+/// </summary>
 internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilter
 {
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'";
@@ -73,7 +76,8 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
         headers.TryAdd("Cross-Origin-Resource-Policy", "same-origin");
         // A page of the host's own needs a policy of the host's own.
         headers.TryAdd("Content-Security-Policy", http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true ? "frame-ancestors 'none'" : Nothing);
-        // The host's CORS policy has let the origin in (its header is set before this runs): then its scripts may read what the answers mean.
+        // The host's CORS policy has let the origin in (its header is set before this runs): then its scripts may read what the answers
+        // mean.
         if (headers.ContainsKey("Access-Control-Allow-Origin")) headers.Append("Access-Control-Expose-Headers", Exposed);
         if (edge.RequireHttps && http.Request.IsHttps) headers.TryAdd("Strict-Transport-Security", "max-age=31536000");
         return Task.CompletedTask;

@@ -3,7 +3,10 @@ using Surety.Cli.Rigs;
 
 namespace Surety.Cli;
 
-/// <summary>Runs something under a progress bar (on stderr, so that stdout holds the one line of accounts) and turns what it found into an exit code.</summary>
+/// <summary>
+/// Runs something under a progress bar (on stderr, so that stdout holds the one line of accounts) and turns what it found into an exit
+/// code.
+/// </summary>
 internal static class Verdict
 {
     private const int Kept = 0, Broken = 1, CouldNotRun = 2, Cancelled = 130;

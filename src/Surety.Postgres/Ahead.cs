@@ -6,9 +6,9 @@ namespace Surety.Postgres;
 
 /// <summary>
 /// Npgsql sends BEGIN together with a transaction's first statement, as a message that goes ahead of it and whose answer nobody waits for,
-/// and has no public way to add a second one. So this calls the method that Npgsql itself calls, which has been the same since its version 5;
-/// where it is missing, callers fall back on a statement. Measured in turns with transactions of two small statements, on two busy cores:
-/// a statement of its own took them a fifth of their speed, this nothing that stood out from the noise.
+/// and has no public way to add a second one. So this calls the method that Npgsql itself calls, which has been the same since its version
+/// 5; where it is missing, callers fall back on a statement. Measured in turns with transactions of two small statements, on two busy
+/// cores: a statement of its own took them a fifth of their speed, this nothing that stood out from the noise.
 /// </summary>
 internal static class Ahead
 {

@@ -3,8 +3,9 @@ using Npgsql;
 namespace Surety.Postgres;
 
 /// <summary>
-/// The only road to an accepted answer: runs whatever commits, and returns only when that commit is known to be durable. It cannot be cancelled. Three things the library does not report by
-/// itself count as doubt here: a commit that gave up waiting for its standbys (the server says so in a mere notice), one whose connection broke, and one whose answer timed out.
+/// The only road to an accepted answer: runs whatever commits, and returns only when that commit is known to be durable. It cannot be
+/// cancelled. Three things the library does not report by itself count as doubt here: a commit that gave up waiting for its standbys (the
+/// server says so in a mere notice), one whose connection broke, and one whose answer timed out.
 /// </summary>
 internal static class CommitGate
 {
@@ -16,8 +17,9 @@ internal static class CommitGate
         }, transaction, "The commit failed");
 
     /// <summary>
-    /// As <see cref="CommitAsync"/>, of a transaction that was lent out. One in which a statement failed answers COMMIT with ROLLBACK, which the library takes for a success: somebody caught the error and
-    /// went on. So another statement goes before it, in the same round trip, which such a transaction refuses.
+    /// As <see cref="CommitAsync"/>, of a transaction that was lent out. One in which a statement failed answers COMMIT with ROLLBACK,
+    /// which the library takes for a success: somebody caught the error and went on. So another statement goes before it, in the same round
+    /// trip, which such a transaction refuses.
     /// </summary>
     public static Task CommitLentAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
         RunAsync(connection, static async state =>

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Surety.Postgres;
 
-/// <summary>Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each.</summary>
+/// <summary>
+/// Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each.
+/// </summary>
 internal sealed class Connections : IAsyncDisposable
 {
     private const int MostTries = 8;
@@ -46,8 +48,9 @@ internal sealed class Connections : IAsyncDisposable
     public NpgsqlDataSource Source { get; private set; }
 
     /// <summary>
-    /// Whether something like PgBouncer is between this process and the server, so that two transactions of one connection may be on two of the server's. Nothing that outlives a transaction is used
-    /// then: neither prepared statements (unless the connection string asks for them) nor LISTEN.
+    /// Whether something like PgBouncer is between this process and the server, so that two transactions of one connection may be on two of
+    /// the server's. Nothing that outlives a transaction is used then: neither prepared statements (unless the connection string asks for
+    /// them) nor LISTEN.
     /// </summary>
     public bool ArePooled { get; private set; }
 
@@ -122,7 +125,10 @@ internal sealed class Connections : IAsyncDisposable
     public ValueTask<T> WriteAsync<T>(DbTransaction? transaction, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands) =>
         transaction is null ? WriteAloneAsync(read, commands, cancel) : WriteInAsync(Own(transaction), read, commands, cancel);
 
-    /// <summary>Several round trips in one transaction of their own. Run again from the start when it conflicts with others, or its connection was lost before the commit.</summary>
+    /// <summary>
+    /// Several round trips in one transaction of their own. Run again from the start when it conflicts with others, or its connection was
+    /// lost before the commit.
+    /// </summary>
     public async ValueTask<T> TransactAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken cancel)
     {
         for (var tries = 1; ; tries++)

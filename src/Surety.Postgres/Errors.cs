@@ -3,10 +3,15 @@ using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>What PostgreSQL's errors mean to a caller: whose fault it was, whether anything may have happened, and what a person is to do.</summary>
+/// <summary>
+/// What PostgreSQL's errors mean to a caller: whose fault it was, whether anything may have happened, and what a person is to do.
+/// </summary>
 internal static class Errors
 {
-    /// <summary>Whose fault an SQLSTATE is: PostgreSQL's part of the one table. Pure. The codes are those of its manual's appendix A; what it does not name is the statement's own fault.</summary>
+    /// <summary>
+    /// Whose fault an SQLSTATE is: PostgreSQL's part of the one table. Pure. The codes are those of its manual's appendix A; what it does
+    /// not name is the statement's own fault.
+    /// </summary>
     public static FailureKind KindOf(string sqlState) => sqlState switch
     {
         // Ended while it was idle in its transaction (25P03), or for the transaction's whole length (25P04).
@@ -48,8 +53,9 @@ internal static class Errors
     private static Exception Cause(Exception failure) => failure is StoreException { InDoubt: false, InnerException: { } inner } ? inner : failure;
 
     /// <summary>
-    /// Whether a failed commit (or a failed statement that commits by itself) may have happened all the same. An ordinary error is the server's own word that it did not; anything that ends the
-    /// connection leaves it open, but for an end that came while the transaction or the session was idle: then the commit was never read. The severity is asked for as it is in every language of the server.
+    /// Whether a failed commit (or a failed statement that commits by itself) may have happened all the same. An ordinary error is the
+    /// server's own word that it did not; anything that ends the connection leaves it open, but for an end that came while the transaction
+    /// or the session was idle: then the commit was never read. The severity is asked for as it is in every language of the server.
     /// </summary>
     public static bool LeavesDoubt(Exception failure) => failure switch
     {
@@ -59,7 +65,10 @@ internal static class Errors
         _ => true,
     };
 
-    /// <summary>Whether it is the values: what they are (class 22), what they break (23), how large they are (54), or that the library cannot write them. The next try would find the same.</summary>
+    /// <summary>
+    /// Whether it is the values: what they are (class 22), what they break (23), how large they are (54), or that the library cannot write
+    /// them. The next try would find the same.
+    /// </summary>
     private static bool RefusesContent(Exception failure, string? state) =>
         state is null ? failure is ArgumentException or InvalidCastException : state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal);
 

@@ -7,9 +7,10 @@ using Surety.Storage;
 namespace Surety.Postgres;
 
 /// <summary>
-/// Wakes sleeping workers: this process's at once, other processes' by a notification. Producers pay nothing for it: one notification for all that was committed within some milliseconds, after
-/// their commits and on a connection of our own (a NOTIFY inside an enqueueing transaction would make commits wait for each other), and none while no other node is there. Losing any of them costs
-/// time only: workers also poll.
+/// Wakes sleeping workers: this process's at once, other processes' by a notification. Producers pay nothing for it: one notification for
+/// all that was committed within some milliseconds, after their commits and on a connection of our own (a NOTIFY inside an enqueueing
+/// transaction would make commits wait for each other), and none while no other node is there. Losing any of them costs time only: workers
+/// also poll.
 /// </summary>
 internal sealed class Hints(Connections connections, HintSql sql, WorkSignal work, TimeProvider time) : IAsyncDisposable
 {

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Surety.Postgres;
 
 /// <summary>
-/// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often the more looking has found. A look that finds nothing
-/// costs the server about half as much as one that finds a message.
+/// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often
+/// the more looking has found. A look that finds nothing costs the server about half as much as one that finds a message.
 /// </summary>
 internal sealed class Looks(PostgresStore store)
 {

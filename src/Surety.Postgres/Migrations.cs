@@ -5,7 +5,10 @@ using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>Brings a schema up to date, or back: numbered files, each applied once, all in one transaction under one lock, so that many nodes may start at once.</summary>
+/// <summary>
+/// Brings a schema up to date, or back: numbered files, each applied once, all in one transaction under one lock, so that many nodes may
+/// start at once.
+/// </summary>
 internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
 {
     private const string Unnamed = "unnamed";
@@ -47,7 +50,10 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
         return found.StoreId!;
     }
 
-    /// <summary>Takes back every change above the given version. At 0 nothing of Surety's is left but the empty schema, which somebody else may have made.</summary>
+    /// <summary>
+    /// Takes back every change above the given version. At 0 nothing of Surety's is left but the empty schema, which somebody else may have
+    /// made.
+    /// </summary>
     public async Task RevertAsync(NpgsqlTransaction transaction, int version, CancellationToken cancel)
     {
         var found = await LockAndReadAsync(transaction, cancel);
@@ -67,7 +73,10 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
             : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0, null, null);
     }
 
-    /// <summary>The same changes as one file, for people who apply them by hand: one transaction, which refuses a schema of another version than it starts from.</summary>
+    /// <summary>
+    /// The same changes as one file, for people who apply them by hand: one transaction, which refuses a schema of another version than it
+    /// starts from.
+    /// </summary>
     public string Script(int from, int to)
     {
         if (from < 0 || to < 0 || from > Newest || to > Newest || from == to) throw new StoreException($"There is no script from version {from} to {to}. The versions are 0 (nothing) to {Newest}.");

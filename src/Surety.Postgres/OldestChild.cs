@@ -5,8 +5,9 @@ using Surety.Postgres.Sql;
 namespace Surety.Postgres;
 
 /// <summary>
-/// The oldest child of the segments that had something for a queue, when no other but the newest had. For a moment these two are all that is looked at, so that not every claim has to read four children's
-/// indexes: the others get messages only from transactions that began before the newest was that. The server looks at all when this one has nothing any more.
+/// The oldest child of the segments that had something for a queue, when no other but the newest had. For a moment these two are all that
+/// is looked at, so that not every claim has to read four children's indexes: the others get messages only from transactions that began
+/// before the newest was that. The server looks at all when this one has nothing any more.
 /// </summary>
 internal sealed class OldestChild
 {
@@ -32,7 +33,10 @@ internal sealed class OldestChild
     /// <param name="queues">Where it looked.</param>
     /// <param name="asked">What <see cref="For"/> had answered.</param>
     /// <param name="began">When it was sent.</param>
-    /// <param name="found">The lane of a message; null when it found none: what there was is paused, withdrawn or somebody else's by now, and must not hide what is in other children.</param>
+    /// <param name="found">
+    /// The lane of a message; null when it found none: what there was is paused, withdrawn or somebody else's by now, and must not hide
+    /// what is in other children.
+    /// </param>
     public void Looked(string[] queues, int asked, long began, SegmentLane? found)
     {
         // It may not have looked at the others this time.

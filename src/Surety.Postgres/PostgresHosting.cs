@@ -8,9 +8,14 @@ namespace Surety;
 /// <summary>Keeps messages in a PostgreSQL database.</summary>
 public static class PostgresHosting
 {
-    /// <summary>Keeps the application's messages in its PostgreSQL database, in a schema of their own. Any number of nodes may work on it. PostgreSQL 13 or newer.</summary>
+    /// <summary>
+    /// Keeps the application's messages in its PostgreSQL database, in a schema of their own. Any number of nodes may work on it.
+    /// PostgreSQL 13 or newer.
+    /// </summary>
     /// <param name="builder">The host's Surety.</param>
-    /// <param name="connectionString">Npgsql's. <c>Cancellation Timeout</c> is set to -1 whatever it says: a commit that was sent must not be cancelled.</param>
+    /// <param name="connectionString">
+    /// Npgsql's. <c>Cancellation Timeout</c> is set to -1 whatever it says: a commit that was sent must not be cancelled.
+    /// </param>
     /// <param name="configure">Changes the options.</param>
     public static SuretyBuilder UsePostgres(this SuretyBuilder builder, string connectionString, Action<PostgresOptions>? configure = null)
     {

@@ -37,7 +37,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         ArgumentNullException.ThrowIfNull(demands);
         looks.Begin();
-        // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what becomes due, what has a place to take, and the other sort.
+        // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what
+        // becomes due, what has a place to take, and the other sort.
         var turn = Interlocked.Increment(ref claims);
         if (turn % LookEvery != 0 && (plainFound || otherFound))
         {
@@ -139,7 +140,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
     {
-        // The usual case in one round trip. It refuses a message that was taken out while its handler ran, and the handler's work with it; where that may well have happened, the longer way.
+        // The usual case in one round trip. It refuses a message that was taken out while its handler ran, and the handler's work with it;
+        // where that may well have happened, the longer way.
         if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long && work is PostgresUnitOfWork own) return [await own.CommitAsync(store.Segments.SettleOrThrow(only), store.Segments.SaysNotHeld)];
         return await IMessageStore.SettleThenCommitAsync(this, settlements, work, cancel);
     }
@@ -448,7 +450,9 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return new Peeked(reader.GetBoolean(0), reader.GetBoolean(1), due <= TimeSpan.Zero, reader.GetBoolean(3));
     }, cancel, sql.Peek(node, queues));
 
-    /// <summary>Finds the place of newly arrived messages behind their ordering keys: the head becomes claimable, the others wait for it.</summary>
+    /// <summary>
+    /// Finds the place of newly arrived messages behind their ordering keys: the head becomes claimable, the others wait for it.
+    /// </summary>
     private ValueTask<bool> PlaceArrivedAsync(CancellationToken cancel) => store.Connections.TransactAsync(async transaction =>
     {
         var (queues, keys) = (new List<string>(), new List<string>());

@@ -3,14 +3,18 @@ namespace Surety;
 /// <summary>How the PostgreSQL store is set up. The defaults fit a single server.</summary>
 public sealed class PostgresOptions
 {
-    /// <summary>The schema that holds Surety's tables: 1 to 63 of a-z, 0-9 and '_', not starting with a digit. Default <c>surety</c>.</summary>
+    /// <summary>
+    /// The schema that holds Surety's tables: 1 to 63 of a-z, 0-9 and '_', not starting with a digit. Default <c>surety</c>.
+    /// </summary>
     public string Schema
     {
         get;
         set => field = IsName(value) ? value : throw new ArgumentException($"The schema name \"{value}\" is not 1 to 63 of a-z, 0-9 and '_', starting with no digit.", nameof(value));
     } = "surety";
 
-    /// <summary>How durable a commit has to be; checked against the server's live settings. Default <see cref="PostgresDurability.Single"/>.</summary>
+    /// <summary>
+    /// How durable a commit has to be; checked against the server's live settings. Default <see cref="PostgresDurability.Single"/>.
+    /// </summary>
     public PostgresDurability Durability { get; set; } = PostgresDurability.Single;
 
     /// <summary>What the host does about a schema that is older than this program. Default <see cref="PostgresMigration.Apply"/>.</summary>

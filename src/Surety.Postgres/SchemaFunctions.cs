@@ -6,8 +6,9 @@ using System.Text;
 namespace Surety.Postgres;
 
 /// <summary>
-/// The functions and views that run in the schema: the files of the folder Functions, which can be read as they are. They are made anew whenever the schema goes up to a later version, and when they are
-/// others than those it has. A program of the version before goes on calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
+/// The functions and views that run in the schema: the files of the folder Functions, which can be read as they are. They are made anew
+/// whenever the schema goes up to a later version, and when they are others than those it has. A program of the version before goes on
+/// calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
 /// </summary>
 internal static class SchemaFunctions
 {

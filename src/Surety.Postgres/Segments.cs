@@ -5,7 +5,10 @@ using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out into the table of messages, whose road it goes from then on.</summary>
+/// <summary>
+/// The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out
+/// into the table of messages, whose road it goes from then on.
+/// </summary>
 internal sealed class Segments(PostgresStore store, SegmentSql sql)
 {
     /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
@@ -71,7 +74,10 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
         return (claimed, all);
     }
 
-    /// <summary>Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the cursor, and nobody would ever claim them.</summary>
+    /// <summary>
+    /// Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the
+    /// cursor, and nobody would ever claim them.
+    /// </summary>
     public async ValueTask ThrowIfRestoredAsync(CancellationToken cancel)
     {
         if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
@@ -81,7 +87,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
 
-    /// <summary>Settles those of the segments that went well; takes the others of them out, so that they can be settled in the table of messages.</summary>
+    /// <summary>
+    /// Settles those of the segments that went well; takes the others of them out, so that they can be settled in the table of messages.
+    /// </summary>
     /// <param name="settlements">Of any messages.</param>
     /// <param name="each">Whether each is to have a receipt of its own: in the transaction of their effects.</param>
     public List<SegmentPart> Settle(IReadOnlyList<Settlement> settlements, bool each)
@@ -119,7 +127,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public bool SaysNotHeld(PostgresException e) => sql.SaysNotHeld(e);
 
-    /// <summary>Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.</summary>
+    /// <summary>
+    /// Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.
+    /// </summary>
     public async ValueTask<bool> TakeOutAsync(MessageId id, CancellationToken cancel)
     {
         while (true)
@@ -135,7 +145,9 @@ internal sealed class Segments(PostgresStore store, SegmentSql sql)
 
     public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => sql.TakeOut(node, limit);
 
-    /// <summary>Whatever the node holds but these. A claim's answer arrives whole or not at all, so that one known message speaks for its claim.</summary>
+    /// <summary>
+    /// Whatever the node holds but these. A claim's answer arrives whole or not at all, so that one known message speaks for its claim.
+    /// </summary>
     public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => sql.TakeOut(node, known);
 
     /// <summary>Frees the room of segments that are done with.</summary>

@@ -4,7 +4,10 @@ using Surety.Storage;
 
 namespace Surety.Postgres;
 
-/// <summary>A group of settlements as one round trip: plain successes in one statement, what is tried again in another, every other in one of its own, then what follows from their ends.</summary>
+/// <summary>
+/// A group of settlements as one round trip: plain successes in one statement, what is tried again in another, every other in one of its
+/// own, then what follows from their ends.
+/// </summary>
 internal sealed class SettlePlan
 {
     private readonly IReadOnlyList<Settlement> settlements;

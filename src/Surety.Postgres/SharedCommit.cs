@@ -3,8 +3,8 @@ using Surety.Storage;
 namespace Surety.Postgres;
 
 /// <summary>
-/// Plain messages that are enqueued outside a transaction: calls that are made while others are on their way share the next round trip and its commit. Nobody waits who need not, and every call
-/// returns when its own messages are durable.
+/// Plain messages that are enqueued outside a transaction: calls that are made while others are on their way share the next round trip and
+/// its commit. Nobody waits who need not, and every call returns when its own messages are durable.
 /// </summary>
 /// <param name="write">Stores messages in one commit, in their order.</param>
 internal sealed class SharedCommit(Func<IReadOnlyList<NewMessage>, CancellationToken, ValueTask<IReadOnlyList<Enqueued>>> write)
@@ -49,7 +49,9 @@ internal sealed class SharedCommit(Func<IReadOnlyList<NewMessage>, CancellationT
         }
     }
 
-    /// <summary>Behind what the pool has to run already: those who were just answered may have more, and then it goes with this one.</summary>
+    /// <summary>
+    /// Behind what the pool has to run already: those who were just answered may have more, and then it goes with this one.
+    /// </summary>
     private void Next() => ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.TogetherAsync(), this, preferLocal: false);
 
     private async Task TogetherAsync()

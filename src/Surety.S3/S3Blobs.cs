@@ -12,8 +12,8 @@ namespace Surety.S3;
 /// <summary>
 /// A segment is a run of objects under a prefix of its own. Parts are of one size, so the object that a byte is in follows from its place.
 /// What does not fill a part yet (the tail) is an object named after the place it ends at. So no object is written twice with different
-/// bytes, any node can go on, and none keeps anything. A multipart upload of S3's would be one object in the end, but a writer that knows its id
-/// may replace its parts, or abort it, until then.
+/// bytes, any node can go on, and none keeps anything. A multipart upload of S3's would be one object in the end, but a writer that knows
+/// its id may replace its parts, or abort it, until then.
 /// </summary>
 internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 {

@@ -7,8 +7,9 @@ namespace Surety;
 public static class S3Hosting
 {
     /// <summary>
-    /// Keeps the content of uploads in a bucket of Amazon S3 or of a store that speaks its protocol, under keys of the store's own. Any number of nodes may share it. Give the bucket a lifecycle
-    /// rule that aborts multipart uploads older than uploads may get: it is the last resort should a database be lost.
+    /// Keeps the content of uploads in a bucket of Amazon S3 or of a store that speaks its protocol, under keys of the store's own. Any
+    /// number of nodes may share it. Give the bucket a lifecycle rule that aborts multipart uploads older than uploads may get: it is the
+    /// last resort should a database be lost.
     /// </summary>
     /// <param name="builder">The host's Surety.</param>
     /// <param name="configure">Says where.</param>

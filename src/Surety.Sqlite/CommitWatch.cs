@@ -5,8 +5,9 @@ using Surety.Storage;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// Sees commits of other processes and connections: SQLite keeps a number per connection that changes with every commit of another one. A few microseconds a look, and no lock. On a thread of
-/// its own, which sleeps in the kernel: a pool thread that is woken for a look spins for work afterwards, and that was most of what an idle host cost.
+/// Sees commits of other processes and connections: SQLite keeps a number per connection that changes with every commit of another one. A
+/// few microseconds a look, and no lock. On a thread of its own, which sleeps in the kernel: a pool thread that is woken for a look spins
+/// for work afterwards, and that was most of what an idle host cost.
 /// </summary>
 internal sealed class CommitWatch(SqliteFile file, WorkSignal work) : IDisposable
 {
@@ -58,7 +59,8 @@ internal sealed class CommitWatch(SqliteFile file, WorkSignal work) : IDisposabl
             }
             catch (Exception e) when (e is SqliteException or StoreException)
             {
-                // Looked at anew with another connection, whose numbers are its own. The loops that are woken meet the trouble themselves, and report it.
+                // Looked at anew with another connection, whose numbers are its own. The loops that are woken meet the trouble themselves,
+                // and report it.
                 Close();
                 version = -1;
             }

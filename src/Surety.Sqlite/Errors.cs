@@ -10,7 +10,10 @@ internal static class Errors
     // How SQLite begins to say which constraint was violated: "UNIQUE constraint failed: booking.seat".
     private const string Failed = " constraint failed";
 
-    /// <summary>Whose fault a result code is: SQLite's part of the one table. Pure. The codes are those of sqlite.org/rescode.html; what it does not name is the statement's own fault.</summary>
+    /// <summary>
+    /// Whose fault a result code is: SQLite's part of the one table. Pure. The codes are those of sqlite.org/rescode.html; what it does not
+    /// name is the statement's own fault.
+    /// </summary>
     public static FailureKind KindOf(int code) => code switch
     {
         raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_INTERRUPT => FailureKind.LostRace,
@@ -21,13 +24,14 @@ internal static class Errors
 
     /// <summary>What an exception of the library's means that an application's own statement met; null of any other. Pure.</summary>
     public static DatabaseFailure? Classify(Exception failure) => failure is not SqliteException error ? null
-        // The file is not read-only for everybody, or there would be no messages to handle: the statement wrote on a connection that only reads.
+        // The file is not read-only for everybody, or there would be no messages to handle: the statement wrote on a connection that only
+        // reads.
         : error is { SqliteErrorCode: raw.SQLITE_READONLY, SqliteExtendedErrorCode: raw.SQLITE_READONLY } ? new DatabaseFailure(FailureKind.Mistake)
         : new DatabaseFailure(KindOf(error.SqliteErrorCode), error.SqliteErrorCode == raw.SQLITE_CONSTRAINT ? ConstraintOf(error.Message) : null);
 
     /// <summary>
-    /// The violated constraint: a check's name, the columns of a key (<c>booking.seat</c>; several with commas), or FOREIGN KEY, of which SQLite says no more. The library's text around it:
-    /// SQLite Error 19: 'UNIQUE constraint failed: booking.seat'.
+    /// The violated constraint: a check's name, the columns of a key (<c>booking.seat</c>; several with commas), or FOREIGN KEY, of which
+    /// SQLite says no more. The library's text around it: SQLite Error 19: 'UNIQUE constraint failed: booking.seat'.
     /// </summary>
     private static string? ConstraintOf(string message)
     {
@@ -63,8 +67,8 @@ internal static class Errors
     }
 
     /// <summary>
-    /// What a failed COMMIT leaves open. Without room or lock the commit record was never written; after any other failure (a failed sync, above all) it may be in the log and come back with
-    /// a recovery after a crash.
+    /// What a failed COMMIT leaves open. Without room or lock the commit record was never written; after any other failure (a failed sync,
+    /// above all) it may be in the log and come back with a recovery after a crash.
     /// </summary>
     public static bool LeavesDoubt(SqliteException commit) => commit.SqliteErrorCode is not (raw.SQLITE_FULL or raw.SQLITE_BUSY or raw.SQLITE_LOCKED);
 }

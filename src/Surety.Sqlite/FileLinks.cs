@@ -3,15 +3,17 @@ using System.Runtime.InteropServices;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// One file, one name. SQLite keeps the log beside the name by which the database was opened, and the right to work is a lock beside it, too: two names of one file would be two logs and two
-/// workers.
+/// One file, one name. SQLite keeps the log beside the name by which the database was opened, and the right to work is a lock beside it,
+/// too: two names of one file would be two logs and two workers.
 /// </summary>
 internal static class FileLinks
 {
     // As many as Linux follows in one path.
     private const int MostLinks = 40;
 
-    /// <summary>The path without a symbolic link in it, be it of the file or of a folder. What does not exist yet stays as it is named.</summary>
+    /// <summary>
+    /// The path without a symbolic link in it, be it of the file or of a folder. What does not exist yet stays as it is named.
+    /// </summary>
     /// <exception cref="StoreException">The links lead in a circle, or one cannot be read.</exception>
     public static string Resolve(string path)
     {
@@ -43,7 +45,10 @@ internal static class FileLinks
         return resolved;
     }
 
-    /// <summary>Refuses a file that has another name as well. Known on Linux only: elsewhere nobody is told how many names a file has without unsafe code, and the guide says so.</summary>
+    /// <summary>
+    /// Refuses a file that has another name as well. Known on Linux only: elsewhere nobody is told how many names a file has without unsafe
+    /// code, and the guide says so.
+    /// </summary>
     /// <exception cref="StoreException">It has several hard links.</exception>
     public static void ThrowIfSeveral(string path)
     {

@@ -3,7 +3,10 @@ namespace Surety.Sqlite;
 /// <summary>Instants are stored as whole milliseconds.</summary>
 internal static class Instants
 {
-    /// <summary>How long a message stays that was cancelled from outside its queue's host, where nobody says for how long: the default of <see cref="QueueOptions.Retention"/>.</summary>
+    /// <summary>
+    /// How long a message stays that was cancelled from outside its queue's host, where nobody says for how long: the default of
+    /// <see cref="QueueOptions.Retention"/>.
+    /// </summary>
     public static TimeSpan DefaultRetention { get; } = new QueueOptions().Retention;
 
     public static DateTimeOffset Now(TimeProvider time) => DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());

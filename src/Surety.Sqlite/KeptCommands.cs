@@ -4,8 +4,9 @@ using Microsoft.Data.Sqlite;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// The application's own statements on the connection that writes, kept prepared by their text from one unit of work to the next: preparing one costs several times what running it does, and every
-/// request runs the same few. Not safe for concurrent use; <see cref="WriterConnection"/> guards it.
+/// The application's own statements on the connection that writes, kept prepared by their text from one unit of work to the next: preparing
+/// one costs several times what running it does, and every request runs the same few. Not safe for concurrent use;
+/// <see cref="WriterConnection"/> guards it.
 /// </summary>
 internal sealed class KeptCommands(SqliteConnection connection)
 {

@@ -4,7 +4,10 @@ using Surety.Storage;
 
 namespace Surety.Sqlite;
 
-/// <summary>Brings the schema up to date: numbered files, each applied once, all in one transaction under the write lock, so that several processes may start at once.</summary>
+/// <summary>
+/// Brings the schema up to date: numbered files, each applied once, all in one transaction under the write lock, so that several processes
+/// may start at once.
+/// </summary>
 internal static class Migrations
 {
     private static readonly IReadOnlyList<Migration> All = Migration.In(typeof(Migrations).Assembly);

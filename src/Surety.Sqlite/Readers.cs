@@ -3,7 +3,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Surety.Sqlite;
 
-/// <summary>The store's own reading connections, kept with their prepared statements. Readers see a snapshot and never wait for the writer.</summary>
+/// <summary>
+/// The store's own reading connections, kept with their prepared statements. Readers see a snapshot and never wait for the writer.
+/// </summary>
 internal sealed class Readers(SqliteFile file) : IDisposable
 {
     private const int MostKept = 8;

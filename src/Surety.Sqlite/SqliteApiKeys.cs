@@ -6,7 +6,8 @@ namespace Surety.Sqlite;
 /// <summary>API keys.</summary>
 internal sealed class SqliteApiKeys(SqliteStore store) : IApiKeyStore
 {
-    // How long a look-up waits for the write lock to note what it found. Who sends a key that has ended is refused whether or not that is noted.
+    // How long a look-up waits for the write lock to note what it found. Who sends a key that has ended is refused whether or not that is
+    // noted.
     private static readonly TimeSpan NotePatience = TimeSpan.FromSeconds(1);
 
     public async ValueTask AddAsync(ApiKeyRecord key, CancellationToken cancel)

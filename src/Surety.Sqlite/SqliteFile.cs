@@ -4,7 +4,9 @@ using Surety.Sqlite.Sql;
 
 namespace Surety.Sqlite;
 
-/// <summary>The database file, and how connections to it are opened: every one of them with WAL and full synchronization, set and read back.</summary>
+/// <summary>
+/// The database file, and how connections to it are opened: every one of them with WAL and full synchronization, set and read back.
+/// </summary>
 internal sealed class SqliteFile
 {
     // The library's word for the folder that it looks for relative paths in, if the process has named one.
@@ -35,7 +37,10 @@ internal sealed class SqliteFile
     /// <summary>The file's one name: absolute, and without symbolic links.</summary>
     public string FullPath { get; }
 
-    /// <summary>The one name of the file that a connection string names. Another spelling of it leads to the same file, the same log and the same lock.</summary>
+    /// <summary>
+    /// The one name of the file that a connection string names. Another spelling of it leads to the same file, the same log and the same
+    /// lock.
+    /// </summary>
     public static string PathOf(string dataSource)
     {
         if (AppDomain.CurrentDomain.GetData(DataFolder) is not string { Length: > 0 } folder) return FileLinks.Resolve(dataSource);

@@ -9,12 +9,13 @@ namespace Surety;
 public static class SqliteHosting
 {
     /// <summary>
-    /// Keeps the application's messages in an SQLite file, beside its own tables: WAL, <c>synchronous=FULL</c>, one writer a process. All processes that open the file may enqueue; one of them works.
+    /// Keeps the application's messages in an SQLite file, beside its own tables: WAL, <c>synchronous=FULL</c>, one writer a process. All
+    /// processes that open the file may enqueue; one of them works.
     /// </summary>
     /// <param name="builder">The host's Surety.</param>
     /// <param name="connectionString">
-    /// Such as <c>Data Source=app.db</c>. The file is made when it is missing; its folder must exist, on a local disk. Symbolic links are followed. Memory and shared-cache databases, URIs, and files with several hard links are
-    /// refused when the host starts.
+    /// Such as <c>Data Source=app.db</c>. The file is made when it is missing; its folder must exist, on a local disk. Symbolic links are
+    /// followed. Memory and shared-cache databases, URIs, and files with several hard links are refused when the host starts.
     /// </param>
     /// <param name="configure">Changes the options.</param>
     public static SuretyBuilder UseSqlite(this SuretyBuilder builder, string connectionString, Action<SqliteOptions>? configure = null)

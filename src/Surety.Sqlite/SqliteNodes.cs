@@ -4,7 +4,10 @@ using Surety.Storage;
 
 namespace Surety.Sqlite;
 
-/// <summary>Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once. Leases run by the file's own time: no clock that is set ends one.</summary>
+/// <summary>
+/// Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once. Leases run by the file's
+/// own time: no clock that is set ends one.
+/// </summary>
 internal sealed class SqliteNodes(SqliteStore store) : INodeStore
 {
     // A join must not find the lock taken that a leave is about to release.

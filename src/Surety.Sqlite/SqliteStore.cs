@@ -131,8 +131,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public DatabaseFailure? Classify(Exception failure) => Errors.Classify(failure);
 
     /// <summary>
-    /// The connection that writes is the last to close: only such a one can put the log into the file and take it away, so that after a clean stop the file alone is complete. The lock goes after
-    /// that, so that the next process finds it so.
+    /// The connection that writes is the last to close: only such a one can put the log into the file and take it away, so that after a
+    /// clean stop the file alone is complete. The lock goes after that, so that the next process finds it so.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
@@ -159,7 +159,10 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         return Writer.RunIn(transaction.Turn, db => WholeOrNotAtAll(db, run));
     }
 
-    /// <summary>In a transaction on a connection of the application's own. The next claim finds the messages by itself; nobody tells us of the commit.</summary>
+    /// <summary>
+    /// In a transaction on a connection of the application's own. The next claim finds the messages by itself; nobody tells us of the
+    /// commit.
+    /// </summary>
     private T RunInForeign<T>(DbTransaction transaction, Func<Statements, T> run)
     {
         if (transaction is not SqliteTransaction)
@@ -173,7 +176,9 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
         return WholeOrNotAtAll(db, run);
     }
 
-    /// <summary>A caller may catch what a call threw and commit all the same: then nothing of that call may be left in his transaction.</summary>
+    /// <summary>
+    /// A caller may catch what a call threw and commit all the same: then nothing of that call may be left in his transaction.
+    /// </summary>
     private static T WholeOrNotAtAll<T>(Statements db, Func<Statements, T> run)
     {
         db.Run(ConnectionSql.SaveCall);

@@ -7,8 +7,8 @@ using Surety.Storage;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// Owns the only connection that writes, and one loop. Each turn of the loop is one transaction shared by all who were waiting: one fdatasync for many. Nobody hears of his success, or of
-/// anything he read, before that commit is durable.
+/// Owns the only connection that writes, and one loop. Each turn of the loop is one transaction shared by all who were waiting: one
+/// fdatasync for many. Nobody hears of his success, or of anything he read, before that commit is durable.
 /// </summary>
 internal sealed class SqliteWriter : IDisposable
 {
@@ -96,8 +96,9 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     /// <summary>
-    /// A thread that syncs the disk is one of the pool's, and runs nothing else meanwhile; so is one that reads. Were the pool at its minimum, the number of processors, then on two of them half would be
-    /// gone with each commit, and requests that are only to be refused would wait, too. An overload on two processors had such waits and none with these two threads more; the pool itself was not watched.
+    /// A thread that syncs the disk is one of the pool's, and runs nothing else meanwhile; so is one that reads. Were the pool at its
+    /// minimum, the number of processors, then on two of them half would be gone with each commit, and requests that are only to be refused
+    /// would wait, too. An overload on two processors had such waits and none with these two threads more; the pool itself was not watched.
     /// </summary>
     private static void KeepThreads()
     {
@@ -126,7 +127,10 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    /// <summary>Takes the write lock, however long another process or connection keeps it; those who wait give up by themselves when their limit is over.</summary>
+    /// <summary>
+    /// Takes the write lock, however long another process or connection keeps it; those who wait give up by themselves when their limit is
+    /// over.
+    /// </summary>
     private async Task<bool> BeginTurnAsync()
     {
         while (true)
@@ -139,7 +143,8 @@ internal sealed class SqliteWriter : IDisposable
             catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
             {
                 if (queue.IsEmpty) return false;
-                // Polled, because SQLite has no queue for its lock; its own busy handler sleeps for up to a second and would starve us behind a busy process.
+                // Polled, because SQLite has no queue for its lock; its own busy handler sleeps for up to a second and would starve us
+                // behind a busy process.
                 await Task.Delay(1);
             }
             catch (SqliteException e)

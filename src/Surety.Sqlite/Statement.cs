@@ -6,7 +6,9 @@ using SQLitePCL;
 
 namespace Surety.Sqlite;
 
-/// <summary>The prepared statements of one connection, each prepared once. Not safe for concurrent use, like the connection itself.</summary>
+/// <summary>
+/// The prepared statements of one connection, each prepared once. Not safe for concurrent use, like the connection itself.
+/// </summary>
 internal sealed class Statements(sqlite3 connection) : IDisposable
 {
     // By reference: the texts are constants, and hashing a long text on every use would cost more than some of the statements.

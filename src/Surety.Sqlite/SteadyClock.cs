@@ -3,9 +3,10 @@ using Surety.Sqlite.Sql;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// The file's own time, which only passes: whatever is kept for a while ends by it, and nothing ends by a wall clock that somebody sets. It began as the wall clock's time when the file got it,
-/// and goes on by the machine's monotonic clock, which counts from the machine's start and is the same for all its processes. So every process that has the file open reads the same, and the
-/// time while none has it open passes as well. A restart of the machine is a pause, which began with the last note: what is kept is kept longer by that.
+/// The file's own time, which only passes: whatever is kept for a while ends by it, and nothing ends by a wall clock that somebody sets. It
+/// began as the wall clock's time when the file got it, and goes on by the machine's monotonic clock, which counts from the machine's start
+/// and is the same for all its processes. So every process that has the file open reads the same, and the time while none has it open
+/// passes as well. A restart of the machine is a pause, which began with the last note: what is kept is kept longer by that.
 /// </summary>
 internal sealed class SteadyClock(TimeProvider time, string boot)
 {
@@ -50,10 +51,14 @@ internal sealed class SteadyClock(TimeProvider time, string boot)
         : IsOf(noted, boot, monotonic) ? noted.Steady + (monotonic - noted.Monotonic)
         : noted.Steady;
 
-    // Where starts have no name of their own, a count that is smaller than it was tells of a new one. One that has overtaken the old count began after the note, so it counts no more than has passed.
+    // Where starts have no name of their own, a count that is smaller than it was tells of a new one. One that has overtaken the old count
+    // began after the note, so it counts no more than has passed.
     private static bool IsOf(SteadyNote noted, string boot, long monotonic) => noted.Boot == boot && monotonic >= noted.Monotonic;
 
-    /// <summary>Names the machine's present start, or, where the system does not say that, the machine: a copy of the file that is opened on another one must not go on by that one's count.</summary>
+    /// <summary>
+    /// Names the machine's present start, or, where the system does not say that, the machine: a copy of the file that is opened on another
+    /// one must not go on by that one's count.
+    /// </summary>
     public static string Boot()
     {
         try

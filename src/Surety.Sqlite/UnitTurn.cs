@@ -1,6 +1,9 @@
 namespace Surety.Sqlite;
 
-/// <summary>A unit of work's turn at the write lock: granted by the writer, worked in by the user, given back with the wish to commit or to roll back.</summary>
+/// <summary>
+/// A unit of work's turn at the write lock: granted by the writer, worked in by the user, given back with the wish to commit or to roll
+/// back.
+/// </summary>
 internal sealed class UnitTurn : WriteItem
 {
     private readonly TaskCompletionSource granted = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,8 +1,8 @@
 namespace Surety.Sqlite;
 
 /// <summary>
-/// The right to work on this file, for one process at a time: an operating system's lock on a file beside the database. The kernel releases it when the process ends, however it ends, so the next
-/// one takes over at once.
+/// The right to work on this file, for one process at a time: an operating system's lock on a file beside the database. The kernel releases
+/// it when the process ends, however it ends, so the next one takes over at once.
 /// </summary>
 internal sealed class WorkerLock(string databasePath) : IDisposable
 {

@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// A command on the connection that writes. Takes the unit of work's transaction where the library's own would only take its own kind, and has its text executed by a statement that is kept
-/// prepared.
+/// A command on the connection that writes. Takes the unit of work's transaction where the library's own would only take its own kind, and
+/// has its text executed by a statement that is kept prepared.
 /// </summary>
 internal sealed class WriterCommand(WriterConnection connection) : SqliteCommand
 {

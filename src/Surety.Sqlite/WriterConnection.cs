@@ -6,8 +6,8 @@ using Surety.Sqlite.Sql;
 namespace Surety.Sqlite;
 
 /// <summary>
-/// The connection that writes. Users get it with their unit of work and may use it like any other; it lets through only commands that carry the transaction whose turn it is, and it does not
-/// close under their hands.
+/// The connection that writes. Users get it with their unit of work and may use it like any other; it lets through only commands that carry
+/// the transaction whose turn it is, and it does not close under their hands.
 /// </summary>
 internal sealed class WriterConnection : SqliteConnection
 {
@@ -51,8 +51,9 @@ internal sealed class WriterConnection : SqliteConnection
     }
 
     /// <summary>
-    /// Puts the log into the database and closes. Closing the last connection does both by itself; while somebody else has the file open (another process, the application's own pool) this
-    /// connection is not the last. Where they read at the moment, the log stays as it is, which harms nothing.
+    /// Puts the log into the database and closes. Closing the last connection does both by itself; while somebody else has the file open
+    /// (another process, the application's own pool) this connection is not the last. Where they read at the moment, the log stays as it
+    /// is, which harms nothing.
     /// </summary>
     public void EmptyLogAndClose()
     {
@@ -86,7 +87,10 @@ internal sealed class WriterConnection : SqliteConnection
         lock (gate) granted = turn;
     }
 
-    /// <summary>Lets nothing through any more, and closes what is still open: a reader left behind could run its next statement in the middle of somebody else's work.</summary>
+    /// <summary>
+    /// Lets nothing through any more, and closes what is still open: a reader left behind could run its next statement in the middle of
+    /// somebody else's work.
+    /// </summary>
     /// <param name="interrupt">Stop a statement that is running right now instead of waiting for it.</param>
     public void TakeBack(bool interrupt)
     {

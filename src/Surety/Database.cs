@@ -3,14 +3,18 @@ using System.Data.Common;
 namespace Surety;
 
 /// <summary>
-/// The application's own database, in which Surety keeps its messages too. Injected as a singleton; this is where a command outside the idempotent endpoints begins its transaction.
+/// The application's own database, in which Surety keeps its messages too. Injected as a singleton; this is where a command outside the
+/// idempotent endpoints begins its transaction.
 /// </summary>
 public abstract class Database
 {
     /// <summary>
     /// Begins a transaction that may write. Messages enqueued with it, business rows and settling commit together.
     /// </summary>
-    /// <remarks>On SQLite this waits its turn for the only write lock (first come, first served); transactions that finish within one turn share one commit to disk.</remarks>
+    /// <remarks>
+    /// On SQLite this waits its turn for the only write lock (first come, first served); transactions that finish within one turn share one
+    /// commit to disk.
+    /// </remarks>
     /// <param name="cancel">Gives up waiting for the transaction to begin; has no effect later.</param>
     /// <exception cref="StoreException">The database cannot be reached, or the wait for the write lock passed its limit.</exception>
     /// <exception cref="InvalidOperationException">
@@ -27,7 +31,8 @@ public abstract class Database
 }
 
 /// <summary>
-/// A transaction under way, as its participants see it: they work in it, somebody else commits it. Converts to <see cref="DbTransaction"/>, so plain ADO.NET, Dapper and EF Core take it.
+/// A transaction under way, as its participants see it: they work in it, somebody else commits it. Converts to <see cref="DbTransaction"/>,
+/// so plain ADO.NET, Dapper and EF Core take it.
 /// </summary>
 public abstract class UnitOfWork
 {
@@ -68,15 +73,21 @@ public abstract class OwnedUnitOfWork : UnitOfWork, IAsyncDisposable
     internal virtual bool IsBroken => false;
 
     /// <summary>
-    /// Commits, and returns only when the commit is durable at the store's profile. There is no cancellation: a commit that was sent cannot be taken back.
+    /// Commits, and returns only when the commit is durable at the store's profile. There is no cancellation: a commit that was sent cannot
+    /// be taken back.
     /// </summary>
     /// <exception cref="StoreException">
     /// It did not commit (<see cref="StoreException.InDoubt"/> false: no effect), or nobody can know yet (true).
     /// </exception>
-    /// <exception cref="InvalidOperationException">The unit of work has ended, or its transaction was ended by code that it was lent to.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The unit of work has ended, or its transaction was ended by code that it was lent to.
+    /// </exception>
     public abstract Task CommitAsync();
 
-    /// <summary>Rolls back, and returns when everything that this transaction could have read is durable. Safe after a failure; does nothing once ended.</summary>
+    /// <summary>
+    /// Rolls back, and returns when everything that this transaction could have read is durable. Safe after a failure; does nothing once
+    /// ended.
+    /// </summary>
     public abstract Task RollbackAsync();
 
     /// <summary>Rolls back unless committed.</summary>

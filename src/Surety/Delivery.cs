@@ -32,7 +32,9 @@ public abstract class Delivery
     /// <summary>The attempts the queue's retry policy allows, this one included.</summary>
     public int MaxAttempts => facts.MaxAttempts;
 
-    /// <summary>Grows by one each time the message is claimed and never goes back: a fencing token for this message's effects in other systems.</summary>
+    /// <summary>
+    /// Grows by one each time the message is claimed and never goes back: a fencing token for this message's effects in other systems.
+    /// </summary>
     public long ClaimNumber => facts.ClaimNumber;
 
     /// <summary>When the message was enqueued, by the store's clock.</summary>
@@ -48,14 +50,15 @@ public abstract class Delivery
     public string? Owner => facts.Owner;
 
     /// <summary>
-    /// The same for every attempt at this message and different from every other message's, in this store or any other. Hand it to a provider that takes idempotency keys: a plain
-    /// handler may run more than once, and this is what makes the provider act once.
+    /// The same for every attempt at this message and different from every other message's, in this store or any other. Hand it to a
+    /// provider that takes idempotency keys: a plain handler may run more than once, and this is what makes the provider act once.
     /// </summary>
     public string IdempotencyKey => $"{facts.StoreId}-{Id}";
 
     /// <summary>
-    /// Tells watchers how far the attempt is. Written at most once a second (the last value always arrives with the settling); costs nothing in between. Reported outside the handler's
-    /// transaction, so it is visible while the handler still runs, except on SQLite inside a transactional handler, where it arrives with the commit.
+    /// Tells watchers how far the attempt is. Written at most once a second (the last value always arrives with the settling); costs
+    /// nothing in between. Reported outside the handler's transaction, so it is visible while the handler still runs, except on SQLite
+    /// inside a transactional handler, where it arrives with the commit.
     /// </summary>
     /// <param name="done">Units finished; 0 or more.</param>
     /// <param name="total">Units in all, or null when unknown.</param>

@@ -4,8 +4,10 @@ using System.Globalization;
 namespace Surety;
 
 /// <summary>
-/// Named places where a test can have this process killed, as abruptly as a machine can: no <c>finally</c>, no flush. Armed by two environment variables, so that no single slip arms one:
-/// <c>SURETY_FAILPOINT</c> (<c>name</c>, or <c>name:n</c> for the n-th time) and <c>SURETY_FAILPOINT_RUN</c> (who does this, shown on standard error).
+/// Named places where a test can have this process killed, as abruptly as a machine can: no <c>finally</c>, no flush. Armed by two
+/// environment variables, so that no single slip arms one:
+/// <c>SURETY_FAILPOINT</c> (<c>name</c>, or <c>name:n</c> for the n-th time) and <c>SURETY_FAILPOINT_RUN</c> (who does this, shown on
+/// standard error).
 /// </summary>
 internal static class Failpoint
 {

@@ -3,16 +3,17 @@ using System.Data.Common;
 namespace Surety;
 
 /// <summary>
-/// Where messages are handed over: once <c>EnqueueAsync</c> returned (or, given a transaction, once that committed), the store is responsible for the message until it has been handled or a
-/// person has been shown why not. Injected as a singleton; safe for concurrent use.
+/// Where messages are handed over: once <c>EnqueueAsync</c> returned (or, given a transaction, once that committed), the store is
+/// responsible for the message until it has been handled or a person has been shown why not. Injected as a singleton; safe for concurrent
+/// use.
 /// </summary>
 public interface IQueue
 {
     /// <summary>Enqueues the messages, all or none.</summary>
     /// <param name="messages">At most <see cref="MaxBatch"/>.</param>
     /// <param name="transaction">
-    /// The caller's own transaction on the same database (from <see cref="Database.BeginAsync"/>, or from the caller's own connection): the messages exist exactly if it commits. Null enqueues
-    /// in a transaction of its own, which is durable on return.
+    /// The caller's own transaction on the same database (from <see cref="Database.BeginAsync"/>, or from the caller's own connection): the
+    /// messages exist exactly if it commits. Null enqueues in a transaction of its own, which is durable on return.
     /// </param>
     /// <param name="cancel">Gives up before the commit is sent; has no effect afterwards.</param>
     /// <returns>One result per message, in the same order.</returns>
@@ -65,7 +66,10 @@ public static class QueueExtensions
 }
 
 /// <summary>A message on its way into a queue.</summary>
-/// <param name="Message">The payload; its type carries a <see cref="MessageAttribute"/>, or is declared with <c>[JsonDerivedType]</c>, with a discriminator, on a base that does.</param>
+/// <param name="Message">
+/// The payload; its type carries a <see cref="MessageAttribute"/>, or is declared with <c>[JsonDerivedType]</c>, with a discriminator, on a
+/// base that does.
+/// </param>
 /// <param name="Options">How to enqueue it; null for the defaults.</param>
 public readonly record struct Envelope(object Message, EnqueueOptions? Options = null);
 
@@ -75,37 +79,51 @@ public sealed record EnqueueOptions
     /// <summary>The queue. Default: the one the kind's handler was registered for, else <c>default</c>.</summary>
     public string? Queue { get; init; }
 
-    /// <summary>Deliver no sooner than this long after the enqueue, by the store's clock. Default zero; at most 10 years. Excludes <see cref="DueAt"/>.</summary>
+    /// <summary>
+    /// Deliver no sooner than this long after the enqueue, by the store's clock. Default zero; at most 10 years. Excludes
+    /// <see cref="DueAt"/>.
+    /// </summary>
     public TimeSpan Delay { get; init; }
 
-    /// <summary>Deliver no sooner than this instant, by the store's clock; an instant in the past means now. Excludes <see cref="Delay"/>.</summary>
+    /// <summary>
+    /// Deliver no sooner than this instant, by the store's clock; an instant in the past means now. Excludes <see cref="Delay"/>.
+    /// </summary>
     public DateTimeOffset? DueAt { get; init; }
 
-    /// <summary>Who goes first among the due messages of one queue. One claim in eight serves the lowest first, so that a flood of urgent ones starves nobody.</summary>
+    /// <summary>
+    /// Who goes first among the due messages of one queue. One claim in eight serves the lowest first, so that a flood of urgent ones
+    /// starves nobody.
+    /// </summary>
     public Priority Priority { get; init; } = Priority.Normal;
 
     /// <summary>
-    /// Messages of one queue with the same key are handled one at a time, in the order of their enqueues; different keys run side by side. A retrying, snoozed or delayed message holds its
-    /// followers back. At most 200 characters, without U+0000 and halves of surrogate pairs, as all keys and names. Default null: no order.
+    /// Messages of one queue with the same key are handled one at a time, in the order of their enqueues; different keys run side by side.
+    /// A retrying, snoozed or delayed message holds its followers back. At most 200 characters, without U+0000 and halves of surrogate
+    /// pairs, as all keys and names. Default null: no order.
     /// </summary>
     public string? OrderingKey { get; init; }
 
     /// <summary>
-    /// At most one message of the kind with this key: a second enqueue answers with the first message's id and <see cref="Enqueued.IsDuplicate"/>, and stores nothing. At most 200
-    /// characters. Default null.
+    /// At most one message of the kind with this key: a second enqueue answers with the first message's id and
+    /// <see cref="Enqueued.IsDuplicate"/>, and stores nothing. At most 200 characters. Default null.
     /// </summary>
     public string? UniqueKey { get; init; }
 
     /// <summary>
-    /// How long <see cref="UniqueKey"/> stays taken, counted from the enqueue. Null (the default): until the message has finished, dead letters not counting as finished. At most 10 years.
+    /// How long <see cref="UniqueKey"/> stays taken, counted from the enqueue. Null (the default): until the message has finished, dead
+    /// letters not counting as finished. At most 10 years.
     /// </summary>
     public TimeSpan? UniqueFor { get; init; }
 
-    /// <summary>At most 32 headers, names and values together at most 4,096 characters, of the same sort as those of keys. <c>traceparent</c> and <c>tracestate</c> are filled in from the current activity unless given.</summary>
+    /// <summary>
+    /// At most 32 headers, names and values together at most 4,096 characters, of the same sort as those of keys. <c>traceparent</c> and
+    /// <c>tracestate</c> are filled in from the current activity unless given.
+    /// </summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
     /// <summary>
-    /// Keep status, progress, result and history after success, for the queue's retention. Default false: a message that succeeded leaves nothing behind. Dead letters are kept either way.
+    /// Keep status, progress, result and history after success, for the queue's retention. Default false: a message that succeeded leaves
+    /// nothing behind. Dead letters are kept either way.
     /// </summary>
     public bool Tracked { get; init; }
 

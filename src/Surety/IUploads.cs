@@ -1,20 +1,27 @@
 namespace Surety;
 
-/// <summary>Finished uploads, for the handlers of the messages that were enqueued for them. Injected as a singleton; safe for concurrent use.</summary>
+/// <summary>
+/// Finished uploads, for the handlers of the messages that were enqueued for them. Injected as a singleton; safe for concurrent use.
+/// </summary>
 public interface IUploads
 {
-    /// <summary>What is known of a finished upload; null when there is none of this id, it is not finished, or its content is deleted.</summary>
+    /// <summary>
+    /// What is known of a finished upload; null when there is none of this id, it is not finished, or its content is deleted.
+    /// </summary>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
     ValueTask<Upload?> FindAsync(string id, CancellationToken cancel = default);
 
     /// <summary>
-    /// Opens a finished upload's content for reading from a byte on. It is there until the message that was enqueued for it has succeeded or was cancelled (a dead letter keeps it), and for
+    /// Opens a finished upload's content for reading from a byte on. It is there until the message that was enqueued for it has succeeded
+    /// or was cancelled (a dead letter keeps it), and for
     /// <see cref="SuretyOptions.KeepUploads"/> longer.
     /// </summary>
     /// <param name="id">The upload.</param>
     /// <param name="from">The first byte to read; the rest is neither read nor fetched.</param>
     /// <param name="cancel">Gives up.</param>
-    /// <exception cref="RejectException">There is no finished upload of this id, or its content is deleted: trying again would not help.</exception>
+    /// <exception cref="RejectException">
+    /// There is no finished upload of this id, or its content is deleted: trying again would not help.
+    /// </exception>
     /// <exception cref="StoreException">The store or the blob store cannot be reached.</exception>
     ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancel = default);
 }

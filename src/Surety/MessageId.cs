@@ -23,7 +23,9 @@ public readonly record struct MessageId(long Value) : ISpanParsable<MessageId>
     /// <summary>As <see cref="TryParse(string?, IFormatProvider?, out MessageId)"/>, but throws <see cref="FormatException"/>.</summary>
     public static MessageId Parse(string s, IFormatProvider? provider) => Parse(s.AsSpan(), provider);
 
-    /// <summary>As <see cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out MessageId)"/>, but throws <see cref="FormatException"/>.</summary>
+    /// <summary>
+    /// As <see cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out MessageId)"/>, but throws <see cref="FormatException"/>.
+    /// </summary>
     public static MessageId Parse(ReadOnlySpan<char> s, IFormatProvider? provider) =>
         TryParse(s, provider, out var id) ? id : throw new FormatException($"\"{s}\" is not a message id: expected a positive decimal number.");
 }

@@ -3,7 +3,9 @@ namespace Surety;
 /// <summary>Looks at stored messages and stops them. Injected as a singleton.</summary>
 public interface IMessages
 {
-    /// <summary>Everything known of one message, its attempts included; null when there is none (never was, or its retention is over).</summary>
+    /// <summary>
+    /// Everything known of one message, its attempts included; null when there is none (never was, or its retention is over).
+    /// </summary>
     ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default);
 
     /// <summary>One page of messages, newest first, without bodies' attempts.</summary>
@@ -126,14 +128,18 @@ public sealed record MessageInfo
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
     /// <summary>
-    /// The attempts that failed, were snoozed or lost (and, of tracked messages, the one that succeeded), oldest first; at most the last 100. Empty in lists.
+    /// The attempts that failed, were snoozed or lost (and, of tracked messages, the one that succeeded), oldest first; at most the last
+    /// 100. Empty in lists.
     /// </summary>
     public IReadOnlyList<AttemptInfo> Attempts { get; init; } = [];
 }
 
 /// <summary>One attempt in a message's history.</summary>
 /// <param name="ClaimNumber">The claim it ran under.</param>
-/// <param name="Outcome">How it ended: <c>done</c>, <c>retry</c>, <c>reject</c>, <c>snooze</c>, <c>cancel</c>, <c>lost</c> (its process died) or <c>requeue</c> (by a person).</param>
+/// <param name="Outcome">
+/// How it ended: <c>done</c>, <c>retry</c>, <c>reject</c>, <c>snooze</c>, <c>cancel</c>, <c>lost</c> (its process died) or <c>requeue</c>
+/// (by a person).
+/// </param>
 /// <param name="Error">The failure, for people; null on success.</param>
 /// <param name="Node">The node that ran it.</param>
 /// <param name="StartedAt">When it began.</param>
@@ -177,17 +183,26 @@ public interface IDeadLetters
     ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default);
 
     /// <summary>
-    /// Puts one dead letter back into its queue, due now, with its attempts and deaths counted afresh; its history and its id stay. False when it is not a dead letter (any more).
+    /// Puts one dead letter back into its queue, due now, with its attempts and deaths counted afresh; its history and its id stay. False
+    /// when it is not a dead letter (any more).
     /// </summary>
     /// <param name="id">The message.</param>
-    /// <param name="body">An edited payload (JSON of the version the message has, <see cref="MessageInfo.Version"/>; upcasters run over it as over the stored one), or null to keep the stored one.</param>
+    /// <param name="body">
+    /// An edited payload (JSON of the version the message has, <see cref="MessageInfo.Version"/>; upcasters run over it as over the stored
+    /// one), or null to keep the stored one.
+    /// </param>
     /// <param name="cancel">Gives up before the change is sent.</param>
     ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default);
 
-    /// <summary>Requeues all that fit the filter (<see cref="MessageFilter.Status"/> and <see cref="MessageFilter.Limit"/> are not looked at), in batches; returns how many.</summary>
+    /// <summary>
+    /// Requeues all that fit the filter (<see cref="MessageFilter.Status"/> and <see cref="MessageFilter.Limit"/> are not looked at), in
+    /// batches; returns how many.
+    /// </summary>
     ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default);
 
-    /// <summary>Ends one dead letter as cancelled; it is pruned with the other finished messages. False when it is not a dead letter (any more).</summary>
+    /// <summary>
+    /// Ends one dead letter as cancelled; it is pruned with the other finished messages. False when it is not a dead letter (any more).
+    /// </summary>
     /// <param name="id">The message.</param>
     /// <param name="reason">Why, for people.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
@@ -209,7 +224,9 @@ public interface IQueues
     /// <summary>Every queue that holds or held messages or a pause, by name.</summary>
     ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default);
 
-    /// <summary>Stops claims from the queue, on every node, until resumed; what already runs goes on. Stored, so a restart changes nothing.</summary>
+    /// <summary>
+    /// Stops claims from the queue, on every node, until resumed; what already runs goes on. Stored, so a restart changes nothing.
+    /// </summary>
     /// <param name="queue">The queue; need not hold messages yet.</param>
     /// <param name="reason">Why, shown wherever the queue is; 1 to 200 characters.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>

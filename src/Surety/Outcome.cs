@@ -1,7 +1,8 @@
 namespace Surety;
 
 /// <summary>
-/// What a handler says of one delivery. Throwing is an answer too: an exception asks for a retry unless the queue's <see cref="Retry"/> policy says otherwise for its type.
+/// What a handler says of one delivery. Throwing is an answer too: an exception asks for a retry unless the queue's <see cref="Retry"/>
+/// policy says otherwise for its type.
 /// </summary>
 public sealed class Outcome
 {
@@ -16,9 +17,13 @@ public sealed class Outcome
     /// <summary>The work is done.</summary>
     public static Outcome Done { get; } = new(OutcomeKind.Done);
 
-    /// <summary>The work is done, and this is its result; kept with the message's status when the message is tracked (as jobs are), for the queue's retention.</summary>
+    /// <summary>
+    /// The work is done, and this is its result; kept with the message's status when the message is tracked (as jobs are), for the queue's
+    /// retention.
+    /// </summary>
     /// <param name="content">
-    /// The result itself, at most 1 MiB of UTF-8. Put larger ones where they belong and give their address. U+0000 and halves of surrogate pairs, which no database keeps as text, become U+FFFD.
+    /// The result itself, at most 1 MiB of UTF-8. Put larger ones where they belong and give their address. U+0000 and halves of surrogate
+    /// pairs, which no database keeps as text, become U+FFFD.
     /// </param>
     /// <param name="contentType">Its media type; at most 200 characters.</param>
     /// <exception cref="ArgumentException">The content is larger than 1 MiB, or the media type is none.</exception>
@@ -27,7 +32,9 @@ public sealed class Outcome
 
     /// <summary>Try again: spends an attempt; dead when none is left.</summary>
     /// <param name="reason">What went wrong, for people.</param>
-    /// <param name="after">Not before this long from now (a provider's <c>Retry-After</c>); null leaves it to the policy. The longer of the two counts.</param>
+    /// <param name="after">
+    /// Not before this long from now (a provider's <c>Retry-After</c>); null leaves it to the policy. The longer of the two counts.
+    /// </param>
     public static Outcome Retry(string reason, TimeSpan? after = null) => new(OutcomeKind.Retry) { Reason = reason, After = after };
 
     /// <summary>No attempt can succeed: to the dead letters at once.</summary>

@@ -1,8 +1,8 @@
 namespace Surety;
 
 /// <summary>
-/// When a failed message is tried again, and when it is given up. Immutable: every method returns a new policy. The first rule whose exception type fits decides; without one, the policy's own
-/// delays do.
+/// When a failed message is tried again, and when it is given up. Immutable: every method returns a new policy. The first rule whose
+/// exception type fits decides; without one, the policy's own delays do.
 /// </summary>
 public sealed class Retry
 {
@@ -29,7 +29,8 @@ public sealed class Retry
     public static Retry Never { get; } = Fixed(1, TimeSpan.Zero);
 
     /// <summary>
-    /// Waits a random time between zero and <c>initial × 2^(failures - 1)</c>, capped ("full jitter": clients that failed together do not come back together).
+    /// Waits a random time between zero and <c>initial × 2^(failures - 1)</c>, capped ("full jitter": clients that failed together do not
+    /// come back together).
     /// </summary>
     /// <param name="attempts">Attempts in all, 1 to 1,000.</param>
     /// <param name="initial">The first delay's upper bound. Default 1 s.</param>
@@ -61,7 +62,10 @@ public sealed class Retry
         return new(Checked(table.Length + 1), failure => table[Math.Min(failure.Failures, table.Length) - 1]);
     }
 
-    /// <summary>Asks the given function. When it throws, the message waits <see cref="LongestDelay"/> divided by a thousand (43 min), so that a faulty policy loses nothing.</summary>
+    /// <summary>
+    /// Asks the given function. When it throws, the message waits <see cref="LongestDelay"/> divided by a thousand (43 min), so that a
+    /// faulty policy loses nothing.
+    /// </summary>
     /// <param name="attempts">Attempts in all, 1 to 1,000.</param>
     /// <param name="delay">Gives the time to wait after a failure.</param>
     public static Retry Custom(int attempts, Func<RetryContext, TimeSpan> delay)
@@ -80,7 +84,10 @@ public sealed class Retry
         });
     }
 
-    /// <summary>Uses another policy for failures by this exception type (or one derived from it). Of a <see cref="StoreException"/> the exception inside is looked at, too.</summary>
+    /// <summary>
+    /// Uses another policy for failures by this exception type (or one derived from it). Of a <see cref="StoreException"/> the exception
+    /// inside is looked at, too.
+    /// </summary>
     /// <param name="policy">The policy; its own rules are not asked.</param>
     public Retry On<TException>(Retry policy) where TException : Exception
     {
@@ -89,7 +96,8 @@ public sealed class Retry
     }
 
     /// <summary>
-    /// Sends failures by this exception type (or one derived from it) to the dead letters at once. Of a <see cref="StoreException"/>, which a commit throws, the database library's exception inside is looked at, too.
+    /// Sends failures by this exception type (or one derived from it) to the dead letters at once. Of a <see cref="StoreException"/>, which
+    /// a commit throws, the database library's exception inside is looked at, too.
     /// </summary>
     public Retry RejectOn<TException>() where TException : Exception => new(Attempts, delay, [.. rules, (e => e is TException, null)]);
 

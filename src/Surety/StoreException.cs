@@ -1,9 +1,15 @@
 namespace Surety;
 
-/// <summary>The store could not do what it was asked: unreachable, locked, full, read-only, asked for something it refuses, or a commit whose end nobody knows.</summary>
+/// <summary>
+/// The store could not do what it was asked: unreachable, locked, full, read-only, asked for something it refuses, or a commit whose end
+/// nobody knows.
+/// </summary>
 public sealed class StoreException : Exception
 {
-    /// <summary>Creates the exception from what is known of its kind: <see cref="FailureKind.Unavailable"/> when it is transient, <see cref="FailureKind.Mistake"/> when it is not.</summary>
+    /// <summary>
+    /// Creates the exception from what is known of its kind: <see cref="FailureKind.Unavailable"/> when it is transient,
+    /// <see cref="FailureKind.Mistake"/> when it is not.
+    /// </summary>
     /// <param name="message">What failed, with which values, and what to do.</param>
     /// <param name="isTransient">Trying again later can help.</param>
     /// <param name="inDoubt">A commit was sent and its end is unknown: the effect may or may not have happened.</param>
@@ -24,10 +30,16 @@ public sealed class StoreException : Exception
     /// <summary>Whose fault it is.</summary>
     public FailureKind Kind { get; }
 
-    /// <summary>Trying again later can help: everything but a <see cref="FailureKind.Mistake"/>. What a person has to see to (a full disk, a refused password), once somebody has.</summary>
+    /// <summary>
+    /// Trying again later can help: everything but a <see cref="FailureKind.Mistake"/>. What a person has to see to (a full disk, a refused
+    /// password), once somebody has.
+    /// </summary>
     public bool IsTransient => Kind != FailureKind.Mistake;
 
-    /// <summary>The store refuses what it was given, such as a text that it has no characters for, and will refuse it each time. The store itself is well.</summary>
+    /// <summary>
+    /// The store refuses what it was given, such as a text that it has no characters for, and will refuse it each time. The store itself is
+    /// well.
+    /// </summary>
     internal bool RefusesContent { get; init; }
 
     /// <summary>The handler had not begun, so nothing of its message can be to blame, however often this happens.</summary>

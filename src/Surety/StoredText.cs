@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Surety;
 
 /// <summary>
-/// Text on its way into a store. Databases keep whole Unicode characters and no U+0000; a .NET string may hold half a surrogate pair, and U+0000. Text that names something (a key, an owner, a queue)
-/// is refused when it cannot be kept, because another text would name something else. Text that describes (a reason, an error, a progress message) is changed so that it can be kept.
+/// Text on its way into a store. Databases keep whole Unicode characters and no U+0000; a .NET string may hold half a surrogate pair, and
+/// U+0000. Text that names something (a key, an owner, a queue) is refused when it cannot be kept, because another text would name
+/// something else. Text that describes (a reason, an error, a progress message) is changed so that it can be kept.
 /// </summary>
 internal static class StoredText
 {
@@ -33,7 +34,10 @@ internal static class StoredText
         });
     }
 
-    /// <summary>As <see cref="Storable"/>, and no longer than this: a longer text ends with an ellipsis, and what people see as one character is not cut in two.</summary>
+    /// <summary>
+    /// As <see cref="Storable"/>, and no longer than this: a longer text ends with an ellipsis, and what people see as one character is not
+    /// cut in two.
+    /// </summary>
     /// <param name="text">The text; null stays null.</param>
     /// <param name="most">The most UTF-16 units, 1 or more.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
@@ -52,7 +56,8 @@ internal static class StoredText
     private static int WholeCharacters(string text, int most)
     {
         var length = 0;
-        // A flag or a family of emoji is one character of many units. Two units more than may be kept are looked at: they tell whether the last character goes on.
+        // A flag or a family of emoji is one character of many units. Two units more than may be kept are looked at: they tell whether the
+        // last character goes on.
         for (int next; length < most && length + (next = StringInfo.GetNextTextElementLength(text.AsSpan(length, Math.Min(text.Length - length, most + 2 - length)))) <= most;) length += next;
         // Where one character is longer than all there is room for, a part of it is better than nothing.
         if (length > 0) return length;

@@ -16,14 +16,17 @@ public sealed class SuretyHealth
     /// <summary>The host is shutting down: it claims nothing more and finishes what runs.</summary>
     public bool Draining { get; private set; }
 
-    /// <summary>True while another process works on this store and this one only enqueues (SQLite lets one process work at a time).</summary>
+    /// <summary>
+    /// True while another process works on this store and this one only enqueues (SQLite lets one process work at a time).
+    /// </summary>
     public bool IsStandby => Volatile.Read(ref standingBy) != 0;
 
     /// <summary>What keeps this host from doing its work now, each a sentence; empty when nothing does.</summary>
     public IReadOnlyList<string> Problems => [.. problems()];
 
     /// <summary>
-    /// What a person should look at though the host works: dead letters, messages without a handler, paused queues, counted every 15 s; and a database that fails attempts though the node's own work goes on.
+    /// What a person should look at though the host works: dead letters, messages without a handler, paused queues, counted every 15 s; and
+    /// a database that fails attempts though the node's own work goes on.
     /// </summary>
     public IReadOnlyList<string> Degraded => [.. degraded, .. worries()];
 

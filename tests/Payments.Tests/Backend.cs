@@ -6,7 +6,9 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>A running backend with its provider, and the few sentences tests say to it. One a class: the tests of a class use accounts of their own.</summary>
+/// <summary>
+/// A running backend with its provider, and the few sentences tests say to it. One a class: the tests of a class use accounts of their own.
+/// </summary>
 public class Backend : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

@@ -4,7 +4,10 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>The narrow windows that kills at random hardly ever hit: the process kills itself exactly there, while clients work, and the books must be right afterwards.</summary>
+/// <summary>
+/// The narrow windows that kills at random hardly ever hit: the process kills itself exactly there, while clients work, and the books must
+/// be right afterwards.
+/// </summary>
 public class CrashPointTests
 {
     private static IEnumerable<string> OnSqlite => Failpoint.All.Except(Failpoint.Postgres);
@@ -32,7 +35,10 @@ public class CrashPointTests
     public void The_two_short_runs_together_die_at_every_point() =>
         Points(OnSqlite, whole: false).Concat(Points(OnPostgres, whole: false)).Select(p => p.Split(':')[0]).ShouldBe(Failpoint.All.Except(Failpoint.Uploads), ignoreOrder: true);
 
-    /// <summary>Where a run dies. A short one takes every other point, on each store others. Not at the first passage, which is often the first thing a process does; the whole run dies at that one, too.</summary>
+    /// <summary>
+    /// Where a run dies. A short one takes every other point, on each store others. Not at the first passage, which is often the first
+    /// thing a process does; the whole run dies at that one, too.
+    /// </summary>
     private static List<string> Points(IEnumerable<string> failpoints, bool whole) =>
     [
         .. failpoints.Except(Failpoint.Uploads)

@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace Payments.Tests;
 
-/// <summary>Passes connections on to a backend and resets each, on both sides, after a random number of bytes; once it has cut often enough, it only passes on.</summary>
+/// <summary>
+/// Passes connections on to a backend and resets each, on both sides, after a random number of bytes; once it has cut often enough, it only
+/// passes on.
+/// </summary>
 internal sealed class CuttingProxy : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -40,7 +43,9 @@ internal sealed class CuttingProxy : IAsyncDisposable
         stopping.Dispose();
     }
 
-    /// <summary>One connection after the other: the client has one at a time, and which is cut when must not depend on the machine.</summary>
+    /// <summary>
+    /// One connection after the other: the client has one at a time, and which is cut when must not depend on the machine.
+    /// </summary>
     private async Task AcceptAsync()
     {
         try

@@ -9,7 +9,9 @@ internal static class DeclaredAnswers
 
     private static readonly HashSet<string> Described = Contract.Document.GetProperty("components").GetProperty("headers").EnumerateObject().Select(h => h.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Why the answer breaks the contract; null when it does not, or when the request was for nothing that the document knows.</summary>
+    /// <summary>
+    /// Why the answer breaks the contract; null when it does not, or when the request was for nothing that the document knows.
+    /// </summary>
     public static string? Fault(string method, string path, Reply reply)
     {
         var steps = path.Split('?')[0].Split('/');

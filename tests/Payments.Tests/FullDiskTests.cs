@@ -10,7 +10,10 @@ using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
 
-/// <summary>The disk under PostgreSQL fills up while clients pay: first its tables cannot grow, then its log cannot either, of which the server dies.</summary>
+/// <summary>
+/// The disk under PostgreSQL fills up while clients pay: first its tables cannot grow, then its log cannot either, of which the server
+/// dies.
+/// </summary>
 public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Clients = 8;

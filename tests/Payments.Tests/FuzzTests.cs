@@ -9,7 +9,8 @@ public sealed class FuzzOnSqliteTests(Backend backend, ITestOutputHelper output)
 public sealed class FuzzOnPostgresTests(PostgresBackend backend, ITestOutputHelper output) : FuzzTests(backend, output), IClassFixture<PostgresBackend>;
 
 /// <summary>
-/// Requests made from the OpenAPI document by chance, several at once, with a seed that makes each of them again. <c>SURETY_FUZZ_REQUESTS=100000</c> sends more, <c>SURETY_FUZZ_SEED</c> others, and
+/// Requests made from the OpenAPI document by chance, several at once, with a seed that makes each of them again.
+/// <c>SURETY_FUZZ_REQUESTS=100000</c> sends more, <c>SURETY_FUZZ_SEED</c> others, and
 /// <c>SURETY_FUZZ_ONLY=17</c> (or <c>0-999</c>) one of them, or some.
 /// </summary>
 public abstract class FuzzTests(Backend backend, ITestOutputHelper output)

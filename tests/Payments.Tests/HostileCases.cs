@@ -10,8 +10,9 @@ namespace Payments.Tests;
 internal sealed record HostileCase(string Name, Func<HttpRequestMessage> Make);
 
 /// <summary>
-/// Requests that a hostile or broken client may send to the sample's addresses: each value in each member, each kind of body under each address, each id in each route. Every body has two faults in
-/// different members, so that it stays refusable whatever one of its members is changed to; every id is one that does not exist.
+/// Requests that a hostile or broken client may send to the sample's addresses: each value in each member, each kind of body under each
+/// address, each id in each route. Every body has two faults in different members, so that it stays refusable whatever one of its members
+/// is changed to; every id is one that does not exist.
 /// </summary>
 internal static class HostileCases
 {

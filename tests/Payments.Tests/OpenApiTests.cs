@@ -5,7 +5,9 @@ using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
 
-/// <summary>The contract as clients read it: made at build, served by the host, clean in two lints, and enough to write a client from.</summary>
+/// <summary>
+/// The contract as clients read it: made at build, served by the host, clean in two lints, and enough to write a client from.
+/// </summary>
 public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };

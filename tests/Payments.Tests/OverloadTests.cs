@@ -6,8 +6,8 @@ using Surety.Cli.Rigs;
 namespace Payments.Tests;
 
 /// <summary>
-/// Ten times what the backend can do, from outside. By command, SURETY_OVERLOAD_SECONDS=60 presses as long. On a small machine the load takes its processor time from the backend, too: wrk has one
-/// thread, and what the backend can do is measured with it running.
+/// Ten times what the backend can do, from outside. By command, SURETY_OVERLOAD_SECONDS=60 presses as long. On a small machine the load
+/// takes its processor time from the backend, too: wrk has one thread, and what the backend can do is measured with it running.
 /// </summary>
 [Trait("Category", "Alone")]
 public sealed class OverloadTests(ITestOutputHelper output)
@@ -18,7 +18,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
     // One in a hundred of what is unloaded is a dozen at least.
     private const int WholeCalm = 16;
 
-    // Promises of time are kept or not by the machine's other work as well: that may spoil two of three tries of a short run. The other promises hold in each.
+    // Promises of time are kept or not by the machine's other work as well: that may spoil two of three tries of a short run. The other
+    // promises hold in each.
     private const int Tries = 3;
 
     [Theory]
@@ -26,8 +27,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
     [InlineData(RigOptions.Postgres)]
     public async Task Ten_times_the_load_leaves_what_is_accepted_fast_and_the_rest_quickly_refused(string store)
     {
-        // A short run beside other work shows that what is accepted stays bounded; a whole one, on a quiet machine, by how much. Long enough that the first burst, which is let in before anything is
-        // known of the overload, is not one in a hundred of the accepted.
+        // A short run beside other work shows that what is accepted stays bounded; a whole one, on a quiet machine, by how much. Long
+        // enough that the first burst, which is let in before anything is known of the overload, is not one in a hundred of the accepted.
         var (seconds, most, calm) = int.TryParse(Environment.GetEnvironmentVariable("SURETY_OVERLOAD_SECONDS"), out var asked) ? (asked, 3, WholeCalm) : (14, 6, Calm);
         var settings = new Dictionary<string, string>
         {
@@ -48,7 +49,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
             return pressed;
         }
 
-        // Whatever runs often is compiled anew while it runs: both ways are gone until it is, that of who is served and that of who is turned away.
+        // Whatever runs often is compiled anew while it runs: both ways are gone until it is, that of who is served and that of who is
+        // turned away.
         var cold = await PressAsync("cold", 4, 1e6, calm);
         await PressAsync("cold, pressed", Connections, cold.Rate * 10, calm);
         List<string> faults = [];
@@ -75,7 +77,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
     /// <summary>What took too long, or was no overload.</summary>
     private static IEnumerable<string> Faults(int most, bool whole, Pressed before, Watch watch, Pressed pressed, Pressed after)
     {
-        // Beside other work the machine is not the same from one to the other. On a quiet one, what is slow afterwards is no excuse: it has not recovered.
+        // Beside other work the machine is not the same from one to the other. On a quiet one, what is slow afterwards is no excuse: it has
+        // not recovered.
         var unloaded = whole ? before.P99 : Math.Max(before.P99, after.P99);
         if (pressed.Refused <= pressed.Accepted) yield return $"It was no overload: {pressed.Accepted} were accepted, {pressed.Refused} refused.";
         if (pressed.P99 >= most * unloaded) yield return $"Of the accepted, one in a hundred took longer than {pressed.P99} ms; unloaded, {unloaded} ms.";

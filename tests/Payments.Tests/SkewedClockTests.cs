@@ -7,7 +7,9 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>Hosts whose clocks are wrong: several on one database, each by half a day; and one whose clock jumps a day ahead while it runs.</summary>
+/// <summary>
+/// Hosts whose clocks are wrong: several on one database, each by half a day; and one whose clock jumps a day ahead while it runs.
+/// </summary>
 public sealed class SkewedClockTests(ITestOutputHelper output)
 {
     private static readonly int[] Hours = [-12, 0, 12];
@@ -16,7 +18,9 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     // How long a node remembers a key that worked.
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5);
 
-    /// <summary>An answer is kept for less than the clocks are apart: one clock's word would make every other's answers old, or eternal.</summary>
+    /// <summary>
+    /// An answer is kept for less than the clocks are apart: one clock's word would make every other's answers old, or eternal.
+    /// </summary>
     private static RigOptions Options => new(RigOptions.Postgres, Nodes: 3, Environment: number => new Dictionary<string, string>
     {
         ["LD_PRELOAD"] = Library(), ["FAKETIME"] = string.Create(CultureInfo.InvariantCulture, $"{Hours[number]:+0;-0;+0}h"),
@@ -44,7 +48,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             for (var other = 0; other < 3; other++) (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
         }
 
-        // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over before a lease is, further down.
+        // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over
+        // before a lease is, further down.
         var dated = await MakeKeyAsync(rig, new { principal = "dated", expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(12) });
         for (var node = 0; node < 3; node++) (await AskAsync(rig, node, dated)).ShouldNotBe(401);
         // One that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.
@@ -88,7 +93,10 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
     }
 
-    /// <summary>On SQLite the process's clock is the store's. Answers are kept for a day, and the clock jumps two days at a time, ten times in a row with SURETY_LONG=1.</summary>
+    /// <summary>
+    /// On SQLite the process's clock is the store's. Answers are kept for a day, and the clock jumps two days at a time, ten times in a row
+    /// with SURETY_LONG=1.
+    /// </summary>
     [Fact]
     public async Task A_command_is_not_run_again_because_its_hosts_clock_jumped_a_day_ahead()
     {

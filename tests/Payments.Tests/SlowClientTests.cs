@@ -9,7 +9,10 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>Connections on which nothing happens, or next to nothing. By command, SURETY_CONNECTIONS=10000 opens as many, and a tenth of each sort of slow ones.</summary>
+/// <summary>
+/// Connections on which nothing happens, or next to nothing. By command, SURETY_CONNECTIONS=10000 opens as many, and a tenth of each sort
+/// of slow ones.
+/// </summary>
 [Trait("Category", "Alone")]
 public sealed class SlowClientTests(ITestOutputHelper output)
 {

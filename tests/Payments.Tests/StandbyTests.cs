@@ -9,8 +9,8 @@ using Surety.Cli.Rigs;
 namespace Payments.Tests;
 
 /// <summary>
-/// PostgreSQL is told to wait for a standby that is not there. What it has committed by itself can be read, and would be lost with it: nobody may be told of a success before there is a standby that
-/// has it, however the waiting ends and however often the client asks.
+/// PostgreSQL is told to wait for a standby that is not there. What it has committed by itself can be read, and would be lost with it:
+/// nobody may be told of a success before there is a standby that has it, however the waiting ends and however often the client asks.
 /// </summary>
 public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
 {

@@ -2,7 +2,10 @@ using Surety.Cli.Rigs;
 
 namespace Payments.Tests;
 
-/// <summary>A killed process loses nothing that only the machine's memory holds, so kills cannot show a missing sync. The order of the system calls can.</summary>
+/// <summary>
+/// A killed process loses nothing that only the machine's memory holds, so kills cannot show a missing sync. The order of the system calls
+/// can.
+/// </summary>
 public class SystemCallTests
 {
     private const string Request = """7 recvfrom(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, "POST /deposits HTTP/1.1 ref-1", 4096, 0, NULL, NULL) = 29""";

@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace Payments.Tests;
 
 /// <summary>
-/// Reads what strace saw of a backend and finds accepted answers that were sent too early. For each command, by its reference, the order must be: its request read; its row written to the
-/// write-ahead log; a sync of that log that began after the write and ended well; the first byte of its answer. Pure.
+/// Reads what strace saw of a backend and finds accepted answers that were sent too early. For each command, by its reference, the order
+/// must be: its request read; its row written to the write-ahead log; a sync of that log that began after the write and ended well; the
+/// first byte of its answer. Pure.
 /// </summary>
 internal static partial class SystemCalls
 {

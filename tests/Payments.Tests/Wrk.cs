@@ -4,7 +4,10 @@ using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
 
-/// <summary>Transfers at a set rate, by wrk in a process and on a thread of its own: the answers are measured where they arrive, and measuring takes as little as it can from what is measured.</summary>
+/// <summary>
+/// Transfers at a set rate, by wrk in a process and on a thread of its own: the answers are measured where they arrive, and measuring takes
+/// as little as it can from what is measured.
+/// </summary>
 internal static class Wrk
 {
     // For the answers to what was sent last.

@@ -14,7 +14,9 @@ public sealed record DepositMade(long Id);
 
 public sealed record Booked(string Id, string Account, long Amount);
 
-/// <summary>The endpoint most tests use: one row, one message, one answer. A test may let it do something else, before or after the row is written.</summary>
+/// <summary>
+/// The endpoint most tests use: one row, one message, one answer. A test may let it do something else, before or after the row is written.
+/// </summary>
 internal sealed class Deposits
 {
     private int runs;

@@ -214,8 +214,8 @@ public sealed class SqliteFailedCommandTests : FailedCommandTests
 }
 
 /// <summary>
-/// The same table that spends attempts answers commands: 503 for what passes, 500 for what is the endpoint's own, the host's problem for a constraint that has one. Nothing of the command is left, and its
-/// answer says so.
+/// The same table that spends attempts answers commands: 503 for what passes, 500 for what is the endpoint's own, the host's problem for a
+/// constraint that has one. Nothing of the command is left, and its answer says so.
 /// </summary>
 public abstract class FailedCommandTests
 {

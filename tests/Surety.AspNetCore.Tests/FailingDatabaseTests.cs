@@ -1,6 +1,8 @@
 namespace Surety.AspNetCore.Tests;
 
-/// <summary>A client's whole story is told again and again, failing the n-th call to the database for n = 1, 2, … until a telling has no n-th call.</summary>
+/// <summary>
+/// A client's whole story is told again and again, failing the n-th call to the database for n = 1, 2, … until a telling has no n-th call.
+/// </summary>
 public class FailingDatabaseTests
 {
     [Theory]

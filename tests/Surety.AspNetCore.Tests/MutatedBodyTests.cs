@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Surety.AspNetCore.Tests;
 
-/// <summary>A good body is changed at random; whatever comes out is either a good one still or refused with a whole problem, never a failure of the server.</summary>
+/// <summary>
+/// A good body is changed at random; whatever comes out is either a good one still or refused with a whole problem, never a failure of the
+/// server.
+/// </summary>
 public class MutatedBodyTests
 {
     private static readonly byte[] Good = Encoding.UTF8.GetBytes(

@@ -4,7 +4,9 @@ using Surety.Storage;
 
 namespace Surety.StoreContract;
 
-/// <summary>The promise that everything else serves: the effect in this database happens once, whoever freezes, is given up and comes back.</summary>
+/// <summary>
+/// The promise that everything else serves: the effect in this database happens once, whoever freezes, is given up and comes back.
+/// </summary>
 public abstract class ExactlyOnceContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {
     private const int Count = 150, Workers = 4;

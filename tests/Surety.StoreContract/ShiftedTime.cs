@@ -1,6 +1,8 @@
 namespace Surety.StoreContract;
 
-/// <summary>Real time, shifted by the test; timers stay real. <c>FakeTimeProvider</c> stands still between two moves, and its timers with it.</summary>
+/// <summary>
+/// Real time, shifted by the test; timers stay real. <c>FakeTimeProvider</c> stands still between two moves, and its timers with it.
+/// </summary>
 public sealed class ShiftedTime : TimeProvider
 {
     private long passed;

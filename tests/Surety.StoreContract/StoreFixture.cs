@@ -6,7 +6,10 @@ namespace Surety.StoreContract;
 /// <summary>The way to a store's data: all that a store's test project supplies. One fixture is one fresh, empty set of data.</summary>
 public abstract class StoreFixture : IAsyncDisposable
 {
-    /// <summary>Opens the data, as another process would. On the first call it is empty, holds the application's table <c>effect (id BIGINT PRIMARY KEY)</c>, and its next message id lies beyond 2^31.</summary>
+    /// <summary>
+    /// Opens the data, as another process would. On the first call it is empty, holds the application's table <c>effect (id BIGINT PRIMARY
+    /// KEY)</c>, and its next message id lies beyond 2^31.
+    /// </summary>
     public abstract Task<OpenStore> OpenAsync(TimeProvider time);
 
     /// <summary>A store whose nodes work beside the first one's. Where one process works at a time, the first one's own.</summary>

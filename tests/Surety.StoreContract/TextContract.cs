@@ -3,7 +3,10 @@ using Surety.Storage;
 
 namespace Surety.StoreContract;
 
-/// <summary>Text of any sort, in every column that takes text: what describes is made storable, what names is kept as it is or refused, and nothing fails half way.</summary>
+/// <summary>
+/// Text of any sort, in every column that takes text: what describes is made storable, what names is kept as it is or refused, and nothing
+/// fails half way.
+/// </summary>
 public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {
     // Each is a round trip or several.

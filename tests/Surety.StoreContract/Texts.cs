@@ -4,7 +4,10 @@ using FsCheck.Fluent;
 
 namespace Surety.StoreContract;
 
-/// <summary>Texts of every sort that a program may come by: of all planes, with controls, halves of surrogate pairs, U+0000 and what people see as one character though it is many.</summary>
+/// <summary>
+/// Texts of every sort that a program may come by: of all planes, with controls, halves of surrogate pairs, U+0000 and what people see as
+/// one character though it is many.
+/// </summary>
 public static class Texts
 {
     private static readonly Gen<string> Piece = Gen.Frequency(

@@ -4,7 +4,10 @@ using Surety.Storage;
 
 namespace Surety.StoreContract;
 
-/// <summary>Messages, settlements and the application's rows in one commit: in a unit of work of the store's own, and in a transaction on a connection of the application's.</summary>
+/// <summary>
+/// Messages, settlements and the application's rows in one commit: in a unit of work of the store's own, and in a transaction on a
+/// connection of the application's.
+/// </summary>
 public abstract class TransactionContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {
     [Fact]

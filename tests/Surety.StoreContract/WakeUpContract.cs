@@ -3,7 +3,10 @@ using Surety.Storage;
 
 namespace Surety.StoreContract;
 
-/// <summary>Whoever waits for work is woken, long before he would look by himself. A hint may be lost, so a store may be given the cause more than once.</summary>
+/// <summary>
+/// Whoever waits for work is woken, long before he would look by himself. A hint may be lost, so a store may be given the cause more than
+/// once.
+/// </summary>
 public abstract class WakeUpContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {
     private static readonly TimeSpan ForEver = TimeSpan.FromHours(1);

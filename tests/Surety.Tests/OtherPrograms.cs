@@ -6,7 +6,9 @@ using Surety.Tests.Sqlite;
 
 namespace Surety.Tests;
 
-/// <summary>What this test program does when a test starts it again as another process: each program has a name and stands in one line here.</summary>
+/// <summary>
+/// What this test program does when a test starts it again as another process: each program has a name and stands in one line here.
+/// </summary>
 internal static class OtherPrograms
 {
     public static Dictionary<string, Func<string[], Task<int>>> All { get; } = new(StringComparer.Ordinal)

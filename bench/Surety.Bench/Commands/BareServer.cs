@@ -10,8 +10,9 @@ using Surety.Bench.Queues;
 namespace Surety.Bench.Commands;
 
 /// <summary>
-/// The endpoint without Surety, as a good engineer writes it: reads the body, looks the key up, and does the transfer, the outbox row and the stored answer in one immediate transaction, then
-/// answers. One connection with prepared commands, taken in turns: SQLite has one write lock, and connections that fight for it are slower.
+/// The endpoint without Surety, as a good engineer writes it: reads the body, looks the key up, and does the transfer, the outbox row and
+/// the stored answer in one immediate transaction, then answers. One connection with prepared commands, taken in turns: SQLite has one
+/// write lock, and connections that fight for it are slower.
 /// </summary>
 internal sealed class BareServer : IDisposable
 {

@@ -5,7 +5,10 @@ using Surety.Bench.Measuring;
 
 namespace Surety.Bench.Commands;
 
-/// <summary>POST /transfers: Surety's endpoint against a bare one that does the same SQL. Both servers live all the time, in processes of their own; a third presses them in turns.</summary>
+/// <summary>
+/// POST /transfers: Surety's endpoint against a bare one that does the same SQL. Both servers live all the time, in processes of their own;
+/// a third presses them in turns.
+/// </summary>
 internal static class CommandBenchmark
 {
     private const int Connections = 32;
@@ -24,7 +27,10 @@ internal static class CommandBenchmark
         }
     }
 
-    /// <summary>On PostgreSQL, with all that the edge does on one side and nothing of it on the other: no validation, authentication, limits, idempotency or telemetry.</summary>
+    /// <summary>
+    /// On PostgreSQL, with all that the edge does on one side and nothing of it on the other: no validation, authentication, limits,
+    /// idempotency or telemetry.
+    /// </summary>
     public static async Task RunEdgeAsync(Report report, bool quick)
     {
         await using var server = await PrivateServer.StartAsync();

@@ -21,7 +21,9 @@ internal static class EdgeServer
         return 0;
     }
 
-    /// <summary>The transfer and its outbox row in one transaction, statements prepared by the driver after a few uses; nothing else.</summary>
+    /// <summary>
+    /// The transfer and its outbox row in one transaction, statements prepared by the driver after a few uses; nothing else.
+    /// </summary>
     private static async Task ServeBareAsync(WebApplicationBuilder builder, string address)
     {
         const string enqueue = "INSERT INTO job (state, kind, enqueued_at, due_at, payload) VALUES (0, @kind, @now, @now, @payload)";

@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Surety.Bench.Commands;
 
 /// <summary>
-/// Takes every span of the framework and of Surety, with all its attributes, and every measurement, as an exporter of telemetry does: spans are queued, written in batches in the background and sent
-/// nowhere; measurements are added up.
+/// Takes every span of the framework and of Surety, with all its attributes, and every measurement, as an exporter of telemetry does: spans
+/// are queued, written in batches in the background and sent nowhere; measurements are added up.
 /// </summary>
 internal sealed class Exporter : IDisposable
 {

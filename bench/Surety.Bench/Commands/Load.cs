@@ -7,8 +7,9 @@ using System.Text;
 namespace Surety.Bench.Commands;
 
 /// <summary>
-/// A closed loop of clients, one connection each: the next request goes out when the answer is in. Plain sockets and prepared requests, so that on a small machine the load takes as little as
-/// possible from the server. Told on its input which server to press and for how long; a line of answers for each.
+/// A closed loop of clients, one connection each: the next request goes out when the answer is in. Plain sockets and prepared requests, so
+/// that on a small machine the load takes as little as possible from the server. Told on its input which server to press and for how long;
+/// a line of answers for each.
 /// </summary>
 internal static class Load
 {

@@ -11,7 +11,9 @@ internal sealed record Contender(string Name, Launch Launch)
     public const string Raw = "pgbench";
     public const string RawLog = "pgbench-log";
 
-    /// <summary>The same insert as pgbench's, through the driver that Surety uses: what an engineer would write by hand. For enqueues only.</summary>
+    /// <summary>
+    /// The same insert as pgbench's, through the driver that Surety uses: what an engineer would write by hand. For enqueues only.
+    /// </summary>
     public const string Driver = "npgsql";
 
     /// <summary>Those the command knows; the peers' programs have to be installed.</summary>

@@ -1,6 +1,9 @@
 namespace Surety.Bench.JobQueues;
 
-/// <summary>A contender's processes: a producer, and the nodes that work. They live through all rounds of a comparison, so that what is measured is code that has warmed up.</summary>
+/// <summary>
+/// A contender's processes: a producer, and the nodes that work. They live through all rounds of a comparison, so that what is measured is
+/// code that has warmed up.
+/// </summary>
 internal sealed class Crew : IAsyncDisposable
 {
     private readonly Lock gate = new();

@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>Jobs handed in and nothing else: how near an enqueue comes to a bare insert. Surety's wake-ups are on and somebody sleeps who would have to be woken.</summary>
+/// <summary>
+/// Jobs handed in and nothing else: how near an enqueue comes to a bare insert. Surety's wake-ups are on and somebody sleeps who would have
+/// to be woken.
+/// </summary>
 internal static class Enqueue
 {
     /// <param name="bench">Where.</param>

@@ -68,7 +68,8 @@ internal sealed class SuretyIntake : IIntake
             surety.UsePostgres(new NpgsqlConnectionStringBuilder
             {
                 Host = order.Socket, Username = "surety", Database = order.Database, MaxPoolSize = 30,
-                // As docs/operations/postgres.md says for handlers that leave nothing behind in a session; the peers' drivers never clean one.
+                // As docs/operations/postgres.md says for handlers that leave nothing behind in a session; the peers' drivers never clean
+                // one.
                 NoResetOnClose = true,
             }.ConnectionString);
             configure(surety);
@@ -94,7 +95,10 @@ internal sealed class SuretyIntake : IIntake
     }
 }
 
-/// <summary>Rows through the driver that Surety uses, and no queue at all: one into a table with a primary key, or an effect and its receipt in one transaction.</summary>
+/// <summary>
+/// Rows through the driver that Surety uses, and no queue at all: one into a table with a primary key, or an effect and its receipt in one
+/// transaction.
+/// </summary>
 internal sealed class BareIntake : IIntake
 {
     private NpgsqlDataSource source = null!;

@@ -28,7 +28,8 @@ internal sealed class Member : IAsyncDisposable
     public static async Task<Member> StartAsync(string program, IReadOnlyList<string> arguments, Action<Said> handled)
     {
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
-        // As docs/operations/postgres.md advises where a virtual machine hides its caches. Node, which does not know the variable, gives new objects many megabytes by itself.
+        // As docs/operations/postgres.md advises where a virtual machine hides its caches. Node, which does not know the variable, gives
+        // new objects many megabytes by itself.
         start.Environment["DOTNET_GCgen0size"] = "0x4000000";
         var member = new Member(Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start."), handled);
         await member.HearAsync("ready");

@@ -5,7 +5,9 @@ using Surety.Hosting;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>A child process: whole hosts of Surety, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.</summary>
+/// <summary>
+/// A child process: whole hosts of Surety, through the public interfaces. Takes the same orders as bench/queue/peers/player.mjs.
+/// </summary>
 internal sealed class Player(IIntake intake)
 {
     private readonly Lock output = new();

@@ -5,7 +5,10 @@ using Npgsql;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>A private PostgreSQL server with its stock durable settings, reached by a socket in a temporary folder. Nothing else may touch it, so what its log grows by is a contender's doing.</summary>
+/// <summary>
+/// A private PostgreSQL server with its stock durable settings, reached by a socket in a temporary folder. Nothing else may touch it, so
+/// what its log grows by is a contender's doing.
+/// </summary>
 internal sealed class PrivateServer : IAsyncDisposable
 {
     private const string Debian = "/usr/lib/postgresql";

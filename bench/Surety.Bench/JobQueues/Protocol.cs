@@ -14,7 +14,9 @@ internal sealed record Order(string Do)
     /// <summary>How many handlers a node runs at once; zero for what is best for throughput.</summary>
     public int Concurrency { get; init; }
 
-    /// <summary><c>none</c>, <c>row</c> (writes one, in the transaction that settles) or <c>fail</c> (every tenth job, the first time).</summary>
+    /// <summary>
+    /// <c>none</c>, <c>row</c> (writes one, in the transaction that settles) or <c>fail</c> (every tenth job, the first time).
+    /// </summary>
     public string Handler { get; init; } = "none";
 
     public long First { get; init; }
@@ -35,7 +37,10 @@ internal sealed record Said([property: JsonPropertyName("said")] string What)
     public long At { get; init; }
     public long Micros { get; init; }
 
-    /// <summary>How long its compiler at run time has worked since it began, in microseconds, waits for a processor included; zero where it does not know.</summary>
+    /// <summary>
+    /// How long its compiler at run time has worked since it began, in microseconds, waits for a processor included; zero where it does not
+    /// know.
+    /// </summary>
     public long Compiled { get; init; }
 
     public IReadOnlyList<long[]>? Waited { get; init; }

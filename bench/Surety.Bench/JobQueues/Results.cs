@@ -29,7 +29,10 @@ internal sealed class Results
 
     private static string Folder => Path.Combine(Checkout.Folder, "bench", "results");
 
-    /// <summary>Of a run that begins. A whole one replaces the day's results on this machine, a part goes among them when that was asked for. Another machine of the same day has a file of its own.</summary>
+    /// <summary>
+    /// Of a run that begins. A whole one replaces the day's results on this machine, a part goes among them when that was asked for.
+    /// Another machine of the same day has a file of its own.
+    /// </summary>
     public static Results Of(string machine, Settings settings)
     {
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);

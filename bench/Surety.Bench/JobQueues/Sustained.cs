@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>One process enqueues in hundreds while others work: how many jobs a second go all the way. The producer stays at most a window ahead, so no backlog builds up by itself.</summary>
+/// <summary>
+/// One process enqueues in hundreds while others work: how many jobs a second go all the way. The producer stays at most a window ahead, so
+/// no backlog builds up by itself.
+/// </summary>
 internal static class Sustained
 {
     private const int PerCall = 100;
@@ -87,7 +90,9 @@ internal static class Sustained
         }
     }
 
-    /// <summary>The statements alone: an insert of a hundred, a claim and a settling of a hundred, in turns on each of four connections a node.</summary>
+    /// <summary>
+    /// The statements alone: an insert of a hundred, a claim and a settling of a hundred, in turns on each of four connections a node.
+    /// </summary>
     private sealed class Raw(Workbench bench, string name, int nodes) : Pgbench(bench, name)
     {
         public override Task PrepareAsync(string database) => ScriptAsync(database, Variant("schema"));

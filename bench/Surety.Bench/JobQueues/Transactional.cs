@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Surety.Bench.JobQueues;
 
-/// <summary>A backlog whose handlers write a row each, at most four at a time on a node: how many a second, from the first one on. Surety's commits with the settling; what the peers do is said in bench/queue/peers.</summary>
+/// <summary>
+/// A backlog whose handlers write a row each, at most four at a time on a node: how many a second, from the first one on. Surety's commits
+/// with the settling; what the peers do is said in bench/queue/peers.
+/// </summary>
 internal static class Transactional
 {
     private const int Handlers = 4;

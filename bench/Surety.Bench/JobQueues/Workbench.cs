@@ -7,8 +7,8 @@ namespace Surety.Bench.JobQueues;
 /// <summary>Runs cells: the contenders in turns, each round on a database of its own, and reads off the server what that cost.</summary>
 internal sealed class Workbench(PrivateServer server, Settings settings)
 {
-    // Rounds that do not count are played until compilers at run time have done with the hot code. Two nodes on two processors are at it for a minute and a half, and half as fast meanwhile; a round's
-    // new hosts keep them at it for a tenth of the time for ever.
+    // Rounds that do not count are played until compilers at run time have done with the hot code. Two nodes on two processors are at it
+    // for a minute and a half, and half as fast meanwhile; a round's new hosts keep them at it for a tenth of the time for ever.
     private const int WarmUpSeconds = 12;
     private const int MostWarmUps = 10;
     private const double CompiledShare = 0.15;
@@ -23,7 +23,10 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     /// <summary>How long a load is kept up.</summary>
     public int Seconds { get; private set; } = settings.Seconds;
 
-    /// <summary>How long a load is on before it counts. Pools fill, the first claims are small; and a round's hosts are new, whose start sets compilers at run time to work for seconds.</summary>
+    /// <summary>
+    /// How long a load is on before it counts. Pools fill, the first claims are small; and a round's hosts are new, whose start sets
+    /// compilers at run time to work for seconds.
+    /// </summary>
     public TimeSpan Ramp => TimeSpan.FromSeconds(settings.Quick ? 0.2 : 4);
 
     /// <summary>How many jobs there are to work off.</summary>

@@ -72,7 +72,9 @@ internal sealed class Report(string database, string machine, bool quick)
 
     private static string Line(Figure f) => string.Create(CultureInfo.InvariantCulture, $"{f.Name}: {f.Value:0.##} {f.Unit}{(f.Target is { } target ? $" (target: {target})" : "")}{(f.Note.Length > 0 ? $"; {f.Note}" : "")}");
 
-    /// <summary>Where runnable threads wait for a core, a contender with one thread waits with all of its work, one with several only with a part.</summary>
+    /// <summary>
+    /// Where runnable threads wait for a core, a contender with one thread waits with all of its work, one with several only with a part.
+    /// </summary>
     private static bool IsBusy() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) > 2 * Environment.ProcessorCount;
 }
 

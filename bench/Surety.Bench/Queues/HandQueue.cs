@@ -4,8 +4,9 @@ using Microsoft.Data.Sqlite;
 namespace Surety.Bench.Queues;
 
 /// <summary>
-/// The queue a good engineer writes by hand over the same SQLite library: one table with state, due instant and attempts, a partial index for the claim, prepared commands on one connection,
-/// immediate transactions, the same durability (WAL, synchronous=FULL). Not safe for concurrent use; who needs that takes <see cref="Turn"/>.
+/// The queue a good engineer writes by hand over the same SQLite library: one table with state, due instant and attempts, a partial index
+/// for the claim, prepared commands on one connection, immediate transactions, the same durability (WAL, synchronous=FULL). Not safe for
+/// concurrent use; who needs that takes <see cref="Turn"/>.
 /// </summary>
 internal sealed class HandQueue : IDisposable
 {

@@ -42,7 +42,10 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
         return Task.FromResult<long>(count);
     }, "job", leavesRows: true);
 
-    /// <summary>On one thread: enqueue a batch, claim it, handle it, settle it. A producer and a worker that share the connection in turns are slower: they wait for each other.</summary>
+    /// <summary>
+    /// On one thread: enqueue a batch, claim it, handle it, settle it. A producer and a worker that share the connection in turns are
+    /// slower: they wait for each other.
+    /// </summary>
     public static Func<string, Task<IContender>> Cycle(int size) => folder => Make(folder, (queue, count) =>
     {
         long sum = 0;

@@ -9,8 +9,8 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// <c>/livez</c>: this process answers. <c>/readyz</c>: it can do its work and is not going away. <c>/startupz</c>: it has finished starting. One word for probes, JSON with <c>?verbose</c> for
-/// operators. Probes leave no span, no metric and no line in the HTTP log.
+/// <c>/livez</c>: this process answers. <c>/readyz</c>: it can do its work and is not going away. <c>/startupz</c>: it has finished
+/// starting. One word for probes, JSON with <c>?verbose</c> for operators. Probes leave no span, no metric and no line in the HTTP log.
 /// </summary>
 internal static class HealthEndpoints
 {

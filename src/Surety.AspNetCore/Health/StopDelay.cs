@@ -4,7 +4,9 @@ using Microsoft.Extensions.Options;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Goes on serving for a while after readiness has failed, so that a balancer looks away before the listening socket closes.</summary>
+/// <summary>
+/// Goes on serving for a while after readiness has failed, so that a balancer looks away before the listening socket closes.
+/// </summary>
 internal sealed class StopDelay(IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StopDelay> logger) : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)

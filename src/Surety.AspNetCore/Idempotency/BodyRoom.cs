@@ -3,7 +3,10 @@ using Microsoft.Extensions.Options;
 
 namespace Surety.AspNetCore;
 
-/// <summary>How much of the large bodies may be in memory at once. Bodies take no place among the requests at work while they come, so without it one caller with many connections could fill the memory.</summary>
+/// <summary>
+/// How much of the large bodies may be in memory at once. Bodies take no place among the requests at work while they come, so without it
+/// one caller with many connections could fill the memory.
+/// </summary>
 internal sealed class BodyRoom(IOptions<EdgeOptions> options)
 {
     private long taken;

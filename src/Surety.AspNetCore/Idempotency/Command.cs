@@ -11,8 +11,8 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// One request to a command endpoint, from its first byte to its answer's: read the body, bind and validate, begin, take the key, handle, write the answer into memory, store it, commit, send.
-/// This is the only road to an accepted answer.
+/// One request to a command endpoint, from its first byte to its answer's: read the body, bind and validate, begin, take the key, handle,
+/// write the answer into memory, store it, commit, send. This is the only road to an accepted answer.
 /// </summary>
 internal sealed class Command
 {
@@ -86,7 +86,8 @@ internal sealed class Command
         using var body = await RequestBody.BufferAsync(http, options, time);
         if (given is not null) Identify(given, body);
 
-        // Arguments are bound before the transaction begins, the cancellation token with them: it has to be the command's own from the start.
+        // Arguments are bound before the transaction begins, the cancellation token with them: it has to be the command's own from the
+        // start.
         var client = http.RequestAborted;
         using var source = limit = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         clientGone = client.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), source);
@@ -114,7 +115,10 @@ internal sealed class Command
         await result.ExecuteAsync(http);
     }
 
-    /// <summary>Runs the endpoint and ends its unit of work. A violated constraint that the host has a problem for is an answer like any other, whether a statement met it or the commit.</summary>
+    /// <summary>
+    /// Runs the endpoint and ends its unit of work. A violated constraint that the host has a problem for is an answer like any other,
+    /// whether a statement met it or the commit.
+    /// </summary>
     private async Task<IResult> AnswerAsync(RequestDelegate next, AnswerBuffer answer)
     {
         try
@@ -160,7 +164,10 @@ internal sealed class Command
         return await handler(context);
     }
 
-    /// <summary>Begins, and takes the key. Tried twice: nothing has been done yet, and a connection that broke while it lay in its pool shows that only when it is used.</summary>
+    /// <summary>
+    /// Begins, and takes the key. Tried twice: nothing has been done yet, and a connection that broke while it lay in its pool shows that
+    /// only when it is used.
+    /// </summary>
     private async Task BeginAsync()
     {
         for (var tries = 1; ; tries++)
@@ -269,7 +276,10 @@ internal sealed class Command
         return new HeldAnswer(answer.Written);
     }
 
-    /// <summary>The handler's writes are gone; its answer is stored in a transaction of its own. Should another process have used the key in between, its answer is the one.</summary>
+    /// <summary>
+    /// The handler's writes are gone; its answer is stored in a transaction of its own. Should another process have used the key in
+    /// between, its answer is the one.
+    /// </summary>
     private async Task<IResult> RememberRefusalAsync(byte[] key, AnswerBuffer answer)
     {
         await using var second = await database.BeginWithinAsync(options.CommandTimeout, limit.Token);
@@ -288,7 +298,9 @@ internal sealed class Command
         return new HeldAnswer(answer.Written);
     }
 
-    /// <summary>Another request has, or had, the key. Its record was written to when it was found; once that has committed, what it says is durable.</summary>
+    /// <summary>
+    /// Another request has, or had, the key. Its record was written to when it was found; once that has committed, what it says is durable.
+    /// </summary>
     private async Task<IResult> RepeatAsync(OwnedUnitOfWork work, KeyAnswer held)
     {
         Discard();
@@ -315,7 +327,10 @@ internal sealed class Command
             : Refused(422, Problems.KeyReused, "This key was used for a request with another method, target, content type or body. A new command needs a new key.");
     }
 
-    /// <summary>After a commit whose end nobody reported: the key's record says whether it happened, once looking it up has committed a write of its own.</summary>
+    /// <summary>
+    /// After a commit whose end nobody reported: the key's record says whether it happened, once looking it up has committed a write of its
+    /// own.
+    /// </summary>
     private async Task<IResult> ResolveAsync(byte[] key, StoreException doubt)
     {
         for (var attempt = 1; attempt <= MaxLookups; attempt++)
@@ -353,7 +368,10 @@ internal sealed class Command
         return (now.State, null);
     }
 
-    /// <summary>A durable write of no meaning. Until there is one, a commit that failed at its sync could still come back out of the log after a crash.</summary>
+    /// <summary>
+    /// A durable write of no meaning. Until there is one, a commit that failed at its sync could still come back out of the log after a
+    /// crash.
+    /// </summary>
     private async Task BarrierAsync(CancellationToken cancel)
     {
         await using var barrier = await database.BeginWithinAsync(options.CommandTimeout, cancel);

@@ -2,7 +2,10 @@ using System.Data.Common;
 
 namespace Surety.AspNetCore;
 
-/// <summary>The unit of work that is injected into an endpoint's handler: begun after validation, ended after the handler, by the endpoint's command.</summary>
+/// <summary>
+/// The unit of work that is injected into an endpoint's handler: begun after validation, ended after the handler, by the endpoint's
+/// command.
+/// </summary>
 internal sealed class EndpointWork : UnitOfWork
 {
     private OwnedUnitOfWork? begun;

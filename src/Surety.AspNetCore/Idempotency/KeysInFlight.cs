@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// The keys whose first request this process is working on. Only saves repeats from queueing for a transaction to learn that they are too early: the store decides between processes.
+/// The keys whose first request this process is working on. Only saves repeats from queueing for a transaction to learn that they are too
+/// early: the store decides between processes.
 /// </summary>
 internal sealed class KeysInFlight
 {

@@ -7,11 +7,16 @@ namespace Surety.AspNetCore;
 /// <summary>Reads a request's whole body into memory, bounded, so that a slow client holds up nobody but itself.</summary>
 internal static class RequestBody
 {
-    /// <summary>The server's own least rate of 240 bytes a second bounds how long a body of this size takes. Of a larger one that rate, which counts from the beginning, allows to stand still for an hour.</summary>
+    /// <summary>
+    /// The server's own least rate of 240 bytes a second bounds how long a body of this size takes. Of a larger one that rate, which counts
+    /// from the beginning, allows to stand still for an hour.
+    /// </summary>
     public const int SmallBytes = 16_384;
 
     /// <summary>The body, positioned at its start. It is also the request's body from now on.</summary>
-    /// <exception cref="BadHttpRequestException">It is too large, did not come in time, is ill-framed, or there is no room for it now.</exception>
+    /// <exception cref="BadHttpRequestException">
+    /// It is too large, did not come in time, is ill-framed, or there is no room for it now.
+    /// </exception>
     public static async Task<MemoryStream> BufferAsync(HttpContext http, EdgeOptions options, TimeProvider time)
     {
         if (http.Request.ContentLength <= SmallBytes) return await BufferAsync(http, options.MaxBodyBytes, http.RequestAborted);

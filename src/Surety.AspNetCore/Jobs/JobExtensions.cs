@@ -15,12 +15,15 @@ namespace Surety;
 public static class JobExtensions
 {
     /// <summary>
-    /// Maps a POST whose body is a message: it is validated, enqueued as a job of the caller's, and answered with 202 and the address to follow it at. Takes an <c>Idempotency-Key</c>.
+    /// Maps a POST whose body is a message: it is validated, enqueued as a job of the caller's, and answered with 202 and the address to
+    /// follow it at. Takes an <c>Idempotency-Key</c>.
     /// </summary>
     /// <param name="endpoints">Where to map.</param>
     /// <param name="pattern">The route.</param>
     /// <exception cref="ArgumentException">The message's stored name is another type's on this host.</exception>
-    /// <exception cref="InvalidOperationException">The message has validation attributes that nobody would look at: mark it <c>[ValidatableType]</c> and call <c>AddValidation()</c>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The message has validation attributes that nobody would look at: mark it <c>[ValidatableType]</c> and call <c>AddValidation()</c>.
+    /// </exception>
     public static RouteHandlerBuilder MapJob<TMessage>(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern) where TMessage : notnull
     {
         ArgumentNullException.ThrowIfNull(endpoints);
@@ -29,15 +32,18 @@ public static class JobExtensions
         return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
     }
 
-    /// <summary>Two types of one stored name stop the host, not the first request. A type without a name may still be the base of some that have one.</summary>
+    /// <summary>
+    /// Two types of one stored name stop the host, not the first request. A type without a name may still be the base of some that have
+    /// one.
+    /// </summary>
     internal static void CheckNamed(Type message, IServiceProvider services)
     {
         if (message.IsDefined(typeof(MessageAttribute), inherit: false)) services.GetService<IQueueCatalog>()?.KindOf(message);
     }
 
     /// <summary>
-    /// The framework's validation knows the types its generator saw, and passes over all others in silence. It does not see through this generic method, so a message that wants validation has
-    /// to be marked; forgetting that should stop the host, not let everything in.
+    /// The framework's validation knows the types its generator saw, and passes over all others in silence. It does not see through this
+    /// generic method, so a message that wants validation has to be marked; forgetting that should stop the host, not let everything in.
     /// </summary>
     private static void CheckValidated(Type message, IServiceProvider services)
     {

@@ -1,7 +1,8 @@
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// The states a job went through while somebody watched, seen once for all who watch, and remembered for a while after the last one left: a client that comes back in time has missed nothing.
+/// The states a job went through while somebody watched, seen once for all who watch, and remembered for a while after the last one left: a
+/// client that comes back in time has missed nothing.
 /// </summary>
 internal sealed class JobFeed(MessageInfo first)
 {
@@ -26,7 +27,10 @@ internal sealed class JobFeed(MessageInfo first)
 
     public bool HasEnded => JobView.IsTerminal(Newest.Status);
 
-    /// <summary>Adds what was seen, unless it is no newer than what was seen last: two may have looked at once. The clock moves the status on within a revision.</summary>
+    /// <summary>
+    /// Adds what was seen, unless it is no newer than what was seen last: two may have looked at once. The clock moves the status on within
+    /// a revision.
+    /// </summary>
     public void Note(MessageInfo seen)
     {
         lock (gate)
@@ -53,7 +57,9 @@ internal sealed class JobFeed(MessageInfo first)
         }
     }
 
-    /// <summary>Where to go on for somebody who knows this state; the newest for somebody who knows none. Null when the state is not remembered.</summary>
+    /// <summary>
+    /// Where to go on for somebody who knows this state; the newest for somebody who knows none. Null when the state is not remembered.
+    /// </summary>
     public long? PositionAfter(string? state)
     {
         lock (gate)

@@ -4,8 +4,8 @@ using System.Text;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// A job's id as clients see it: the message's number, and a signature that this number was given to this caller. When the row is gone, the signature is what tells "no longer" from "never", and it
-/// tells it to nobody else. A job that is there is found by its number alone, too.
+/// A job's id as clients see it: the message's number, and a signature that this number was given to this caller. When the row is gone, the
+/// signature is what tells "no longer" from "never", and it tells it to nobody else. A job that is there is found by its number alone, too.
 /// </summary>
 internal sealed class JobIds(Signatures signatures)
 {

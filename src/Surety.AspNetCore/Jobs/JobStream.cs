@@ -10,7 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// One client's server-sent events of one job: its present state, every later one, and <c>end</c>. Each has an id, by which a client that was cut off goes on behind what it has seen.
+/// One client's server-sent events of one job: its present state, every later one, and <c>end</c>. Each has an id, by which a client that
+/// was cut off goes on behind what it has seen.
 /// </summary>
 internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? lastSeen) : IResult
 {
@@ -80,7 +81,10 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         }
     }
 
-    /// <summary>A client that comes back goes on behind what it has seen. When that is not known here any more, it gets the present state, and is told that there may have been others.</summary>
+    /// <summary>
+    /// A client that comes back goes on behind what it has seen. When that is not known here any more, it gets the present state, and is
+    /// told that there may have been others.
+    /// </summary>
     private long Begin()
     {
         if (feed.PositionAfter(shown) is { } known) return known;

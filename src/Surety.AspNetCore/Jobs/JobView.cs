@@ -34,7 +34,9 @@ internal sealed record JobView(
     /// <summary>To anybody but its owner and the operators a job does not exist.</summary>
     public static bool MaySee(ClaimsPrincipal user, MessageInfo job) => user.IsOperator() || (job.Owner is not null && job.Owner == user.Principal());
 
-    /// <summary>Names this state of the job. The status is part of it: scheduled becomes queued by the clock alone, with no change to the row.</summary>
+    /// <summary>
+    /// Names this state of the job. The status is part of it: scheduled becomes queued by the clock alone, with no change to the row.
+    /// </summary>
     public static string StateOf(MessageInfo job) => $"{job.Revision}-{(int)job.Status}";
 
     public static string EntityTag(MessageInfo job) => $"\"{StateOf(job)}\"";

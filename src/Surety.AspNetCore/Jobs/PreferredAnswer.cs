@@ -5,11 +5,14 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// What becomes of an accepted job's 202 when its client would rather wait: the commit is behind us, nothing is held, and the stored answer stays the 202, so a repeat may wait again.
+/// What becomes of an accepted job's 202 when its client would rather wait: the commit is behind us, nothing is held, and the stored answer
+/// stays the 202, so a repeat may wait again.
 /// </summary>
 internal static class PreferredAnswer
 {
-    /// <summary>To be asked when status and headers are on the response and no byte is sent. Null when the answer is to go out as it is.</summary>
+    /// <summary>
+    /// To be asked when status and headers are on the response and no byte is sent. Null when the answer is to go out as it is.
+    /// </summary>
     public static async Task<IResult?> InsteadAsync(HttpContext http)
     {
         var response = http.Response;

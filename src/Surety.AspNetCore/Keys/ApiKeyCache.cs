@@ -4,8 +4,9 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Remembers looked-up keys, and prefixes that do not exist, for a few seconds, so that a request costs no read. The price: a revoked key works for up to <see cref="Freshness"/> more. How long
-/// a key works is the store's word; here it is only measured, by the clock that does not jump. This node's own wall clock may be wrong, and is not asked.
+/// Remembers looked-up keys, and prefixes that do not exist, for a few seconds, so that a request costs no read. The price: a revoked key
+/// works for up to <see cref="Freshness"/> more. How long a key works is the store's word; here it is only measured, by the clock that does
+/// not jump. This node's own wall clock may be wrong, and is not asked.
 /// </summary>
 internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
 {

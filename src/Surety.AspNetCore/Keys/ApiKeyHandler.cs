@@ -33,7 +33,8 @@ internal sealed class ApiKeyHandler(
             return Ticket("dev", [Principals.Operator], "dev");
         if (!key.StartsWith(ApiKeyText.Start, StringComparison.Ordinal)) return AuthenticateResult.NoResult();
 
-        // A caller that needs no credential is not turned away because the store cannot look its credential up: the health page, above all, has to answer then.
+        // A caller that needs no credential is not turned away because the store cannot look its credential up: the health page, above all,
+        // has to answer then.
         var anonymous = Context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null;
         // One answer for all that can be wrong: somebody who guesses must not learn which it was.
         var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;

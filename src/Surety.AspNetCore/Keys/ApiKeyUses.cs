@@ -5,7 +5,9 @@ using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
-/// <summary>When keys were used last. One write a minute for all of them, and none while nobody comes, so that a request costs none.</summary>
+/// <summary>
+/// When keys were used last. One write a minute for all of them, and none while nobody comes, so that a request costs none.
+/// </summary>
 internal sealed class ApiKeyUses(IApiKeyStore store, TimeProvider time, ILogger<ApiKeyUses> logger) : BackgroundService
 {
     public static readonly TimeSpan Every = TimeSpan.FromMinutes(1);

@@ -19,10 +19,15 @@ public sealed class ApiKeys
 
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
     /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
-    /// <param name="scopes">What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32, each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.</param>
+    /// <param name="scopes">
+    /// What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32,
+    /// each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.
+    /// </param>
     /// <param name="expiresAt">When it stops working by itself, by the store's clock; null never. Once it has, it has for ever.</param>
     /// <param name="cancel">Gives up before the key is stored.</param>
-    /// <exception cref="ArgumentException">The principal or a scope is empty, too long or of other characters, or the key would have expired already.</exception>
+    /// <exception cref="ArgumentException">
+    /// The principal or a scope is empty, too long or of other characters, or the key would have expired already.
+    /// </exception>
     public async Task<NewApiKey> CreateAsync(string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
@@ -43,13 +48,13 @@ public sealed class ApiKeys
     }
 
     /// <summary>
-    /// Makes a key that takes another one's place, with its principal and scopes; both work for a while, so that the program that uses the key can change over. A caller that did not hear the answer rotates again,
-    /// and revokes the successor that was never used.
+    /// Makes a key that takes another one's place, with its principal and scopes; both work for a while, so that the program that uses the
+    /// key can change over. A caller that did not hear the answer rotates again, and revokes the successor that was never used.
     /// </summary>
     /// <param name="prefix">The public part of the key to replace.</param>
     /// <param name="overlap">
-    /// How long that key still works, unless it expires before; zero to 90 days, by the store's clock. It ends as an expired one does: in this process at that moment, in others, too. With zero it is
-    /// revoked.
+    /// How long that key still works, unless it expires before; zero to 90 days, by the store's clock. It ends as an expired one does: in
+    /// this process at that moment, in others, too. With zero it is revoked.
     /// </param>
     /// <param name="expiresAt">When the new key stops working by itself; null never.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
@@ -72,7 +77,9 @@ public sealed class ApiKeys
 
     /// <summary>Keys, newest first, revoked and expired ones included.</summary>
     /// <param name="principal">Only this one's; null everybody's.</param>
-    /// <param name="after">Only those that come after the key of this prefix, the last one of the page before; null from the newest.</param>
+    /// <param name="after">
+    /// Only those that come after the key of this prefix, the last one of the page before; null from the newest.
+    /// </param>
     /// <param name="limit">At most so many, 1 to 1,000.</param>
     /// <param name="cancel">Gives up reading.</param>
     public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancel = default)
@@ -129,13 +136,18 @@ public sealed class ApiKeys
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="ExpiresAt">When it stops working by itself; null never.</param>
 /// <param name="RevokedAt">When it was revoked; null when it was not.</param>
-/// <param name="UsedAt">When it was used last; null when it was not. Noted once a minute for all keys together, and at shutdown: a process that is killed forgets its last minute.</param>
+/// <param name="UsedAt">
+/// When it was used last; null when it was not. Noted once a minute for all keys together, and at shutdown: a process that is killed
+/// forgets its last minute.
+/// </param>
 public sealed record ApiKeyInfo(
     string Prefix, string Principal, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateTimeOffset? UsedAt);
 
 /// <summary>A key that was just made.</summary>
 /// <param name="Prefix">Its public part, by which it is listed and revoked.</param>
-/// <param name="Secret">The whole key, <c>sk_…</c>, for the <c>Authorization: Bearer</c> header. Not stored anywhere: hand it over and forget it.</param>
+/// <param name="Secret">
+/// The whole key, <c>sk_…</c>, for the <c>Authorization: Bearer</c> header. Not stored anywhere: hand it over and forget it.
+/// </param>
 public sealed record NewApiKey(string Prefix, string Secret)
 {
     /// <summary>Leaves the secret out, so that it cannot reach a log by accident.</summary>

@@ -4,8 +4,9 @@ using Microsoft.AspNetCore.Http;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Lets API keys work beside a default scheme of the host's: a request that carries one is authenticated, challenged and forbidden as its caller expects, and every other request as the host said.
-/// Schemes that answer with a redirect to a page (cookies, OpenID Connect) do so to browsers that navigate; a program gets 401 or 403. Without a default of the host's, API keys are the default.
+/// Lets API keys work beside a default scheme of the host's: a request that carries one is authenticated, challenged and forbidden as its
+/// caller expects, and every other request as the host said. Schemes that answer with a redirect to a page (cookies, OpenID Connect) do so
+/// to browsers that navigate; a program gets 401 or 403. Without a default of the host's, API keys are the default.
 /// </summary>
 internal sealed class CallerScheme
 {

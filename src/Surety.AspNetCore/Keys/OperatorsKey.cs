@@ -5,7 +5,10 @@ using Microsoft.Extensions.Options;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Whether a request carries an operator's API key, as far as is known without asking the store. It lets an operator past a crowd at the door; who he is, authentication still finds out.</summary>
+/// <summary>
+/// Whether a request carries an operator's API key, as far as is known without asking the store. It lets an operator past a crowd at the
+/// door; who he is, authentication still finds out.
+/// </summary>
 internal sealed class OperatorsKey(ApiKeyCache keys, IOptions<EdgeOptions> edge)
 {
     private const string Bearer = "Bearer ";

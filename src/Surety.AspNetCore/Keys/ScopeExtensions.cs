@@ -7,8 +7,8 @@ namespace Surety;
 public static class ScopeExtensions
 {
     /// <summary>
-    /// Lets in only callers with one of these scopes; others get 403 <c>forbidden</c>, and anonymous ones 401. A mark on a group and one on its endpoint both have to be met. Operators are callers like
-    /// others here: name <c>operator</c> as well if they are to be let in.
+    /// Lets in only callers with one of these scopes; others get 403 <c>forbidden</c>, and anonymous ones 401. A mark on a group and one on
+    /// its endpoint both have to be met. Operators are callers like others here: name <c>operator</c> as well if they are to be let in.
     /// </summary>
     /// <exception cref="ArgumentException">No scope is named, or an empty one.</exception>
     public static TBuilder RequireScope<TBuilder>(this TBuilder endpoints, params string[] scopes) where TBuilder : IEndpointConventionBuilder

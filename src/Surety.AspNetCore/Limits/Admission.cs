@@ -3,8 +3,8 @@ using Microsoft.Extensions.Options;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// How many requests may be at work at once. The number follows what they are measured to wait for: while even the luckiest waits too long, or most commands take much longer than when few are at
-/// work, a queue stands, here or in the database, and less is let in.
+/// How many requests may be at work at once. The number follows what they are measured to wait for: while even the luckiest waits too long,
+/// or most commands take much longer than when few are at work, a queue stands, here or in the database, and less is let in.
 /// </summary>
 internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time)
 {
@@ -112,17 +112,21 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
     /// <summary>The next interval's limit. Pure.</summary>
     /// <param name="limit">This interval's.</param>
     /// <param name="peak">The most that were at work.</param>
-    /// <param name="strain">How many times as long as it may be is waited; null when nothing was measured. More than one: a queue stands.</param>
+    /// <param name="strain">
+    /// How many times as long as it may be is waited; null when nothing was measured. More than one: a queue stands.
+    /// </param>
     /// <param name="options">The bounds.</param>
     public static int Next(int limit, int peak, double? strain, EdgeOptions options)
     {
-        // What was never used says nothing: it goes down from what was, and up to where it started, so that the next burst after an overload is let in. What is waited for is about as long as
-        // there are many, so it goes down in proportion; by no more than to a quarter, as those who end now were let in under the last limit.
+        // What was never used says nothing: it goes down from what was, and up to where it started, so that the next burst after an
+        // overload is let in. What is waited for is about as long as there are many, so it goes down in proportion; by no more than to a
+        // quarter, as those who end now were let in under the last limit.
         if (strain > 1) return Math.Max(options.MinConcurrency, (int)(Math.Min(limit, peak) * Math.Clamp(1 / strain.Value, MostCut, 1 / LeastStrain)));
         return strain is not null && (peak >= limit || limit < Start) ? Math.Min(options.MaxConcurrency, limit + Math.Max(1, limit / 10)) : limit;
     }
 
-    // High ones, and operators, have places of their own as well: under a limit that has just gone down, all the others may be taken for a while.
+    // High ones, and operators, have places of their own as well: under a limit that has just gone down, all the others may be taken for a
+    // while.
     private bool IsFree(RequestPriority priority) => atWork < Bound(limit, priority) || (priority == RequestPriority.High && highAtWork < OfHigh(limit));
 
     /// <summary>Low ones make room first. Pure.</summary>

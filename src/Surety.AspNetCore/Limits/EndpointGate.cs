@@ -13,8 +13,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Stands where routing has found the endpoint and nothing else has happened: no authentication, no byte of the body read. A refused request gets an endpoint that says so at once; every other one
-/// gets its own, behind the limits that need to know the caller. As a part of routing it needs no middleware that a host could forget or put in the wrong place.
+/// Stands where routing has found the endpoint and nothing else has happened: no authentication, no byte of the body read. A refused
+/// request gets an endpoint that says so at once; every other one gets its own, behind the limits that need to know the caller. As a part
+/// of routing it needs no middleware that a host could forget or put in the wrong place.
 /// </summary>
 internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
 {
@@ -165,7 +166,10 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
             async Task WaitAsync(ValueTask<ProblemDetails?> taking, HttpContext http) => await Answer(await taking, http);
         }
 
-        /// <summary>What cannot be read is refused right here: further out, in Development, the framework would take each for a failure and log its stack.</summary>
+        /// <summary>
+        /// What cannot be read is refused right here: further out, in Development, the framework would take each for a failure and log its
+        /// stack.
+        /// </summary>
         private static RequestDelegate Refusing(RequestDelegate handle, ProblemMiddleware problems) => async http =>
         {
             try
@@ -178,7 +182,10 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
             }
         };
 
-        /// <summary>By the framework's own time limits, and so by its own marks, too. A command has its limit, and knows what became of its transaction.</summary>
+        /// <summary>
+        /// By the framework's own time limits, and so by its own marks, too. A command has its limit, and knows what became of its
+        /// transaction.
+        /// </summary>
         private RequestDelegate Timed(RouteEndpoint endpoint, IServiceProvider services)
         {
             var handle = endpoint.RequestDelegate!;

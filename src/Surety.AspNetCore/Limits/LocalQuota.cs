@@ -9,7 +9,8 @@ internal sealed class LocalQuota(int permits, TimeSpan window, TimeProvider time
     private long began = time.GetTimestamp();
     private int used;
 
-    // Null while a window runs: the framework drops limiters that have been idle for some seconds, and with this one goes what its caller has used.
+    // Null while a window runs: the framework drops limiters that have been idle for some seconds, and with this one goes what its caller
+    // has used.
     public override TimeSpan? IdleDuration
     {
         get

@@ -1,6 +1,9 @@
 namespace Surety.AspNetCore;
 
-/// <summary>How long an endpoint's commands usually take: learned while few are at work, and slowly at all other times, or a host that is never calm would hold its commands against what was long ago.</summary>
+/// <summary>
+/// How long an endpoint's commands usually take: learned while few are at work, and slowly at all other times, or a host that is never calm
+/// would hold its commands against what was long ago.
+/// </summary>
 internal sealed class Pace
 {
     private const int First = 32;
@@ -14,8 +17,8 @@ internal sealed class Pace
     private long notedAt;
 
     /// <summary>
-    /// How long one may take before it is late: twice as long as usual, or longer by what may be waited. Where others are turned away for its sake, half as long again: more at once would only slow each
-    /// other down. Null while too few were seen.
+    /// How long one may take before it is late: twice as long as usual, or longer by what may be waited. Where others are turned away for
+    /// its sake, half as long again: more at once would only slow each other down. Null while too few were seen.
     /// </summary>
     public TimeSpan? Most(TimeSpan maxDelay, bool turnsAway = false)
     {

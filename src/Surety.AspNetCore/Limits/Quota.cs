@@ -8,7 +8,10 @@ using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
-/// <summary>One named quota: who of a request's is counted, and his window. Callers beyond a bound share windows, so that no flood of new ones can fill the memory.</summary>
+/// <summary>
+/// One named quota: who of a request's is counted, and his window. Callers beyond a bound share windows, so that no flood of new ones can
+/// fill the memory.
+/// </summary>
 internal sealed class Quota : IDisposable
 {
     private const int SharedWindows = 64;

@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace Surety.AspNetCore;
 
-/// <summary>One request's place among those at work. It is left while the client's bytes are waited for, so that slow clients keep out nobody.</summary>
+/// <summary>
+/// One request's place among those at work. It is left while the client's bytes are waited for, so that slow clients keep out nobody.
+/// </summary>
 internal sealed class RequestSlot(Admission admission, RequestPriority priority, ConcurrencyMetadata? route) : IDisposable
 {
     private int held = 1;
@@ -74,7 +76,8 @@ internal sealed class RequestSlot(Admission admission, RequestPriority priority,
             }
             catch (IOException e) when (e is not BadHttpRequestException)
             {
-                // The server's word for a chunk whose size is no number; the framework would take it for a client that left, and answer 200 with nothing.
+                // The server's word for a chunk whose size is no number; the framework would take it for a client that left, and answer 200
+                // with nothing.
                 throw new BadHttpRequestException("The body did not arrive as HTTP frames it.", StatusCodes.Status400BadRequest, e);
             }
             catch (OperationCanceledException e) when (http.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)

@@ -5,8 +5,8 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// One caller's quota over all nodes, as this node sees it: it spends what it has leased from the store, and leases more, one lease at a time, when that is used up. A caller whose quota is used
-/// up costs the store nothing until the window ends.
+/// One caller's quota over all nodes, as this node sees it: it spends what it has leased from the store, and leases more, one lease at a
+/// time, when that is used up. A caller whose quota is used up costs the store nothing until the window ends.
 /// </summary>
 internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options, IQuotaStore store, TimeProvider time, ILogger logger, Action? forget = null) : RateLimiter
 {
@@ -79,7 +79,8 @@ internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options,
     {
         // Off the gate: a store that answers at once would otherwise be done before the task is noted.
         await Task.Yield();
-        // Counted from before the question left: the window cannot have more time than that, so permits may go unspent but are never spent in the next window.
+        // Counted from before the question left: the window cannot have more time than that, so permits may go unspent but are never spent
+        // in the next window.
         var asked = time.GetTimestamp();
         LeasedPermits? lease = null;
         try

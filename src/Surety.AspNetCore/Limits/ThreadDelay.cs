@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Measures how long work waits for a thread, by queueing some as requests come, and lets the admission follow. No timer: one that fires all the time costs more than what it would measure.</summary>
+/// <summary>
+/// Measures how long work waits for a thread, by queueing some as requests come, and lets the admission follow. No timer: one that fires
+/// all the time costs more than what it would measure.
+/// </summary>
 internal sealed class ThreadDelay(Admission admission, TimeProvider time)
 {
     private const int SamplesAnInterval = 4;

@@ -12,8 +12,9 @@ using Surety.AspNetCore;
 namespace Surety;
 
 /// <summary>
-/// Lists in pages: <c>?pageSize=&amp;pageToken=</c> in, <c>{items, nextPageToken}</c> and <c>Link: rel="next"</c> out. A page begins behind a row, not at a number of rows, so what is added meanwhile
-/// shifts nothing. The token is signed, and holds for the caller, the address and every other parameter of the query (filters, sorting) it was made for.
+/// Lists in pages: <c>?pageSize=&amp;pageToken=</c> in, <c>{items, nextPageToken}</c> and <c>Link: rel="next"</c> out. A page begins behind
+/// a row, not at a number of rows, so what is added meanwhile shifts nothing. The token is signed, and holds for the caller, the address
+/// and every other parameter of the query (filters, sorting) it was made for.
 /// </summary>
 public static class Paging
 {
@@ -27,8 +28,14 @@ public static class Paging
     /// <summary>Reads where the page begins.</summary>
     /// <param name="http">The request.</param>
     /// <param name="pageToken">What the client sent; null for the first page.</param>
-    /// <param name="after">The position that was given to <see cref="Page{T}(HttpContext, IReadOnlyList{T}, string?)"/> with the page before; null for the first page.</param>
-    /// <returns>Null, or the answer to a token that was not made for this caller and this list, was changed, or is older than 24 h: 400 <c>cursor-invalid</c>.</returns>
+    /// <param name="after">
+    /// The position that was given to <see cref="Page{T}(HttpContext, IReadOnlyList{T}, string?)"/> with the page before; null for the
+    /// first page.
+    /// </param>
+    /// <returns>
+    /// Null, or the answer to a token that was not made for this caller and this list, was changed, or is older than 24 h: 400
+    /// <c>cursor-invalid</c>.
+    /// </returns>
     public static IResult? Read(HttpContext http, string? pageToken, out string? after)
     {
         ArgumentNullException.ThrowIfNull(http);
@@ -41,7 +48,10 @@ public static class Paging
     /// <summary>Answers with one page.</summary>
     /// <param name="http">The request.</param>
     /// <param name="items">The page's items.</param>
-    /// <param name="next">Where the next page begins: the sort key of this one's last row, at most 200 characters. Not secret: a client can read it. Null on the last page.</param>
+    /// <param name="next">
+    /// Where the next page begins: the sort key of this one's last row, at most 200 characters. Not secret: a client can read it. Null on
+    /// the last page.
+    /// </param>
     public static IResult Page<T>(HttpContext http, IReadOnlyList<T> items, string? next) => Page(http, items, next, null);
 
     internal static IResult Page<T>(HttpContext http, IReadOnlyList<T> items, string? next, JsonSerializerOptions? json)

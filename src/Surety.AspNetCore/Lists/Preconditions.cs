@@ -6,8 +6,8 @@ using Surety.AspNetCore;
 namespace Surety;
 
 /// <summary>
-/// Conditional requests by RFC 9110: a read that a client has already costs no body, and a change is made only to what its client has seen. The entity tag is the row's version: a number that grows
-/// with every change of what is shown.
+/// Conditional requests by RFC 9110: a read that a client has already costs no body, and a change is made only to what its client has seen.
+/// The entity tag is the row's version: a number that grows with every change of what is shown.
 /// </summary>
 public static class Preconditions
 {
@@ -21,7 +21,10 @@ public static class Preconditions
     /// </summary>
     /// <param name="http">The request.</param>
     /// <param name="version">The row's version now.</param>
-    /// <returns>Null when the change may be made: a tag of the header is this version's, or there is no header. Otherwise the answer: 412 <c>precondition-failed</c>.</returns>
+    /// <returns>
+    /// Null when the change may be made: a tag of the header is this version's, or there is no header. Otherwise the answer: 412
+    /// <c>precondition-failed</c>.
+    /// </returns>
     public static IResult? Refuse(HttpContext http, long version)
     {
         ArgumentNullException.ThrowIfNull(http);
@@ -32,7 +35,8 @@ public static class Preconditions
     }
 
     /// <summary>
-    /// Refuses requests without <c>If-Match</c> with 428 <c>precondition-required</c>. Call it before <c>RequireIdempotencyKey</c> or <c>AcceptIdempotencyKey</c>: then the refusal costs no transaction.
+    /// Refuses requests without <c>If-Match</c> with 428 <c>precondition-required</c>. Call it before <c>RequireIdempotencyKey</c> or
+    /// <c>AcceptIdempotencyKey</c>: then the refusal costs no transaction.
     /// </summary>
     public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.AddEndpointFilter(static async (context, next) =>
         context.HttpContext.Request.Headers.IfMatch.Count == 0

@@ -7,7 +7,9 @@ using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Adds to an operation what the edge does around its endpoint: the headers it reads and writes, and the problems it answers with.</summary>
+/// <summary>
+/// Adds to an operation what the edge does around its endpoint: the headers it reads and writes, and the problems it answers with.
+/// </summary>
 internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOperationTransformer
 {
     private readonly EdgeOptions edge = options.Value;

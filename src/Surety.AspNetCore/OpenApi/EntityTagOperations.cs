@@ -3,7 +3,9 @@ using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore;
 
-/// <summary>What the document says of entity tags: of reads that cost no body, and of changes that are made only to what their client has seen.</summary>
+/// <summary>
+/// What the document says of entity tags: of reads that cost no body, and of changes that are made only to what their client has seen.
+/// </summary>
 internal static class EntityTagOperations
 {
     public const string IfMatch = "If-Match";

@@ -13,12 +13,14 @@ namespace Surety;
 public static class OpenApiExtensions
 {
     /// <summary>
-    /// Adds the document <c>v1</c>, and everything the edge does to it: idempotency keys, refusals with their codes, limits, credentials, headers, links, jobs and uploads. <c>MapSurety</c> serves it
-    /// to everybody at <c>/openapi/v1.json</c>.
+    /// Adds the document <c>v1</c>, and everything the edge does to it: idempotency keys, refusals with their codes, limits, credentials,
+    /// headers, links, jobs and uploads. <c>MapSurety</c> serves it to everybody at <c>/openapi/v1.json</c>.
     /// </summary>
     /// <remarks>
-    /// Success answers are declared as everywhere, by <c>Produces</c>, <c>TypedResults</c>, <c>WithName</c>, <c>WithSummary</c>, <c>WithDescription</c> and <c>WithTags</c>; the application's own
-    /// refusals by <see cref="Refuses"/>. When the document is made at build, no hosted service is started. The framework's <c>services.Configure&lt;OpenApiOptions&gt;("v1", …)</c>, called after this, changes the rest.
+    /// Success answers are declared as everywhere, by <c>Produces</c>, <c>TypedResults</c>, <c>WithName</c>, <c>WithSummary</c>,
+    /// <c>WithDescription</c> and <c>WithTags</c>; the application's own refusals by <see cref="Refuses"/>. When the document is made at
+    /// build, no hosted service is started. The framework's <c>services.Configure&lt;OpenApiOptions&gt;("v1", …)</c>, called after this,
+    /// changes the rest.
     /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="describe">Says what the API is: <c>Info</c>, <c>Servers</c>, and the tags with their descriptions.</param>
@@ -46,7 +48,10 @@ public static class OpenApiExtensions
         });
     }
 
-    /// <summary>Says that the endpoints may answer with a problem of this status and code, as <see cref="Problem.Of"/> makes it. It stands in the document; nothing else changes.</summary>
+    /// <summary>
+    /// Says that the endpoints may answer with a problem of this status and code, as <see cref="Problem.Of"/> makes it. It stands in the
+    /// document; nothing else changes.
+    /// </summary>
     /// <param name="endpoints">One endpoint, or a group.</param>
     /// <param name="status">400 to 599.</param>
     /// <param name="code">The problem's code.</param>
@@ -76,7 +81,10 @@ public static class OpenApiExtensions
         return endpoints;
     }
 
-    /// <summary>Says that the endpoints answer with 202 and a job, as <see cref="Jobs.AcceptAsync{T}"/> does. It stands in the document; nothing else changes. <c>MapJob</c> says so by itself.</summary>
+    /// <summary>
+    /// Says that the endpoints answer with 202 and a job, as <see cref="Jobs.AcceptAsync{T}"/> does. It stands in the document; nothing
+    /// else changes. <c>MapJob</c> says so by itself.
+    /// </summary>
     /// <param name="endpoints">One endpoint, or a group.</param>
     public static TBuilder ProducesJob<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
     {
@@ -85,7 +93,8 @@ public static class OpenApiExtensions
     }
 
     /// <summary>
-    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that <c>If-Match</c> is (412). It stands in the document; nothing else changes.
+    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that
+    /// <c>If-Match</c> is (412). It stands in the document; nothing else changes.
     /// </summary>
     /// <param name="endpoints">One endpoint, or a group.</param>
     public static TBuilder ProducesEntityTag<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
@@ -94,7 +103,9 @@ public static class OpenApiExtensions
         return endpoints.Describe(EntityTagOperations.Describe);
     }
 
-    /// <summary>Says that the endpoint answers with a page of these, as <see cref="Paging"/> does. It stands in the document; nothing else changes.</summary>
+    /// <summary>
+    /// Says that the endpoint answers with a page of these, as <see cref="Paging"/> does. It stands in the document; nothing else changes.
+    /// </summary>
     /// <param name="endpoint">The endpoint.</param>
     public static RouteHandlerBuilder ProducesPage<T>(this RouteHandlerBuilder endpoint)
     {

@@ -9,7 +9,10 @@ using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore;
 
-/// <summary>What attributes say of a value. The framework reads those of properties; the validation also heeds those of a record's parameters, and so does this.</summary>
+/// <summary>
+/// What attributes say of a value. The framework reads those of properties; the validation also heeds those of a record's parameters, and
+/// so does this.
+/// </summary>
 internal static class SchemaNotes
 {
     public static Task ApplyAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)

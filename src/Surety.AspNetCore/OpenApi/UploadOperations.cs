@@ -3,7 +3,9 @@ using Microsoft.OpenApi;
 
 namespace Surety.AspNetCore;
 
-/// <summary>What the document says of an endpoint that takes uploads. Its requests are read by hand, so the framework knows nothing of them.</summary>
+/// <summary>
+/// What the document says of an endpoint that takes uploads. Its requests are read by hand, so the framework knows nothing of them.
+/// </summary>
 internal static class UploadOperations
 {
     public const string Tag = "Uploads";

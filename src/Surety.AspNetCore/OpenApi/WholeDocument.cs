@@ -41,7 +41,9 @@ internal static class WholeDocument
         }
     }
 
-    /// <summary>What was made, or is being done, can be asked for: by the member of the answer that the address of the other operation wants.</summary>
+    /// <summary>
+    /// What was made, or is being done, can be asked for: by the member of the answer that the address of the other operation wants.
+    /// </summary>
     private static void AddLinks(OpenApiDocument document, List<Site> operations, string path, OpenApiOperation operation)
     {
         foreach (var (status, response) in operation.Responses ?? [])

@@ -9,8 +9,9 @@ namespace Surety;
 public static class OutgoingExtensions
 {
     /// <summary>
-    /// Sends the client's calls through a pipeline of its own, by its name: at most so many at once, sent again with growing pauses where that is safe, not sent at all while the other side is down,
-    /// never longer than a limit. Its state is in the metrics and on the verbose health page. The client's own <c>Timeout</c> is switched off.
+    /// Sends the client's calls through a pipeline of its own, by its name: at most so many at once, sent again with growing pauses where
+    /// that is safe, not sent at all while the other side is down, never longer than a limit. Its state is in the metrics and on the
+    /// verbose health page. The client's own <c>Timeout</c> is switched off.
     /// </summary>
     /// <param name="client">The client.</param>
     /// <param name="configure">Changes the options.</param>

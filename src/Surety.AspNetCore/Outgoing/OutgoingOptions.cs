@@ -4,12 +4,16 @@ namespace Surety;
 public sealed class OutgoingOptions
 {
     /// <summary>
-    /// How often a call is sent at the most, 1 to 10. Default 3. Sent again are calls that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS, or with an <c>Idempotency-Key</c>) after 408, 429, 5xx, a
-    /// time-out or a broken connection; any other call only when it certainly was not sent.
+    /// How often a call is sent at the most, 1 to 10. Default 3. Sent again are calls that may be repeated (GET, HEAD, PUT, DELETE,
+    /// OPTIONS, or with an <c>Idempotency-Key</c>) after 408, 429, 5xx, a time-out or a broken connection; any other call only when it
+    /// certainly was not sent.
     /// </summary>
     public int Attempts { get; set; } = 3;
 
-    /// <summary>The first pause between two attempts; each next one is twice as long, give or take a random part. Default 200 ms. A <c>Retry-After</c> that fits into <see cref="TotalTimeout"/> is waited for instead; a longer one ends the call.</summary>
+    /// <summary>
+    /// The first pause between two attempts; each next one is twice as long, give or take a random part. Default 200 ms. A
+    /// <c>Retry-After</c> that fits into <see cref="TotalTimeout"/> is waited for instead; a longer one ends the call.
+    /// </summary>
     public TimeSpan Backoff { get; set; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How long one attempt may take until its headers are there. Default 5 s.</summary>
@@ -18,7 +22,10 @@ public sealed class OutgoingOptions
     /// <summary>How long all attempts and pauses may take together. Default 15 s.</summary>
     public TimeSpan TotalTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How many calls may be under way at once, 1 to 10,000. Default 64. The next one is refused at once, so that a slow service cannot hold everything here.</summary>
+    /// <summary>
+    /// How many calls may be under way at once, 1 to 10,000. Default 64. The next one is refused at once, so that a slow service cannot
+    /// hold everything here.
+    /// </summary>
     public int MaxConcurrency { get; set; } = 64;
 
     /// <summary>Which part of the attempts has to fail before the circuit opens, above 0 to 1. Default a half.</summary>
@@ -33,7 +40,9 @@ public sealed class OutgoingOptions
     /// <summary>How long an open circuit sends nothing, before one attempt tries. Default 5 s.</summary>
     public TimeSpan BreakFor { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Sends a GET or HEAD a second time when the first has not answered after this, and takes the first answer. Default null: never.</summary>
+    /// <summary>
+    /// Sends a GET or HEAD a second time when the first has not answered after this, and takes the first answer. Default null: never.
+    /// </summary>
     public TimeSpan? HedgeAfter { get; set; }
 
     /// <summary>Answers a call that failed in the end, by an answer that is good enough; null lets the failure out. Default none.</summary>

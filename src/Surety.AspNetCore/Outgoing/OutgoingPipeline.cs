@@ -9,7 +9,9 @@ using Polly.Timeout;
 
 namespace Surety.AspNetCore;
 
-/// <summary>One client's pipeline, from the outside in: bulkhead, total time limit, retry (or hedge), circuit breaker, time limit of the attempt.</summary>
+/// <summary>
+/// One client's pipeline, from the outside in: bulkhead, total time limit, retry (or hedge), circuit breaker, time limit of the attempt.
+/// </summary>
 internal sealed class OutgoingPipeline
 {
     private static readonly ResiliencePropertyKey<HttpRequestMessage> Request = new("surety.request");

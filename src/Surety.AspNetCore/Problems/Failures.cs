@@ -36,7 +36,8 @@ internal static partial class Failures
         NotCommittedException => Outcome(NotTaken(), "none"),
         _ when failure is { InDoubt: true } || (mayHaveEffect && exception is StoreException) => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
-        // Of these the outcome is the request's: none of a command, which is rolled back; of another endpoint nobody knows what it did before.
+        // Of these the outcome is the request's: none of a command, which is rolled back; of another endpoint nobody knows what it did
+        // before.
         StoreException { Kind: not FailureKind.Mistake } => NotTaken(),
         _ when failure is { Kind: not FailureKind.Mistake } => NotTaken(),
         _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) => Refused(Problems.Create(known.Status, known.Code, known.Detail), endpoint),
@@ -75,11 +76,13 @@ internal static partial class Failures
             : Problems.Create(400, Problems.CodeOf(400), "The request is malformed.");
     }
 
-    // The framework's texts, which end with what the client sent: Failed to bind parameter "int pageSize" from "abc". Required parameter "string id" was not provided from query string.
+    // The framework's texts, which end with what the client sent: Failed to bind parameter "int pageSize" from "abc". Required parameter
+    // "string id" was not provided from query string.
     [GeneratedRegex("^(Failed to bind|Required) parameter \"([^\"]* )?(?<name>\\w+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Parameter();
 
-    // Required parameter "Order order" was not provided from body. Implicit body inferred for parameter "order" but no body was provided. Did you mean to use a Service instead?
+    // Required parameter "Order order" was not provided from body. Implicit body inferred for parameter "order" but no body was provided.
+    // Did you mean to use a Service instead?
     [GeneratedRegex("^(Required parameter \"[^\"]*\" was not provided from body|Implicit body inferred for parameter \"[^\"]*\" but no body was provided)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NoBody();
 }

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// A form that is not to be had: no whole one, larger than it may be, or with a character in it that PostgreSQL cannot keep. Always inside an <see cref="InvalidDataException"/>, the one exception of
-/// a reader that the framework takes for the client's fault.
+/// A form that is not to be had: no whole one, larger than it may be, or with a character in it that PostgreSQL cannot keep. Always inside
+/// an <see cref="InvalidDataException"/>, the one exception of a reader that the framework takes for the client's fault.
 /// </summary>
 /// <param name="name">The field that is at fault; null when the framework could not read as far as its name.</param>
 /// <param name="message">For the log.</param>

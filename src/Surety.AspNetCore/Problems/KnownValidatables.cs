@@ -7,7 +7,9 @@ using Microsoft.Extensions.Validation;
 
 namespace Surety.AspNetCore;
 
-/// <summary>Remembers what the resolvers say of a type. The generated ones describe it anew, every property with it, for every request.</summary>
+/// <summary>
+/// Remembers what the resolvers say of a type. The generated ones describe it anew, every property with it, for every request.
+/// </summary>
 internal sealed class KnownValidatables(IValidatableInfoResolver[] resolvers) : IValidatableInfoResolver
 {
     // The types are those of the application's own code, and so bounded.

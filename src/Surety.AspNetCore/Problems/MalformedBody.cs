@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Mvc;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Says what is wrong with a body that could not be read. The serializer's messages name C# types, so none is passed on; what they alone know (which member) is taken out of them, and when a
-/// message has changed its wording the answer only gets less exact.
+/// Says what is wrong with a body that could not be read. The serializer's messages name C# types, so none is passed on; what they alone
+/// know (which member) is taken out of them, and when a message has changed its wording the answer only gets less exact.
 /// </summary>
 internal static partial class MalformedBody
 {

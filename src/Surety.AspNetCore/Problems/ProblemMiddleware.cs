@@ -10,8 +10,9 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// The outermost layer: no error leaves without a problem. Installed by a startup filter, so that it surrounds routing and authentication and no host can forget it. In Development the
-/// framework's exception page sits further in; it asks its filters first, and so the answer is the same there.
+/// The outermost layer: no error leaves without a problem. Installed by a startup filter, so that it surrounds routing and authentication
+/// and no host can forget it. In Development the framework's exception page sits further in; it asks its filters first, and so the answer
+/// is the same there.
 /// </summary>
 internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger) : IDeveloperPageExceptionFilter
 {

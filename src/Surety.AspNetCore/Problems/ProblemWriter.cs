@@ -64,7 +64,8 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
     }
 
     /// <summary>
-    /// A refusal did nothing, nor did a failure that was rolled back or only read. Of any other failure nobody can say from here how far the endpoint came.
+    /// A refusal did nothing, nor did a failure that was rolled back or only read. Of any other failure nobody can say from here how far
+    /// the endpoint came.
     /// </summary>
     private static string OutcomeOf(HttpContext http, int status)
     {

@@ -5,7 +5,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Surety.AspNetCore;
 
-/// <summary>A problem that is sent thousands of times a second just when there is no time for it: written beforehand, but for the two members that differ from answer to answer.</summary>
+/// <summary>
+/// A problem that is sent thousands of times a second just when there is no time for it: written beforehand, but for the two members that
+/// differ from answer to answer.
+/// </summary>
 internal sealed class ReadyProblem
 {
     /// <summary>Stand for what is put in their place.</summary>

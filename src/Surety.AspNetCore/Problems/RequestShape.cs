@@ -8,8 +8,9 @@ using Microsoft.Net.Http.Headers;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// What is wrong with a request by its first lines alone, whatever its endpoint makes of them: a parameter that has one value and is given twice (the framework would join the two), a character that
-/// PostgreSQL cannot keep, JSON in an encoding that JSON does not have (the framework would fail).
+/// What is wrong with a request by its first lines alone, whatever its endpoint makes of them: a parameter that has one value and is given
+/// twice (the framework would join the two), a character that PostgreSQL cannot keep, JSON in an encoding that JSON does not have (the
+/// framework would fail).
 /// </summary>
 internal sealed class RequestShape(EndpointMetadataCollection metadata)
 {

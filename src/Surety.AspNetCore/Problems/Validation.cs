@@ -80,7 +80,9 @@ internal static class Validation
             return new Place(name.ToString(), pointer.ToString(), clr, last);
         }
 
-        /// <summary>The standard messages name the C# property ("The Amount field is required."); the client knows it by another name.</summary>
+        /// <summary>
+        /// The standard messages name the C# property ("The Amount field is required."); the client knows it by another name.
+        /// </summary>
         public string Rename(string message)
         {
             var at = ClrName.Length == 0 || ClrName == JsonName ? -1 : message.IndexOf(ClrName, StringComparison.Ordinal);

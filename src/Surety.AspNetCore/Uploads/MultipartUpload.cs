@@ -7,8 +7,8 @@ using Surety.Intake;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// An upload in one request: a form with one file, streamed to its place as it comes, and with small fields before it that say what it is. It cannot be resumed: a request that breaks leaves
-/// nothing.
+/// An upload in one request: a form with one file, streamed to its place as it comes, and with small fields before it that say what it is.
+/// It cannot be resumed: a request that breaks leaves nothing.
 /// </summary>
 internal sealed class MultipartUpload(HttpContext http, UploadRoute route, Uploads uploads, string owner, UploadRequest request)
 {

@@ -7,8 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// Asks the host's schemes and policies again, in the middle of a request: an upload takes long enough for a key to be revoked or to run out. What the request was told at its beginning is kept
-/// by handlers that live in its scope, so new ones are asked.
+/// Asks the host's schemes and policies again, in the middle of a request: an upload takes long enough for a key to be revoked or to run
+/// out. What the request was told at its beginning is kept by handlers that live in its scope, so new ones are asked.
 /// </summary>
 internal static class StillAllowed
 {

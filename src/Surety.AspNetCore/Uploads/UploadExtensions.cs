@@ -13,15 +13,22 @@ namespace Surety;
 public static class UploadExtensions
 {
     /// <summary>
-    /// Maps an endpoint that takes uploads, resumable by tus 1.0.0 or in one request of <c>multipart/form-data</c>. The last byte completes the upload and enqueues its message, as a job of the
-    /// caller's, in one commit.
+    /// Maps an endpoint that takes uploads, resumable by tus 1.0.0 or in one request of <c>multipart/form-data</c>. The last byte completes
+    /// the upload and enqueues its message, as a job of the caller's, in one commit.
     /// </summary>
-    /// <remarks>An offset that was answered is durable and never goes back. Needs a place for the content: <c>UseBlobFolder</c>, or another package's.</remarks>
+    /// <remarks>
+    /// An offset that was answered is durable and never goes back. Needs a place for the content: <c>UseBlobFolder</c>, or another
+    /// package's.
+    /// </remarks>
     /// <param name="endpoints">Where to map.</param>
     /// <param name="pattern">The route of the endpoint; an upload is at <c>{pattern}/{id}</c>.</param>
-    /// <param name="message">Makes the message out of the finished upload. Its handler opens the content with <see cref="IUploads.OpenAsync"/>.</param>
+    /// <param name="message">
+    /// Makes the message out of the finished upload. Its handler opens the content with <see cref="IUploads.OpenAsync"/>.
+    /// </param>
     /// <param name="configure">Changes what is taken.</param>
-    /// <exception cref="InvalidOperationException">There is no place for the content, or the options are outside their limits; names every fault.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There is no place for the content, or the options are outside their limits; names every fault.
+    /// </exception>
     public static RouteGroupBuilder MapUploads<TMessage>(
         this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern, Func<Upload, TMessage> message, Action<UploadOptions>? configure = null)
         where TMessage : notnull
@@ -47,7 +54,9 @@ public static class UploadExtensions
         return group;
     }
 
-    /// <summary>The framework describes what has a method's signature; these have their request in their hands, and describe themselves.</summary>
+    /// <summary>
+    /// The framework describes what has a method's signature; these have their request in their hands, and describe themselves.
+    /// </summary>
     private static IEndpointConventionBuilder Map(this RouteGroupBuilder group, string pattern, string[] methods, RequestDelegate answer, Action<OpenApiOperation, OperationSite> describe) =>
         group.MapMethods(pattern, methods, answer).WithMetadata(answer.Method).Describe(describe, readsBodyItself: true);
 }

@@ -9,8 +9,8 @@ using Surety.Storage;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// What a form is answered with, and its idempotency key. The record commits with the upload's completion; the fingerprint is the content's digest, since boundaries differ from one repeat to the
-/// next.
+/// What a form is answered with, and its idempotency key. The record commits with the upload's completion; the fingerprint is the content's
+/// digest, since boundaries differ from one repeat to the next.
 /// </summary>
 internal sealed class UploadKey(HttpContext http, UploadRoute route, string owner, string? key) : IOnce
 {

@@ -6,19 +6,28 @@ public sealed class UploadOptions
     /// <summary>The largest upload, 1 byte to 5 TiB. Default 1 GiB.</summary>
     public long MaxBytes { get; set; } = 1L << 30;
 
-    /// <summary>How many unfinished uploads a principal may have at all endpoints together, 1 to 10,000. Default 50. With <see cref="MaxBytes"/> it bounds what a caller can make the disk hold.</summary>
+    /// <summary>
+    /// How many unfinished uploads a principal may have at all endpoints together, 1 to 10,000. Default 50. With <see cref="MaxBytes"/> it
+    /// bounds what a caller can make the disk hold.
+    /// </summary>
     public int MaxOpen { get; set; } = 50;
 
-    /// <summary>How long an upload may stay unfinished, counted from its beginning, 1 min to 30 days. Default 24 h. Then it answers 410 and its bytes are deleted.</summary>
+    /// <summary>
+    /// How long an upload may stay unfinished, counted from its beginning, 1 min to 30 days. Default 24 h. Then it answers 410 and its
+    /// bytes are deleted.
+    /// </summary>
     public TimeSpan ExpireAfter { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// The least number of bytes a second a sending client has to deliver, after 5 s of grace; 1 to 1 GiB. Default 512. A slower one is cut off with 408 and may go on from where it was. HTTP/1.1
-    /// only: over HTTP/2 Kestrel's own limit counts.
+    /// The least number of bytes a second a sending client has to deliver, after 5 s of grace; 1 to 1 GiB. Default 512. A slower one is cut
+    /// off with 408 and may go on from where it was. HTTP/1.1 only: over HTTP/2 Kestrel's own limit counts.
     /// </summary>
     public double MinBytesPerSecond { get; set; } = 512;
 
-    /// <summary>The content types taken, as clients state them, such as <c>text/csv</c>. Default empty: any. A statement is no proof: handlers check what they read.</summary>
+    /// <summary>
+    /// The content types taken, as clients state them, such as <c>text/csv</c>. Default empty: any. A statement is no proof: handlers check
+    /// what they read.
+    /// </summary>
     public IList<string> ContentTypes { get; } = [];
 
     internal IEnumerable<string> Faults(long mostStored)

@@ -50,7 +50,9 @@ internal static class Accounting
             books.Payments.Count(p => p.State == "paid"), books.Entries.Count(e => e.Kind == "release"), violations);
     }
 
-    /// <summary>How often a command took effect. A payout did when its money is held and that hold ended, outside or back on the account.</summary>
+    /// <summary>
+    /// How often a command took effect. A payout did when its money is held and that hold ended, outside or back on the account.
+    /// </summary>
     private static int Effects(Command command, List<Entry> entries, List<ProviderPayment> payments, List<string> violations)
     {
         var sign = command.Kind == CommandKind.Deposit ? 1 : -1;

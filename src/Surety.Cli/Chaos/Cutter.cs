@@ -4,8 +4,8 @@ using Surety.Cli.Rigs;
 namespace Surety.Cli.Chaos;
 
 /// <summary>
-/// Ends every connection to the database twice a second, and measures each time how long it takes until a command sent after that is accepted. Looks at the provider as well: the longest time in
-/// which no payout was paid says how the workers fare.
+/// Ends every connection to the database twice a second, and measures each time how long it takes until a command sent after that is
+/// accepted. Looks at the provider as well: the longest time in which no payout was paid says how the workers fare.
 /// </summary>
 internal sealed class Cutter(Rig rig)
 {

@@ -5,8 +5,8 @@ using Surety.Cli.Rigs;
 namespace Surety.Cli.Chaos;
 
 /// <summary>
-/// Ends a node of the backend at bad moments and starts it again: a random while after a request to it began, while a handler waits for the provider, while it is starting, or whenever. Audits the
-/// books after every start.
+/// Ends a node of the backend at bad moments and starts it again: a random while after a request to it began, while a handler waits for the
+/// provider, while it is starting, or whenever. Audits the books after every start.
 /// </summary>
 internal sealed class Killer(Rig rig, Random random)
 {
@@ -83,7 +83,10 @@ internal sealed class Killer(Rig rig, Random random)
         }
     }
 
-    /// <summary>What was interrupted ends before the next kill: a message that is there at too many deaths in a row is taken for their cause. Of several nodes another one goes on, a lease later.</summary>
+    /// <summary>
+    /// What was interrupted ends before the next kill: a message that is there at too many deaths in a row is taken for their cause. Of
+    /// several nodes another one goes on, a lease later.
+    /// </summary>
     private async Task CatchUpAsync(CancellationToken cancel)
     {
         var before = (await Audit.ReadAsync(rig, cancel)).Entries;

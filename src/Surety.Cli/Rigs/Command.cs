@@ -11,7 +11,9 @@ internal enum CommandKind
 
 /// <summary>One command of a client: what it asks, and the name by which its effects are found again.</summary>
 /// <param name="Kind">What is asked.</param>
-/// <param name="Reference">The transfer's reference or the payout's destination; no two commands share one. Also the idempotency key.</param>
+/// <param name="Reference">
+/// The transfer's reference or the payout's destination; no two commands share one. Also the idempotency key.
+/// </param>
 /// <param name="Account">Whose balance it changes: the receiver of a deposit, the sender of the others.</param>
 /// <param name="To">The receiver of a transfer.</param>
 /// <param name="Amount">In minor units.</param>

@@ -5,8 +5,9 @@ using System.Net.Http.Headers;
 namespace Surety.Cli.Rigs;
 
 /// <summary>
-/// Does what a client has to do to be safe: one key a command, and the same request again after every answer that leaves doubt (none at all, 5xx, 409 in progress, 429), until there is a certain
-/// one. Every request goes to the next node, as behind a load balancer, so that a command repeated is one node's word against another's.
+/// Does what a client has to do to be safe: one key a command, and the same request again after every answer that leaves doubt (none at
+/// all, 5xx, 409 in progress, 429), until there is a certain one. Every request goes to the next node, as behind a load balancer, so that a
+/// command repeated is one node's word against another's.
 /// </summary>
 internal sealed class HonestClient(IReadOnlyList<Node> nodes)
 {

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Surety.Cli.Rigs;
 
 /// <summary>
-/// Ports for programs that are started, killed and started again at the same address. None of those that the system lends to outgoing connections: such a port is free while it is looked for and a
-/// client's a moment later. The tests compile this file too.
+/// Ports for programs that are started, killed and started again at the same address. None of those that the system lends to outgoing
+/// connections: such a port is free while it is looked for and a client's a moment later. The tests compile this file too.
 /// </summary>
 internal static class Ports
 {
@@ -21,8 +21,8 @@ internal static class Ports
     private static int next = Random.Shared.Next(Count);
 
     /// <summary>
-    /// The first of so many in a row that nobody listens at and that were given to nobody else, in this process or in another one that lives: a program that was killed listens at its port again much
-    /// later.
+    /// The first of so many in a row that nobody listens at and that were given to nobody else, in this process or in another one that
+    /// lives: a program that was killed listens at its port again much later.
     /// </summary>
     public static int Free(int inARow = 1)
     {
@@ -60,7 +60,9 @@ internal static class Ports
         return claimed;
     }
 
-    /// <summary>A lock that the system gives back when this process ends, however it ends; null when it is another one's, or this one's already.</summary>
+    /// <summary>
+    /// A lock that the system gives back when this process ends, however it ends; null when it is another one's, or this one's already.
+    /// </summary>
     private static FileStream? Claim(int port)
     {
         try

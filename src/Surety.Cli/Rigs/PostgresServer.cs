@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Surety.Cli.Rigs;
 
-/// <summary>A private PostgreSQL server with its stock durable settings, on a loopback port and a socket, in a folder of the rig's. The tests compile this file too.</summary>
+/// <summary>
+/// A private PostgreSQL server with its stock durable settings, on a loopback port and a socket, in a folder of the rig's. The tests
+/// compile this file too.
+/// </summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {
     private const int MaxConnections = 300;
@@ -90,7 +93,8 @@ internal sealed class PostgresServer : IAsyncDisposable
         await QueryAsync($"ALTER SYSTEM SET synchronous_standby_names = '{names}'", cancel);
         await QueryAsync("SELECT pg_reload_conf()", cancel);
         while (await QueryAsync("SHOW synchronous_standby_names", cancel) != names) await Task.Delay(10, cancel);
-        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something else since.
+        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something
+        // else since.
         await QueryAsync("CHECKPOINT", cancel);
     }
 

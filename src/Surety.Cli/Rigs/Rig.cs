@@ -4,7 +4,10 @@ using System.Net.Http.Json;
 
 namespace Surety.Cli.Rigs;
 
-/// <summary>The payments backend's nodes, their database and their provider on loopback, in a temporary folder. Nodes can be killed and started again; their addresses and the database stay.</summary>
+/// <summary>
+/// The payments backend's nodes, their database and their provider on loopback, in a temporary folder. Nodes can be killed and started
+/// again; their addresses and the database stay.
+/// </summary>
 internal sealed class Rig : IAsyncDisposable
 {
     // For each node; RigOptions.MostNodes of them have to fit into the server's connections.

@@ -37,7 +37,8 @@ internal sealed class MessageSql(string s)
 
     private readonly string uniqueHolder = $"SELECT message_id FROM {s}.unique_key WHERE kind = $1 AND key = $2 AND (until IS NULL OR until > {s}.now())";
 
-    // Somebody else's open transaction may be noting the same name; without the lock, which is not waited for, all enqueues to a new queue would wait for that one's end.
+    // Somebody else's open transaction may be noting the same name; without the lock, which is not waited for, all enqueues to a new queue
+    // would wait for that one's end.
     private readonly string noteQueues =
         $"""
         WITH asked AS MATERIALIZED (SELECT DISTINCT q, EXISTS (SELECT FROM {s}.queue WHERE name = q) AS known FROM unnest($1) q),
@@ -144,7 +145,8 @@ internal sealed class MessageSql(string s)
             WHERE NOT EXISTS (SELECT FROM {s}.message h WHERE h.queue = k.queue AND h.ordering_key = k.key AND h.ordering_key IS NOT NULL AND h.state IN (1, 2, 4))))
         """;
 
-    // First the locks of the keys, in a statement of its own: what the next one sees is then the truth about them until this transaction ends.
+    // First the locks of the keys, in a statement of its own: what the next one sees is then the truth about them until this transaction
+    // ends.
     private readonly string lockArrived =
         $"""
         SELECT queue, ordering_key FROM (SELECT DISTINCT queue, ordering_key FROM (SELECT queue, ordering_key FROM {s}.message WHERE state = 0 LIMIT 1000) arrived) keys
@@ -170,7 +172,8 @@ internal sealed class MessageSql(string s)
 
     private readonly string cancelRequests = $"SELECT id, claim FROM {s}.message WHERE state = 4 AND node = $1 AND cancel_reason IS NOT NULL";
 
-    // A process dies as a whole: where one message ran alone, no other can be to blame. Those that ran alone go last, so that the next call still knows of them.
+    // A process dies as a whole: where one message ran alone, no other can be to blame. Those that ran alone go last, so that the next call
+    // still knows of them.
     private readonly string rescue =
         $"""
         WITH lone AS MATERIALIZED (

@@ -6,7 +6,8 @@ namespace Surety.Postgres.Sql;
 /// <param name="s">The quoted schema.</param>
 internal sealed class QuotaSql(string s)
 {
-    // A clock that went back by less than a window goes on in the newer window, so that nobody gets it twice; after a longer jump the window begins anew, or the quota would stay shut for as long.
+    // A clock that went back by less than a window goes on in the newer window, so that nobody gets it twice; after a longer jump the
+    // window begins anew, or the quota would stay shut for as long.
     private readonly string lease =
         $"""
         INSERT INTO {s}.quota AS q (key, window_start, window_end, leased, granted)

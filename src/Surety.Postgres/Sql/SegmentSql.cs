@@ -3,7 +3,10 @@ using Surety.Storage;
 
 namespace Surety.Postgres.Sql;
 
-/// <summary>The segments: plain messages in, claimed, settled, and copied to the table of messages when something else is to happen to them. The work is done by the schema's functions.</summary>
+/// <summary>
+/// The segments: plain messages in, claimed, settled, and copied to the table of messages when something else is to happen to them. The
+/// work is done by the schema's functions.
+/// </summary>
 /// <param name="s">The quoted schema.</param>
 /// <param name="name">Its name.</param>
 internal sealed class SegmentSql(string s, string name)
@@ -44,8 +47,9 @@ internal sealed class SegmentSql(string s, string name)
     private readonly string settle = $"SELECT {s}.settle_segment($1, $2, $3, $4, $5)";
     private readonly string[] settleOne = [.. Enumerable.Range(0, Children).Select(ring => $"SELECT {s}.settle_segment_one_{ring}($1, $2, $3)")];
 
-    // A row that cannot be inserted ends the transaction: a message taken out or settled before meets the key, and where the claim is gone there is no number. That the message is of this claim
-    // is known from claiming it. A plain statement, because this is done once a message, and a function that does it costs twice as much.
+    // A row that cannot be inserted ends the transaction: a message taken out or settled before meets the key, and where the claim is gone
+    // there is no number. That the message is of this claim is known from claiming it. A plain statement, because this is done once a
+    // message, and a function that does it costs twice as much.
     private readonly string[] settleOneOrThrow =
     [
         .. Enumerable.Range(0, Children).Select(ring =>
@@ -142,7 +146,10 @@ internal sealed class SegmentSql(string s, string name)
 
     private static NpgsqlBatchCommand One(string text, SegmentClaim claim, long id) => Statement.Of(text).With(claim.Node).With(claim.Number).With(id);
 
-    /// <summary>Whether this is how <see cref="SettleOneOrThrow"/> fails; the transaction's other statements, and its deferred constraints, fail otherwise.</summary>
+    /// <summary>
+    /// Whether this is how <see cref="SettleOneOrThrow"/> fails; the transaction's other statements, and its deferred constraints, fail
+    /// otherwise.
+    /// </summary>
     public bool SaysNotHeld(PostgresException e) =>
         e is { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.NotNullViolation, TableName: { } table, SchemaName: { } schema } && schema == name && table.StartsWith("receipt_", StringComparison.Ordinal);
 

@@ -79,7 +79,8 @@ internal sealed class IdempotencySql(string s, string name)
 {
     private const string Table = "idempotency";
 
-    // Says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's; a key is its schema's.
+    // Says at once that another transaction is at it, where the unique index would wait for that one's end. Locks are the whole database's;
+    // a key is its schema's.
     private readonly string take = $"SELECT pg_try_advisory_xact_lock($1 # hashtextextended('{s}', 7))";
 
     // A statement after the lock's, so that it sees what the lock's last holder committed.
@@ -113,7 +114,10 @@ internal sealed class IdempotencySql(string s, string name)
     public NpgsqlBatchCommand Answer(ReadOnlyMemory<byte> key, KeyRecord given) =>
         Statement.Of(answer).With(key).With(given.Fingerprint).With(given.KeepFor).With(given.Answer.Status).WithText(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body);
 
-    /// <summary>Whether this is how <see cref="Answer"/> fails where there is one; the transaction's other statements, and its deferred constraints, fail otherwise.</summary>
+    /// <summary>
+    /// Whether this is how <see cref="Answer"/> fails where there is one; the transaction's other statements, and its deferred constraints,
+    /// fail otherwise.
+    /// </summary>
     public bool SaysAnswered(PostgresException e) =>
         e is { SqlState: PostgresErrorCodes.UniqueViolation, TableName: Table, SchemaName: { } schema } && schema == name;
 
@@ -156,7 +160,8 @@ internal sealed class ApiKeySql(string s)
         SELECT count(*) FROM over
         """;
 
-    // SKIP LOCKED: another node that notes the same keys at the moment says much the same, and two that waited for each other would be a deadlock.
+    // SKIP LOCKED: another node that notes the same keys at the moment says much the same, and two that waited for each other would be a
+    // deadlock.
     private readonly string noteUses =
         $"""
         UPDATE {s}.api_key AS k SET used_at = u.at

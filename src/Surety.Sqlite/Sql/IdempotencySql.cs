@@ -2,7 +2,9 @@ using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
-/// <summary>Answered requests, by the digest of their key. They end by the file's own time: forgotten too early, a repeat would act again.</summary>
+/// <summary>
+/// Answered requests, by the digest of their key. They end by the file's own time: forgotten too early, a repeat would act again.
+/// </summary>
 internal static class IdempotencySql
 {
     // Finding writes too (a barrier): the reader's commit then is durable only after what it read.

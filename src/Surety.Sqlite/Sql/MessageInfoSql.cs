@@ -87,7 +87,9 @@ internal static class MessageInfoSql
         return true;
     }
 
-    /// <summary>Puts a dead letter back. With an ordering key it waits for the key's head, if there is one, and then goes first: it is the oldest.</summary>
+    /// <summary>
+    /// Puts a dead letter back. With an ordering key it waits for the key's head, if there is one, and then goes first: it is the oldest.
+    /// </summary>
     public static bool Requeue(Statements db, long id, ReadOnlyMemory<byte>? body, DateTimeOffset now)
     {
         if (Peek(db, id) is not { State: MessageState.Dead } row) return false;

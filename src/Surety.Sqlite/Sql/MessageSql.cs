@@ -3,8 +3,8 @@ using Surety.Storage;
 namespace Surety.Sqlite.Sql;
 
 /// <summary>
-/// The messages: in, claimed, settled, rescued, pruned. What people look at and do is in <see cref="MessageInfoSql"/>. Instants are the wall clock's; keep_until alone is the file's own time
-/// (<see cref="SteadyClock"/>).
+/// The messages: in, claimed, settled, rescued, pruned. What people look at and do is in <see cref="MessageInfoSql"/>. Instants are the
+/// wall clock's; keep_until alone is the file's own time (<see cref="SteadyClock"/>).
 /// </summary>
 internal static class MessageSql
 {
@@ -62,7 +62,8 @@ internal static class MessageSql
 
     private const string HolderNameText = "SELECT name FROM surety_node WHERE id = (SELECT node FROM surety_message WHERE id = ?1)";
 
-    // The head of a key is its one unfinished message that is not blocked; only a head's end calls this, so the oldest unfinished one is next.
+    // The head of a key is its one unfinished message that is not blocked; only a head's end calls this, so the oldest unfinished one is
+    // next.
     private const string UnblockText =
         """
         UPDATE surety_message SET state = CASE WHEN due_at <= ?3 THEN 1 ELSE 2 END, revision = revision + 1 WHERE state = 3 AND id =
@@ -216,7 +217,8 @@ internal static class MessageSql
         var abandoned = ReadHeld(db.Prepare(AbandonedText).With(limit));
         foreach (var held in abandoned)
         {
-            // A suspect that was claimed but had not started cannot have killed the process. And a process dies as a whole: where one message ran alone, no other can be to blame.
+            // A suspect that was claimed but had not started cannot have killed the process. And a process dies as a whole: where one
+            // message ran alone, no other can be to blame.
             var isBlamed = held.RanAlone || (!lone.Contains(held.NodeId) && (held.Deaths == 0 || held.StartedClaim == held.Claim));
             HandBack(db, isBlamed ? held with { Deaths = held.Deaths + 1, DiedAlone = held.RanAlone } : held, LostAttempt.ProcessEnded, now);
         }

@@ -5,8 +5,9 @@ namespace Surety.Sqlite.Sql;
 /// <summary>What is used of quotas, by the digest of quota and caller.</summary>
 internal static class QuotaSql
 {
-    // By the file's own time, which does not go back: a window that began later is one that a version before began by its wall clock. Of less than a window it is gone on with, so that nobody gets
-    // it twice; otherwise the window begins anew, or the quota would stay shut for as long.
+    // By the file's own time, which does not go back: a window that began later is one that a version before began by its wall clock. Of
+    // less than a window it is gone on with, so that nobody gets it twice; otherwise the window begins anew, or the quota would stay shut
+    // for as long.
     private const string LeaseText =
         """
         INSERT INTO surety_quota (key, window_start, window_end, leased, granted) VALUES (?1, ?2, ?2 + ?3, min(?4, ?5), min(?4, ?5))

@@ -2,7 +2,10 @@ using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;
 
-/// <summary>How far uploads have come. They end by the file's own time: bytes that were acknowledged must not go because a clock was set. Clients are told the instant that comes to by the wall clock.</summary>
+/// <summary>
+/// How far uploads have come. They end by the file's own time: bytes that were acknowledged must not go because a clock was set. Clients
+/// are told the instant that comes to by the wall clock.
+/// </summary>
 internal static class UploadSql
 {
     private const string Columns =

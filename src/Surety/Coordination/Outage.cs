@@ -3,18 +3,27 @@ using Surety.Telemetry;
 
 namespace Surety.Coordination;
 
-/// <summary>How patient a node is with its database. Not for users: what is promised is that attempts wait unspent, at a growing distance.</summary>
-/// <param name="FirstPause">How long a message waits after its first attempt that the database failed; twice as long after each further one.</param>
+/// <summary>
+/// How patient a node is with its database. Not for users: what is promised is that attempts wait unspent, at a growing distance.
+/// </summary>
+/// <param name="FirstPause">
+/// How long a message waits after its first attempt that the database failed; twice as long after each further one.
+/// </param>
 /// <param name="LongestPause">The most it waits.</param>
 /// <param name="MostInARow">
-/// Such an attempt counts when it is the so-manieth in a row of its message between which others of its queue succeeded: then it is the message that breaks its connections, not the database.
+/// Such an attempt counts when it is the so-manieth in a row of its message between which others of its queue succeeded: then it is the
+/// message that breaks its connections, not the database.
 /// </param>
-/// <param name="Quiet">For how long no attempt may have failed before the database is called back: less would be a line in the log for every cut connection.</param>
+/// <param name="Quiet">
+/// For how long no attempt may have failed before the database is called back: less would be a line in the log for every cut connection.
+/// </param>
 internal sealed record OutageLimits(TimeSpan FirstPause, TimeSpan LongestPause, int MostInARow, TimeSpan Quiet)
 {
     public static OutageLimits Default { get; } = new(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(30), 10, TimeSpan.FromSeconds(5));
 
-    /// <summary>How long the message waits, from half of what is due to all of it: those that failed together do not come back together. Pure.</summary>
+    /// <summary>
+    /// How long the message waits, from half of what is due to all of it: those that failed together do not come back together. Pure.
+    /// </summary>
     /// <param name="inARow">How many of its attempts in a row the database failed, this one included.</param>
     /// <param name="jitter">A random number in [0, 1).</param>
     public TimeSpan PauseAfter(int inARow, double jitter) =>
@@ -22,7 +31,8 @@ internal sealed record OutageLimits(TimeSpan FirstPause, TimeSpan LongestPause, 
 }
 
 /// <summary>
-/// Whether the database fails this node's work, since when and why: one line in the log when that begins and one when it is over, and a line in the health in between. Knows nothing of single messages.
+/// Whether the database fails this node's work, since when and why: one line in the log when that begins and one when it is over, and a
+/// line in the health in between. Knows nothing of single messages.
 /// </summary>
 internal sealed class Outage(OutageLimits limits, TimeProvider time, ILogger<Outage> log)
 {

@@ -5,8 +5,8 @@ using Surety.Telemetry;
 namespace Surety.Coordination;
 
 /// <summary>
-/// Keeps loops turning: one that fails is started again, after a pause that grows to 2 s while it does not turn; a change of state gets one line in the log, not one line a try. Knows when each
-/// loop last turned, so that a silent one shows in the health.
+/// Keeps loops turning: one that fails is started again, after a pause that grows to 2 s while it does not turn; a change of state gets one
+/// line in the log, not one line a try. Knows when each loop last turned, so that a silent one shows in the health.
 /// </summary>
 internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogger<Supervisor> log)
 {
@@ -18,7 +18,9 @@ internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogg
 
     /// <summary>Runs the loop until cancelled. Never throws.</summary>
     /// <param name="name">For people.</param>
-    /// <param name="body">The loop; calls the given action whenever it has turned, which is when it has done something and not failed.</param>
+    /// <param name="body">
+    /// The loop; calls the given action whenever it has turned, which is when it has done something and not failed.
+    /// </param>
     /// <param name="cancel">Ends it.</param>
     public async Task RunAsync(string name, Func<Action, CancellationToken, Task> body, CancellationToken cancel)
     {
@@ -38,7 +40,8 @@ internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogg
             }
             catch (Exception e)
             {
-                // One that has turned since begins again with the shortest pause: connections that break now and then must not cost more each time.
+                // One that has turned since begins again with the shortest pause: connections that break now and then must not cost more
+                // each time.
                 if (Interlocked.Exchange(ref state.Error, e.Message) is null)
                 {
                     failures = 0;

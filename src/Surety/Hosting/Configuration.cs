@@ -13,7 +13,9 @@ public interface IQueueCatalog
     int MaxAttempts(string queue);
 
     /// <summary>The stored name of a message type.</summary>
-    /// <exception cref="ArgumentException">The type has no <see cref="MessageAttribute"/>, or its stored name is another type's on this host.</exception>
+    /// <exception cref="ArgumentException">
+    /// The type has no <see cref="MessageAttribute"/>, or its stored name is another type's on this host.
+    /// </exception>
     string KindOf(Type message);
 
     /// <summary>The queue a kind goes to unless an enqueue says otherwise.</summary>

@@ -9,7 +9,8 @@ using Surety.Storage;
 namespace Surety.Hosting;
 
 /// <summary>
-/// Collects what a host does: which store, which queues, which handlers. Nothing is checked here; the host checks everything when it starts and lists every fault at once.
+/// Collects what a host does: which store, which queues, which handlers. Nothing is checked here; the host checks everything when it starts
+/// and lists every fault at once.
 /// </summary>
 public sealed class SuretyBuilder
 {
@@ -21,7 +22,10 @@ public sealed class SuretyBuilder
     /// <summary>What holds for the whole host.</summary>
     public SuretyOptions Options { get; } = new();
 
-    /// <summary>How payloads are written and read. Default: web defaults (camelCase, case-insensitive), enums as strings. Add a source-generated context first for ahead-of-time builds.</summary>
+    /// <summary>
+    /// How payloads are written and read. Default: web defaults (camelCase, case-insensitive), enums as strings. Add a source-generated
+    /// context first for ahead-of-time builds.
+    /// </summary>
     public JsonSerializerOptions Json { get; } = MessageJson.CreateDefault();
 
     internal Dictionary<string, QueueOptions> Queues { get; } = [];
@@ -39,7 +43,10 @@ public sealed class SuretyBuilder
         return this;
     }
 
-    /// <summary>Keeps the content of uploads in a local folder, in a folder of the store's own. Nodes on several machines need one folder that all of them see.</summary>
+    /// <summary>
+    /// Keeps the content of uploads in a local folder, in a folder of the store's own. Nodes on several machines need one folder that all
+    /// of them see.
+    /// </summary>
     /// <param name="folder">Made when it is missing. On a disk that keeps what it says it has written.</param>
     public SuretyBuilder UseBlobFolder(string folder)
     {
@@ -66,7 +73,10 @@ public sealed class SuretyBuilder
         return this;
     }
 
-    /// <summary>Sets how a queue is worked. Queues need no declaration; this one is for those that differ from the defaults. Calls for one queue add up.</summary>
+    /// <summary>
+    /// Sets how a queue is worked. Queues need no declaration; this one is for those that differ from the defaults. Calls for one queue add
+    /// up.
+    /// </summary>
     /// <param name="name">1 to 100 characters out of lower-case letters, digits, <c>.</c>, <c>-</c> and <c>_</c>.</param>
     /// <param name="configure">Changes the options.</param>
     public SuretyBuilder Queue(string name, Action<QueueOptions> configure)
@@ -123,8 +133,9 @@ public sealed class SuretyBuilder
     }
 
     /// <summary>
-    /// Enqueues a follow-up in the very commit that gives a message of this kind up (to the dead letters, by whatever road) or cancels it: to release what the message had reserved. Needs a handler
-    /// for the kind on this host. A dead letter that is requeued and dies again is followed up again, so make the follow-up's handler idempotent.
+    /// Enqueues a follow-up in the very commit that gives a message of this kind up (to the dead letters, by whatever road) or cancels it:
+    /// to release what the message had reserved. Needs a handler for the kind on this host. A dead letter that is requeued and dies again
+    /// is followed up again, so make the follow-up's handler idempotent.
     /// </summary>
     /// <param name="followUp">Makes the follow-up out of the message; its type carries a <see cref="MessageAttribute"/>.</param>
     public SuretyBuilder OnDead<TMessage>(Func<TMessage, object> followUp) where TMessage : notnull
@@ -135,7 +146,9 @@ public sealed class SuretyBuilder
     }
 
     /// <summary>Reads payloads of an older version: from <paramref name="fromVersion"/> to the next one.</summary>
-    /// <param name="fromVersion">The stored version, 1 or more, below the type's current one. Every version in between needs its own upcaster.</param>
+    /// <param name="fromVersion">
+    /// The stored version, 1 or more, below the type's current one. Every version in between needs its own upcaster.
+    /// </param>
     /// <param name="upcast">Makes the next version's JSON out of the stored one.</param>
     public SuretyBuilder Upcast<TMessage>(int fromVersion, Func<JsonNode, JsonNode> upcast) where TMessage : notnull
     {

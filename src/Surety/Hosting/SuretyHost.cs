@@ -16,8 +16,8 @@ namespace Surety;
 public static class SuretyHost
 {
     /// <summary>
-    /// Adds the queue, the workers and the store to the host. At its start the host opens the store, refuses to go on when anything is misconfigured (naming every fault at once), and begins to
-    /// work; at its stop it drains.
+    /// Adds the queue, the workers and the store to the host. At its start the host opens the store, refuses to go on when anything is
+    /// misconfigured (naming every fault at once), and begins to work; at its stop it drains.
     /// </summary>
     /// <param name="host">The host under construction.</param>
     /// <param name="configure">Chooses the store, the queues and the handlers.</param>
@@ -67,8 +67,8 @@ public static class SuretyHost
     }
 
     /// <summary>
-    /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety is resolved earlier, or a missing store would show as an
-    /// error of the container instead of a sentence.
+    /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety
+    /// is resolved earlier, or a missing store would show as an error of the container instead of a sentence.
     /// </summary>
     private sealed class Life(IServiceProvider services, SuretyHealth health, ILogger<Life> log) : IHostedLifecycleService
     {

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Surety.Intake;
 
 /// <summary>
-/// Stored names of message types, and the queue each kind goes to unless an enqueue says otherwise. A stored name is one type's on a host: messages of another type with this name would be read as
-/// the first one, and lose what that one does not have.
+/// Stored names of message types, and the queue each kind goes to unless an enqueue says otherwise. A stored name is one type's on a host:
+/// messages of another type with this name would be read as the first one, and lose what that one does not have.
 /// </summary>
 internal sealed class MessageTypes
 {
@@ -46,7 +46,8 @@ internal sealed class MessageTypes
     {
         if (Read(type) is not { } attribute) return OfBase(type) ?? throw Nameless(type);
 
-        // Of names that this host does not handle, a type owns the one that is enqueued first; before it a base of the same name, as which a worker would read it.
+        // Of names that this host does not handle, a type owns the one that is enqueued first; before it a base of the same name, as which
+        // a worker would read it.
         var owner = owners.GetOrAdd(attribute.Kind, static (kind, given) => Topmost(given, kind), type);
         if (owner == type) return new StoredType(attribute.Kind, attribute.Version, type);
         if (type.IsSubclassOf(owner)) return AsDerived(type, owner);

@@ -6,9 +6,10 @@ using Surety.Storage;
 namespace Surety.Intake;
 
 /// <summary>
-/// An upload's life: begun, written on, completed. Its row says how far it has come, and the row moves on only after the bytes are durable; its last step and the enqueue of its message are one
-/// commit. A writer takes a number in the row first. Every later step counts only under the newest number, and bytes count only where
-/// a step has recorded them, so a request that was frozen for any time changes nothing when it wakes up. Knows no protocol.
+/// An upload's life: begun, written on, completed. Its row says how far it has come, and the row moves on only after the bytes are durable;
+/// its last step and the enqueue of its message are one commit. A writer takes a number in the row first. Every later step counts only
+/// under the newest number, and bytes count only where a step has recorded them, so a request that was frozen for any time changes nothing
+/// when it wakes up. Knows no protocol.
 /// </summary>
 internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks) : IUploads
 {
@@ -58,7 +59,10 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     public ValueTask<bool> SetLengthAsync(UploadRecord upload, long length, CancellationToken cancel) =>
         store.SetLengthAsync(upload.Id, upload.Writer, length, cancel);
 
-    /// <summary>Writes on with what the stream gives, until it ends, breaks, or gives more than there is room for. Whatever came before that is kept, unless it has to match a checksum.</summary>
+    /// <summary>
+    /// Writes on with what the stream gives, until it ends, breaks, or gives more than there is room for. Whatever came before that is
+    /// kept, unless it has to match a checksum.
+    /// </summary>
     /// <param name="upload">As it was taken.</param>
     /// <param name="body">The bytes.</param>
     /// <param name="room">How many may come.</param>

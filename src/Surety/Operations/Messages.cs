@@ -40,7 +40,10 @@ internal sealed class Messages(IMessageReader reader, IMessageStore store, Handl
         return answer;
     }
 
-    /// <summary>What the kind wants done about it; null when it wants nothing, or when that cannot be made, as for a payload nobody can read: such a message must be possible to cancel.</summary>
+    /// <summary>
+    /// What the kind wants done about it; null when it wants nothing, or when that cannot be made, as for a payload nobody can read: such a
+    /// message must be possible to cancel.
+    /// </summary>
     private object? FollowUp(MessageInfo info)
     {
         if (handlers.Find(info.Kind) is not { OnDead: { } onDead } handler) return null;

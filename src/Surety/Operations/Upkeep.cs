@@ -7,8 +7,8 @@ using Surety.Telemetry;
 namespace Surety.Operations;
 
 /// <summary>
-/// The slow chores of a working node: rescue what dead nodes held, prune what is over, and count the queues for metrics and health. Every working node does them; the store's statements make
-/// that harmless.
+/// The slow chores of a working node: rescue what dead nodes held, prune what is over, and count the queues for metrics and health. Every
+/// working node does them; the store's statements make that harmless.
 /// </summary>
 internal sealed class Upkeep(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, Worker worker, INodeStore nodes, IMessageStore messages, IIdempotencyStore idempotency, IQuotaStore quotas, IApiKeyStore keys, IQueues reader,
@@ -46,7 +46,8 @@ internal sealed class Upkeep(
             var joined = worker.Node;
             if (joined is { } node)
             {
-                // Its own lease first: behind a long transaction, or after a clock of the store's that jumped, it would presume itself dead.
+                // Its own lease first: behind a long transaction, or after a clock of the store's that jumped, it would presume itself
+                // dead.
                 await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
                 await RescueAsync(cancel);
                 if (options.KeepEndedKeys > TimeSpan.Zero && IsDue(ref lastKeyPrune, PruneKeysEvery)) await PruneAsync([(limit, stop) => keys.PruneAsync(options.KeepEndedKeys, limit, stop)], cancel);

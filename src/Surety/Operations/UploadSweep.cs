@@ -7,9 +7,9 @@ using Surety.Telemetry;
 namespace Surety.Operations;
 
 /// <summary>
-/// Deletes what nobody needs any more: uploads that were not finished in time, the content of those whose message has been handled, and blobs that no upload knows of. Every node does it; each
-/// step is guarded by the row it starts from, and bytes are deleted only after the row has ended: a writer of before finds that it is none
-/// any more, one that comes later finds an upload that has ended.
+/// Deletes what nobody needs any more: uploads that were not finished in time, the content of those whose message has been handled, and
+/// blobs that no upload knows of. Every node does it; each step is guarded by the row it starts from, and bytes are deleted only after the
+/// row has ended: a writer of before finds that it is none any more, one that comes later finds an upload that has ended.
 /// </summary>
 internal sealed class UploadSweep(
     SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, Supervisor supervisor, TimeProvider time, ILogger<UploadSweep> log) : IDisposable

@@ -7,8 +7,8 @@ using Surety.Telemetry;
 namespace Surety.Processing;
 
 /// <summary>
-/// Runs one attempt at one message, or at one batch of one kind: read, invoke in a scope of its own, decide, settle. Never throws: whatever happens becomes a settlement, or is left to the
-/// rescue.
+/// Runs one attempt at one message, or at one batch of one kind: read, invoke in a scope of its own, decide, settle. Never throws: whatever
+/// happens becomes a settlement, or is left to the rescue.
 /// </summary>
 internal sealed class Attempt(
     HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
@@ -250,7 +250,10 @@ internal sealed class Attempt(
         foreach (var message in messages) await RunTogetherAsync([message], options, NotYet, stopping);
     }
 
-    /// <summary>Runs the handler and settles in one commit; null when that is done, the outcomes when something else than a plain success has to be settled.</summary>
+    /// <summary>
+    /// Runs the handler and settles in one commit; null when that is done, the outcomes when something else than a plain success has to be
+    /// settled.
+    /// </summary>
     private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
         KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
     {
@@ -288,7 +291,8 @@ internal sealed class Attempt(
                 return null;
             }
 
-            // Refused is not always lost: the claim may go on in another form that no commit of this kind can settle. What is held is handed back; what is lost, the settler says so.
+            // Refused is not always lost: the claim may go on in another form that no commit of this kind can settle. What is held is
+            // handed back; what is lost, the settler says so.
             for (var i = 0; i < held.Count; i++)
             {
                 if (!held[i]) await SettleAsync(messages[i], deliveries[i], Outcome.Handback, options, ran, stopping);

@@ -3,8 +3,9 @@ using Surety.Storage;
 namespace Surety.Processing;
 
 /// <summary>
-/// After a claim whose answer was lost, a node may hold messages it does not know of, and nobody else would run them while it lives. They are handed back, again and again for a minute because
-/// such a claim may be stored late; what the node does know of goes on undisturbed. Used by the claiming loop alone, between its claims.
+/// After a claim whose answer was lost, a node may hold messages it does not know of, and nobody else would run them while it lives. They
+/// are handed back, again and again for a minute because such a claim may be stored late; what the node does know of goes on undisturbed.
+/// Used by the claiming loop alone, between its claims.
 /// </summary>
 internal sealed class ClaimsInDoubt(IMessageStore store, Settler settler, TimeProvider time)
 {

@@ -1,7 +1,8 @@
 namespace Surety.Processing;
 
 /// <summary>
-/// Who runs on this node, over all its queues: any number of ordinary attempts, or one message alone. A process dies as a whole, so only what ran while nothing else did is certainly to blame.
+/// Who runs on this node, over all its queues: any number of ordinary attempts, or one message alone. A process dies as a whole, so only
+/// what ran while nothing else did is certainly to blame.
 /// </summary>
 internal sealed class Company(TimeProvider time)
 {
@@ -60,7 +61,9 @@ internal sealed class Company(TimeProvider time)
         }
     }
 
-    /// <summary>Lets nobody in any more and waits until nothing runs; false, and everybody is let in again, when that takes longer than this.</summary>
+    /// <summary>
+    /// Lets nobody in any more and waits until nothing runs; false, and everybody is let in again, when that takes longer than this.
+    /// </summary>
     public async Task<bool> ClearAsync(TimeSpan patience, CancellationToken cancel)
     {
         Task quieted;

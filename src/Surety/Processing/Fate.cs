@@ -5,7 +5,9 @@ namespace Surety.Processing;
 /// <summary>What becomes of an attempt that the database failed. Pure; the other half of the one table, after each store's codes.</summary>
 internal static class Fate
 {
-    /// <summary>Whether the attempt is spent: for a mistake of its own or a race it lost, but not while the database is away for everybody.</summary>
+    /// <summary>
+    /// Whether the attempt is spent: for a mistake of its own or a race it lost, but not while the database is away for everybody.
+    /// </summary>
     /// <param name="kind">Whose fault it was.</param>
     /// <param name="streak">How often that happened to the message in a row.</param>
     /// <param name="limits">How often it may.</param>

@@ -4,7 +4,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Surety.Processing;
 
-/// <summary>Where the untyped loops meet the user's typed handler. Every kind runs as a batch, most of them as batches of one, so there is one road to follow.</summary>
+/// <summary>
+/// Where the untyped loops meet the user's typed handler. Every kind runs as a batch, most of them as batches of one, so there is one road
+/// to follow.
+/// </summary>
 internal abstract class Invoker
 {
     /// <summary>Whether handlers run inside a unit of work that settles with them.</summary>

@@ -3,8 +3,8 @@ using Surety.Storage;
 namespace Surety.Processing;
 
 /// <summary>
-/// One queue's share of this node: what was claimed and not begun, and as many runners as the queue's concurrency allows. How much it claims ahead follows the measured handler time: about
-/// 100 ms of work, so that no node sits on messages another one could run.
+/// One queue's share of this node: what was claimed and not begun, and as many runners as the queue's concurrency allows. How much it
+/// claims ahead follows the measured handler time: about 100 ms of work, so that no node sits on messages another one could run.
 /// </summary>
 internal sealed class Lane
 {
@@ -30,7 +30,10 @@ internal sealed class Lane
     /// <param name="name">The queue.</param>
     /// <param name="options">How it is worked.</param>
     /// <param name="batches">Limits of the kinds handled in batches, by kind.</param>
-    /// <param name="run">Runs one attempt; never throws. Calls the action when the handler is done and what is left is a commit: the next handler need not wait for that.</param>
+    /// <param name="run">
+    /// Runs one attempt; never throws. Calls the action when the handler is done and what is left is a commit: the next handler need not
+    /// wait for that.
+    /// </param>
     /// <param name="roomMade">Called when the lane may claim more.</param>
     /// <param name="time">The clock.</param>
     public Lane(
@@ -122,8 +125,8 @@ internal sealed class Lane
     }
 
     /// <summary>
-    /// Sends one more runner on its way, if there is something for it; the gate is held. Each starts the next when it has begun, so that one at most is on its way: handlers that are done at once leave
-    /// nothing for the others, whose start costs more than such a handler.
+    /// Sends one more runner on its way, if there is something for it; the gate is held. Each starts the next when it has begun, so that
+    /// one at most is on its way: handlers that are done at once leave nothing for the others, whose start costs more than such a handler.
     /// </summary>
     private void Start()
     {
@@ -167,7 +170,8 @@ internal sealed class Lane
             ending++;
         }
 
-        // On this thread, which has nothing to do but wait; as if on another one, or what is the ending attempt's own (its trace, its transaction) would be the next one's.
+        // On this thread, which has nothing to do but wait; as if on another one, or what is the ending attempt's own (its trace, its
+        // transaction) would be the next one's.
         ExecutionContext.Run(nobodys!, static lane => _ = ((Lane)lane!).RunnerAsync(started: false), this);
         return true;
     }
@@ -217,7 +221,10 @@ internal sealed class Lane
         return next;
     }
 
-    /// <summary>Takes the next messages and sees to it that others take those behind them; null, and the runner's place is free, when there are none. The gate is held.</summary>
+    /// <summary>
+    /// Takes the next messages and sees to it that others take those behind them; null, and the runner's place is free, when there are
+    /// none. The gate is held.
+    /// </summary>
     private IReadOnlyList<ClaimedMessage>? Begin()
     {
         IReadOnlyList<ClaimedMessage>? messages = null;

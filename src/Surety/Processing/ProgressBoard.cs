@@ -5,7 +5,9 @@ using Surety.Telemetry;
 
 namespace Surety.Processing;
 
-/// <summary>The newest progress report of each running message, written once a second; whatever comes faster replaces what was not written yet.</summary>
+/// <summary>
+/// The newest progress report of each running message, written once a second; whatever comes faster replaces what was not written yet.
+/// </summary>
 internal sealed class ProgressBoard(IMessageStore store, ILogger<ProgressBoard> log)
 {
     private readonly ConcurrentDictionary<Claim, Progress> reports = [];
@@ -35,7 +37,9 @@ internal sealed class ProgressBoard(IMessageStore store, ILogger<ProgressBoard> 
         }
     }
 
-    /// <summary>A report is a hint: one that the store refuses fails neither the others nor the look for cancellations that comes with them.</summary>
+    /// <summary>
+    /// A report is a hint: one that the store refuses fails neither the others nor the look for cancellations that comes with them.
+    /// </summary>
     private async Task WriteAsync((Claim Claim, Progress Progress) report, CancellationToken cancel)
     {
         try

@@ -1,6 +1,9 @@
 namespace Surety.Processing;
 
-/// <summary>A token bucket: at most <paramref name="permits"/> a <paramref name="period"/>, refilled steadily, starting full. Not safe for concurrent use: the claim loop owns it.</summary>
+/// <summary>
+/// A token bucket: at most <paramref name="permits"/> a <paramref name="period"/>, refilled steadily, starting full. Not safe for
+/// concurrent use: the claim loop owns it.
+/// </summary>
 internal sealed class RateLimiter(int permits, TimeSpan period, TimeProvider time)
 {
     private readonly long started = time.GetTimestamp();

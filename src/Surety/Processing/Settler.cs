@@ -7,8 +7,9 @@ using Surety.Telemetry;
 namespace Surety.Processing;
 
 /// <summary>
-/// Gathers settlements and hands them to the store in groups: one commit for all that ended while the last one was written. A settlement is never dropped while the node lives; a store that
-/// fails is asked again, and one settlement it cannot take does not hold up the others. One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
+/// Gathers settlements and hands them to the store in groups: one commit for all that ended while the last one was written. A settlement is
+/// never dropped while the node lives; a store that fails is asked again, and one settlement it cannot take does not hold up the others.
+/// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
 internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log)
 {
@@ -29,7 +30,9 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     /// <summary>Settlements handed in and not yet stored.</summary>
     public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
 
-    /// <summary>Whether the store refuses what it was given, and always will. Any other trouble is the store's own, and passes, or a person ends it.</summary>
+    /// <summary>
+    /// Whether the store refuses what it was given, and always will. Any other trouble is the store's own, and passes, or a person ends it.
+    /// </summary>
     public static bool IsLasting(Exception failure) => failure is StoreException { RefusesContent: true } or ArgumentException;
 
     public ValueTask PostAsync(Settlement settlement, CancellationToken cancel)
@@ -119,7 +122,10 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
         }
     }
 
-    /// <summary>Makes a dead letter of a message whose outcome cannot be stored. False when that cannot be stored either: then it is the store that has to change.</summary>
+    /// <summary>
+    /// Makes a dead letter of a message whose outcome cannot be stored. False when that cannot be stored either: then it is the store that
+    /// has to change.
+    /// </summary>
     private async Task<bool> GiveUpAsync(Settlement refused, Exception why, CancellationToken cancel)
     {
         var dead = Verdict.NotStored(refused, why);

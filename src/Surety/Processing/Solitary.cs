@@ -5,8 +5,8 @@ using Surety.Telemetry;
 namespace Surety.Processing;
 
 /// <summary>
-/// The messages of this node that have to run alone, of all queues: one at a time, each while nothing else runs, and for at most half of the node's time. They wait here and not in their lanes, where
-/// they would take the places of messages that may run.
+/// The messages of this node that have to run alone, of all queues: one at a time, each while nothing else runs, and for at most half of
+/// the node's time. They wait here and not in their lanes, where they would take the places of messages that may run.
 /// </summary>
 internal sealed class Solitary(
     IReadOnlyDictionary<string, QueueOptions> queues, Attempt attempt, Company company, Settler settler, TimeProvider time, ILogger<Solitary> log)

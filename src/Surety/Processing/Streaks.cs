@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace Surety.Processing;
 
 /// <summary>
-/// How often in a row the database failed each message, as far as this node saw. In memory, not in the row: a node writes nothing more while its database is in trouble, and all that a restart or another
-/// node costs is another such row of attempts. Nothing is kept of messages that the database does not fail.
+/// How often in a row the database failed each message, as far as this node saw. In memory, not in the row: a node writes nothing more
+/// while its database is in trouble, and all that a restart or another node costs is another such row of attempts. Nothing is kept of
+/// messages that the database does not fail.
 /// </summary>
 internal sealed class Streaks
 {
@@ -39,7 +40,10 @@ internal sealed class Streaks
 
 /// <summary>Attempts of one message in a row that the database failed.</summary>
 /// <param name="InARow">How many.</param>
-/// <param name="AmongSuccesses">How many, of which each but the first came after a success of another message of the queue: while the database fails everybody, nobody is to blame.</param>
+/// <param name="AmongSuccesses">
+/// How many, of which each but the first came after a success of another message of the queue: while the database fails everybody, nobody
+/// is to blame.
+/// </param>
 /// <param name="Successes">How many of the queue had succeeded at the last one.</param>
 internal readonly record struct Streak(int InARow, int AmongSuccesses, long Successes)
 {

@@ -8,7 +8,9 @@ internal enum Standing
     /// <summary>No process has died while it was held.</summary>
     Free,
 
-    /// <summary>It was there when a process died, as others were: its start is noted, so that it is blamed again only if it has really started.</summary>
+    /// <summary>
+    /// It was there when a process died, as others were: its start is noted, so that it is blamed again only if it has really started.
+    /// </summary>
     Suspect,
 
     /// <summary>One more death would end it. It runs while nothing else does, so that this death is certainly its own.</summary>
@@ -33,11 +35,15 @@ internal static class Suspicion
 }
 
 /// <summary>
-/// When the next message may run alone on this node, and how long the others may be kept waiting for it. Pure. A turn of a length is followed by at least as much time for the others, so that all
-/// turns together take at most half of the node's time. A turn begins when new work has to wait, so what it takes until the running handlers are done counts, too.
+/// When the next message may run alone on this node, and how long the others may be kept waiting for it. Pure. A turn of a length is
+/// followed by at least as much time for the others, so that all turns together take at most half of the node's time. A turn begins when
+/// new work has to wait, so what it takes until the running handlers are done counts, too.
 /// </summary>
 /// <param name="Rest">How long the others go on before the next turn.</param>
-/// <param name="Patience">How long the next turn waits for the running handlers: short at first, because work that could start stands still meanwhile; longer each time that it was too short.</param>
+/// <param name="Patience">
+/// How long the next turn waits for the running handlers: short at first, because work that could start stands still meanwhile; longer each
+/// time that it was too short.
+/// </param>
 internal readonly record struct LonePace(TimeSpan Rest, TimeSpan Patience)
 {
     private static readonly TimeSpan LongestPatience = TimeSpan.FromDays(1);

@@ -3,7 +3,9 @@ using Surety.Storage;
 
 namespace Surety.Processing;
 
-/// <summary>Decides what becomes of a message after an attempt. Pure: the whole next state out of what is known, no clock, no randomness of its own.</summary>
+/// <summary>
+/// Decides what becomes of a message after an attempt. Pure: the whole next state out of what is known, no clock, no randomness of its own.
+/// </summary>
 internal static class Verdict
 {
     public const int MaxErrorLength = 8_000;
@@ -62,7 +64,10 @@ internal static class Verdict
         }
     }
 
-    /// <summary>A message whose holders died too often, the last one while nothing else ran, is given up unseen: running it once more would take the next process down.</summary>
+    /// <summary>
+    /// A message whose holders died too often, the last one while nothing else ran, is given up unseen: running it once more would take the
+    /// next process down.
+    /// </summary>
     public static Settlement AfterDeaths(ClaimedMessage message) => new()
     {
         Message = message,
@@ -73,7 +78,10 @@ internal static class Verdict
         Recorded = true,
     };
 
-    /// <summary>The store refuses this end of an attempt, and always will. The message must not run again and again for that, and a person has to see why.</summary>
+    /// <summary>
+    /// The store refuses this end of an attempt, and always will. The message must not run again and again for that, and a person has to
+    /// see why.
+    /// </summary>
     public static Settlement NotStored(Settlement refused, Exception why) => new()
     {
         Message = refused.Message,
@@ -99,7 +107,10 @@ internal static class Verdict
         Message = message, Next = NextState.Waiting, Outcome = "snooze", Delay = NotAloneDelay, Reason = reason, Recorded = false,
     };
 
-    /// <summary>The failure's type and its message with every run of digits and every long hexadecimal word as <c>#</c>, so that failures of one cause group together.</summary>
+    /// <summary>
+    /// The failure's type and its message with every run of digits and every long hexadecimal word as <c>#</c>, so that failures of one
+    /// cause group together.
+    /// </summary>
     internal static string CauseOf(Exception? exception, string? reason)
     {
         var text = $"{exception?.GetType().Name ?? "failed"}: {StoredText.Cut(exception?.Message ?? reason, 300)}";

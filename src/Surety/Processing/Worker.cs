@@ -6,8 +6,8 @@ using Surety.Telemetry;
 namespace Surety.Processing;
 
 /// <summary>
-/// The worker: joins the store as a node, claims for all queues in one loop, hands the claims to lanes, renews the node's lease, and drains on shutdown. When the store presumes it dead, it
-/// stops what it runs and joins anew under another id.
+/// The worker: joins the store as a node, claims for all queues in one loop, hands the claims to lanes, renews the node's lease, and drains
+/// on shutdown. When the store presumes it dead, it stops what it runs and joins anew under another id.
 /// </summary>
 internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
@@ -123,7 +123,8 @@ internal sealed class Worker(
             {
                 // A beat that was long on its way, as behind a long transaction on SQLite, is worth little: the next one goes at once.
                 if (failing || time.GetElapsedTime(trusted) <= pause) await Task.Delay(failing ? pause / 4 : pause, time, cancel);
-                // Counted from before the query left: the lease cannot have started earlier, so this node may stop too soon but never too late.
+                // Counted from before the query left: the lease cannot have started earlier, so this node may stop too soon but never too
+                // late.
                 var sent = time.GetTimestamp();
                 if (!await nodes.HeartbeatAsync(node, options.NodeLease, cancel)) return;
                 trusted = sent;
@@ -273,7 +274,9 @@ internal sealed class Worker(
         }
     }
 
-    /// <summary>Once a second: cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.</summary>
+    /// <summary>
+    /// Once a second: cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.
+    /// </summary>
     private async Task WatchAsync(NodeId node, Action turned, CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);

@@ -6,8 +6,8 @@ namespace Surety.Storage;
 public interface IIdempotencyStore
 {
     /// <summary>
-    /// Takes the key until the transaction ends, or finds what holds it. Taking stores nothing, an answer does. Finding writes (a barrier): when the transaction has committed, the record that was
-    /// read is durable.
+    /// Takes the key until the transaction ends, or finds what holds it. Taking stores nothing, an answer does. Finding writes (a barrier):
+    /// when the transaction has committed, the record that was read is durable.
     /// </summary>
     /// <param name="key">The scoped key (principal, method, route and key); at most 64 bytes, a digest.</param>
     /// <param name="transaction">The request's transaction.</param>
@@ -22,7 +22,10 @@ public interface IIdempotencyStore
     /// <exception cref="InvalidOperationException">The key has an answer already.</exception>
     ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel);
 
-    /// <summary>As <see cref="AnswerAsync"/> in the unit of work, which is then committed. There is no cancellation: a commit that was sent cannot be taken back.</summary>
+    /// <summary>
+    /// As <see cref="AnswerAsync"/> in the unit of work, which is then committed. There is no cancellation: a commit that was sent cannot
+    /// be taken back.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The key has an answer already. Nothing was committed.</exception>
     /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
     async ValueTask AnswerAndCommitAsync(ReadOnlyMemory<byte> key, KeyRecord answer, OwnedUnitOfWork work)

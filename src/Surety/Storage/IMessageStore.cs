@@ -3,44 +3,60 @@ using System.Data.Common;
 namespace Surety.Storage;
 
 /// <summary>
-/// The message sink: what the loops ask of a database. Every store passes one contract suite. Instants are the store's own; callers hand in durations.
+/// The message sink: what the loops ask of a database. Every store passes one contract suite. Instants are the store's own; callers hand in
+/// durations.
 /// </summary>
 public interface IMessageStore
 {
     /// <summary>
-    /// Stores the messages, all or none, in the caller's transaction or (null) in one of its own that is durable on return. A taken unique key stores nothing and answers with its holder.
+    /// Stores the messages, all or none, in the caller's transaction or (null) in one of its own that is durable on return. A taken unique
+    /// key stores nothing and answers with its holder.
     /// </summary>
     ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel);
 
     /// <summary>
-    /// Hands due messages to the node, each to one node only, and raises each one's claim number. By queue: highest priority first (lowest, when asked), then oldest; never two of one ordering
-    /// key at a time; nothing from a paused queue. The claim of recovery and of first delivery is this same statement.
+    /// Hands due messages to the node, each to one node only, and raises each one's claim number. By queue: highest priority first (lowest,
+    /// when asked), then oldest; never two of one ordering key at a time; nothing from a paused queue. The claim of recovery and of first
+    /// delivery is this same statement.
     /// </summary>
-    /// <returns>The claimed messages, perhaps fewer than there are, but none only when there was none; null when the node was presumed dead and must join anew.</returns>
+    /// <returns>
+    /// The claimed messages, perhaps fewer than there are, but none only when there was none; null when the node was presumed dead and must
+    /// join anew.
+    /// </returns>
     ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel);
 
     /// <summary>
-    /// Notes, durably, that these suspects (<see cref="ClaimedMessage.Deaths"/> above zero) now really start: only then does a death of the process count against them again.
+    /// Notes, durably, that these suspects (<see cref="ClaimedMessage.Deaths"/> above zero) now really start: only then does a death of the
+    /// process count against them again.
     /// </summary>
     /// <param name="claims">Their claims.</param>
-    /// <param name="alone">Whether nothing else runs on their node until they are settled. Then a death of it is theirs, and nobody else's.</param>
+    /// <param name="alone">
+    /// Whether nothing else runs on their node until they are settled. Then a death of it is theirs, and nobody else's.
+    /// </param>
     /// <param name="cancel">Gives up before the change is sent.</param>
     /// <returns>One answer per claim: false when it was lost.</returns>
     ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel);
 
     /// <summary>
-    /// Ends attempts. Each settlement takes effect only while its message is running under exactly its claim number; together with the transaction, when one is given.
+    /// Ends attempts. Each settlement takes effect only while its message is running under exactly its claim number; together with the
+    /// transaction, when one is given.
     /// </summary>
     /// <returns>One answer per settlement, in order: false when the claim was lost and nothing was changed.</returns>
     ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel);
 
-    /// <summary>As <see cref="SettleAsync"/> in the unit of work, which is then committed when every claim was held, and rolled back otherwise.</summary>
-    /// <returns>One answer per settlement, in order: false when nothing was changed because the claim was lost, or can be settled by <see cref="SettleAsync"/> only.</returns>
+    /// <summary>
+    /// As <see cref="SettleAsync"/> in the unit of work, which is then committed when every claim was held, and rolled back otherwise.
+    /// </summary>
+    /// <returns>
+    /// One answer per settlement, in order: false when nothing was changed because the claim was lost, or can be settled by
+    /// <see cref="SettleAsync"/> only.
+    /// </returns>
     /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
     ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel) => SettleThenCommitAsync(this, settlements, work, cancel);
 
     /// <summary>
-    /// Cancels a message that is not running, together with the transaction when one is given; of a running one, notes the request, which its node finds by
+    /// Cancels a message that is not running, together with the transaction when one is given; of a running one, notes the request, which
+    /// its node finds by
     /// <see cref="CancelRequestsAsync"/>. The last request's reason is kept.
     /// </summary>
     ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel);
@@ -52,23 +68,28 @@ public interface IMessageStore
     ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel);
 
     /// <summary>
-    /// Hands back what the node holds besides <paramref name="known"/>: claims whose answer never reached it. Due now, attempt unspent, no death counted; what it knows of runs on.
+    /// Hands back what the node holds besides <paramref name="known"/>: claims whose answer never reached it. Due now, attempt unspent, no
+    /// death counted; what it knows of runs on.
     /// </summary>
     /// <returns>How many.</returns>
     ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel);
 
     /// <summary>
-    /// Presumes dead every node whose lease has run out, and hands their running messages back: due now, attempt unspent, death counted (unless the message was a suspect that had not
-    /// started, or another one ran alone on that node). A message with too many deaths is given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call, those that
-    /// ran alone last, so that the others of their node are not blamed by the next call.
+    /// Presumes dead every node whose lease has run out, and hands their running messages back: due now, attempt unspent, death counted
+    /// (unless the message was a suspect that had not started, or another one ran alone on that node). A message with too many deaths is
+    /// given up by the core at its next claim, not here. At most <paramref name="limit"/> messages a call, those that ran alone last, so
+    /// that the others of their node are not blamed by the next call.
     /// </summary>
     ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel);
 
-    /// <summary>Deletes finished messages whose retention is over, with their history; at most <paramref name="limit"/> a call. Returns how many.</summary>
+    /// <summary>
+    /// Deletes finished messages whose retention is over, with their history; at most <paramref name="limit"/> a call. Returns how many.
+    /// </summary>
     ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 
     /// <summary>
-    /// Waits until one of the queues may have a claimable message that the last claim has not got, or the time is up; may return early, may miss a hint. Costs next to nothing while nothing happens.
+    /// Waits until one of the queues may have a claimable message that the last claim has not got, or the time is up; may return early, may
+    /// miss a hint. Costs next to nothing while nothing happens.
     /// </summary>
     ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel);
 
@@ -153,7 +174,9 @@ public sealed record ClaimedMessage
     /// <summary>The holding.</summary>
     public required Claim Claim { get; init; }
 
-    /// <summary>The store's own note of where it found the message; null when it needs none. Handed back with the settlement, read by nobody else.</summary>
+    /// <summary>
+    /// The store's own note of where it found the message; null when it needs none. Handed back with the settlement, read by nobody else.
+    /// </summary>
     public object? Origin { get; init; }
 
     /// <summary>The stored name of its type.</summary>
@@ -171,7 +194,9 @@ public sealed record ClaimedMessage
     /// <summary>This attempt's number: attempts spent before, plus one.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>How often a process died while holding it. Above zero it is a suspect: see <see cref="IMessageStore.StartAsync"/>.</summary>
+    /// <summary>
+    /// How often a process died while holding it. Above zero it is a suspect: see <see cref="IMessageStore.StartAsync"/>.
+    /// </summary>
     public required int Deaths { get; init; }
 
     /// <summary>Whether it ran alone at the last of these deaths: see <see cref="IMessageStore.StartAsync"/>.</summary>
@@ -186,7 +211,9 @@ public sealed record ClaimedMessage
     /// <summary>Its ordering key, or null.</summary>
     public string? OrderingKey { get; init; }
 
-    /// <summary>Why its cancellation was asked for while an earlier attempt ran; null when it was not. Then it must not run again.</summary>
+    /// <summary>
+    /// Why its cancellation was asked for while an earlier attempt ran; null when it was not. Then it must not run again.
+    /// </summary>
     public string? CancelReason { get; init; }
 
     /// <summary>Whether a unique key is to be freed when it finishes.</summary>

@@ -8,11 +8,15 @@ public readonly record struct NodeId(long Value)
     public override string ToString() => Value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }
 
-/// <summary>Who works on this store. A node holds its claims for as long as its lease is renewed: one row a node and heartbeat, however much it holds.</summary>
+/// <summary>
+/// Who works on this store. A node holds its claims for as long as its lease is renewed: one row a node and heartbeat, however much it
+/// holds.
+/// </summary>
 public interface INodeStore
 {
     /// <summary>
-    /// Joins the workers under a new id, with a lease from now. On a store that lets one process work at a time, the first join of a process presumes every earlier process's node dead.
+    /// Joins the workers under a new id, with a lease from now. On a store that lets one process work at a time, the first join of a
+    /// process presumes every earlier process's node dead.
     /// </summary>
     /// <param name="name">For people: host name and process id; at most 200 characters.</param>
     /// <param name="lease">How long the node counts as alive without a heartbeat.</param>

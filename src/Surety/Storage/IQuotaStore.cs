@@ -1,12 +1,15 @@
 namespace Surety.Storage;
 
 /// <summary>
-/// Counts what callers use of their quotas, over all nodes. A node leases permits in chunks and spends them by itself; what it has not spent when the window ends is lost, so a quota is never
-/// exceeded, and may be undershot.
+/// Counts what callers use of their quotas, over all nodes. A node leases permits in chunks and spends them by itself; what it has not
+/// spent when the window ends is lost, so a quota is never exceeded, and may be undershot.
 /// </summary>
 public interface IQuotaStore
 {
-    /// <summary>Takes permits out of what the key has left in the present window. Windows are as long as asked for and follow each other by the store's clock.</summary>
+    /// <summary>
+    /// Takes permits out of what the key has left in the present window. Windows are as long as asked for and follow each other by the
+    /// store's clock.
+    /// </summary>
     /// <param name="key">Who, and of which quota; at most 64 bytes, a digest.</param>
     /// <param name="want">How many permits at most; positive.</param>
     /// <param name="permits">How many there are in a window; positive.</param>

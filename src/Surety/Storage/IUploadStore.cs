@@ -2,7 +2,9 @@ using System.Data.Common;
 
 namespace Surety.Storage;
 
-/// <summary>What is known of uploads: how far each has come, and what became of it. Their bytes are in an <see cref="IBlobStore"/>.</summary>
+/// <summary>
+/// What is known of uploads: how far each has come, and what became of it. Their bytes are in an <see cref="IBlobStore"/>.
+/// </summary>
 public interface IUploadStore
 {
     /// <summary>Stores a new upload of nothing so far.</summary>
@@ -13,7 +15,10 @@ public interface IUploadStore
     /// <returns>Null when its owner has too many.</returns>
     ValueTask<UploadRecord?> AddAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel);
 
-    /// <summary>Finds an upload; null when there is none. Finding writes (a barrier): what it returns is durable, so that a client may be told of it.</summary>
+    /// <summary>
+    /// Finds an upload; null when there is none. Finding writes (a barrier): what it returns is durable, so that a client may be told of
+    /// it.
+    /// </summary>
     ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel);
 
     /// <summary>Whether there is such an upload, whatever became of it.</summary>
@@ -66,7 +71,10 @@ public interface IUploadStore
     /// <param name="cancel">Gives up.</param>
     ValueTask<bool> EndAsync(string id, UploadState from, UploadState to, TimeSpan lookAfter, CancellationToken cancel);
 
-    /// <summary>Those that somebody has to look at now (an open one that expired, a completed one, one that ended a while ago), the longest waiting first.</summary>
+    /// <summary>
+    /// Those that somebody has to look at now (an open one that expired, a completed one, one that ended a while ago), the longest waiting
+    /// first.
+    /// </summary>
     ValueTask<IReadOnlyList<UploadRecord>> DueAsync(int limit, CancellationToken cancel);
 
     /// <summary>Puts off the next look.</summary>
@@ -107,7 +115,9 @@ public sealed record UploadRecord
     /// <summary>Who it belongs to.</summary>
     public required string Owner { get; init; }
 
-    /// <summary>What became of it. An open one that has expired is <see cref="UploadState.Expired"/>, whether or not anybody has looked at it.</summary>
+    /// <summary>
+    /// What became of it. An open one that has expired is <see cref="UploadState.Expired"/>, whether or not anybody has looked at it.
+    /// </summary>
     public required UploadState State { get; init; }
 
     /// <summary>How many bytes are durable.</summary>

@@ -1,8 +1,8 @@
 namespace Surety.Storage;
 
 /// <summary>
-/// What an exception says of the store's database, wherever it stands among the exceptions that were wrapped around it: EF Core puts the database's own error into one of its own, and applications do the
-/// same.
+/// What an exception says of the store's database, wherever it stands among the exceptions that were wrapped around it: EF Core puts the
+/// database's own error into one of its own, and applications do the same.
 /// </summary>
 /// <param name="Kind">Whose fault it is.</param>
 /// <param name="Constraint">The violated constraint's name, if any.</param>

@@ -3,7 +3,9 @@ using System.Reflection;
 
 namespace Surety.Storage;
 
-/// <summary>One numbered change of a store's schema: the files <c>NNNN_name.sql</c> and <c>NNNN_name.down.sql</c> in the store's assembly.</summary>
+/// <summary>
+/// One numbered change of a store's schema: the files <c>NNNN_name.sql</c> and <c>NNNN_name.down.sql</c> in the store's assembly.
+/// </summary>
 /// <param name="Version">The schema's after it.</param>
 /// <param name="Name">What it brings.</param>
 /// <param name="Up">Its statements.</param>
@@ -14,8 +16,8 @@ internal sealed record Migration(int Version, string Name, string Up, string Dow
     private const string OldestBegin = "-- Programs that know version ", OldestEnd = " can work with it.";
 
     /// <summary>
-    /// The oldest program, by the newest version it knows, that may work on a schema with this change. Only the change itself can say so, in the line "-- Programs that know version N can work
-    /// with it."; without that, programs that do not know it have to stay away.
+    /// The oldest program, by the newest version it knows, that may work on a schema with this change. Only the change itself can say so,
+    /// in the line "-- Programs that know version N can work with it."; without that, programs that do not know it have to stay away.
     /// </summary>
     public int Oldest => Up.Split('\n').FirstOrDefault(l => l.StartsWith(OldestBegin, StringComparison.Ordinal) && l.EndsWith(OldestEnd, StringComparison.Ordinal)) is { } line
         ? int.Parse(line.AsSpan()[OldestBegin.Length..^OldestEnd.Length], CultureInfo.InvariantCulture)

@@ -7,7 +7,10 @@ namespace Surety.Storage;
 internal static class StoredJson
 {
     /// <summary>Null when there are none.</summary>
-    /// <exception cref="ArgumentException">One of them could not be read back as it is: JSON has no halves of surrogate pairs, and the serializer would replace them in silence.</exception>
+    /// <exception cref="ArgumentException">
+    /// One of them could not be read back as it is: JSON has no halves of surrogate pairs, and the serializer would replace them in
+    /// silence.
+    /// </exception>
     public static string? Headers(IReadOnlyDictionary<string, string> headers)
     {
         if (headers.Count == 0) return null;

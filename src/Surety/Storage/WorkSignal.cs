@@ -1,6 +1,8 @@
 namespace Surety.Storage;
 
-/// <summary>Tells those who wait that a message may have become claimable. A version, so that a pulse between looking and waiting is not missed.</summary>
+/// <summary>
+/// Tells those who wait that a message may have become claimable. A version, so that a pulse between looking and waiting is not missed.
+/// </summary>
 internal sealed class WorkSignal
 {
     private TaskCompletionSource next = New();

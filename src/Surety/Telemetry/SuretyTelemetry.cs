@@ -4,7 +4,9 @@ using Surety.Storage;
 
 namespace Surety.Telemetry;
 
-/// <summary>The one activity source and the one meter, both named <c>Surety</c>, by OpenTelemetry's semantic conventions. Labels never carry ids.</summary>
+/// <summary>
+/// The one activity source and the one meter, both named <c>Surety</c>, by OpenTelemetry's semantic conventions. Labels never carry ids.
+/// </summary>
 internal static class SuretyTelemetry
 {
     public const string Name = "Surety";
@@ -18,7 +20,9 @@ internal static class SuretyTelemetry
     private static readonly Counter<long> FencingRejected = Meter.CreateCounter<long>("surety.fencing.rejected", "{message}", "Settlements refused because the claim was lost.");
     private static readonly Counter<long> LeasesLost = Meter.CreateCounter<long>("surety.lease.lost", "{lease}", "Times this node was presumed dead while it lived.");
 
-    /// <summary>Registers the gauges that a host's upkeep feeds. One host a process is the rule; a second one adds its own readings.</summary>
+    /// <summary>
+    /// Registers the gauges that a host's upkeep feeds. One host a process is the rule; a second one adds its own readings.
+    /// </summary>
     public static void ObserveQueues(Func<IReadOnlyList<QueueInfo>> read)
     {
         Meter.CreateObservableGauge("surety.queue.depth", () => read().Select(q => Of(q, q.Ready + q.Scheduled + q.Running)), "{message}", "Messages not finished.");
@@ -48,7 +52,8 @@ internal static class SuretyTelemetry
     }
 
     /// <summary>
-    /// The consumer's span: a child of the enqueue while that is fresh, since people read the two together; later, and on retries, a root with a link, or traces would span days.
+    /// The consumer's span: a child of the enqueue while that is fresh, since people read the two together; later, and on retries, a root
+    /// with a link, or traces would span days.
     /// </summary>
     public static Activity? StartProcess(ClaimedMessage message, DateTimeOffset now)
     {

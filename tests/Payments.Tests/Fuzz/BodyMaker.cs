@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Payments.Tests.Fuzz;
 
-/// <summary>Bodies by their schema, and what chance makes of them. JSON is put together as text, since no serializer writes what is to be sent here.</summary>
+/// <summary>
+/// Bodies by their schema, and what chance makes of them. JSON is put together as text, since no serializer writes what is to be sent here.
+/// </summary>
 internal static class BodyMaker
 {
     private const string Boundary = "fuzz";

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Payments.Tests.Fuzz;
 
-/// <summary>A connection that sends bytes as they are, and reads what HTTP/1.1 answers. It is kept for the next request when both sides can.</summary>
+/// <summary>
+/// A connection that sends bytes as they are, and reads what HTTP/1.1 answers. It is kept for the next request when both sides can.
+/// </summary>
 internal sealed class RawConnection(Uri address) : IDisposable
 {
     private const int MostRead = 4 << 20;

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Payments.Tests.Fuzz;
 
 /// <summary>
-/// Makes requests out of the OpenAPI document and a seed: each by itself from its number, so that any one can be made again alone. Half of them are as the document wants them; the others get one to
-/// three twists.
+/// Makes requests out of the OpenAPI document and a seed: each by itself from its number, so that any one can be made again alone. Half of
+/// them are as the document wants them; the others get one to three twists.
 /// </summary>
 internal static class RequestMaker
 {

@@ -16,7 +16,9 @@ internal sealed class World(int number, string host)
 
     public IReadOnlyList<string> PageTokens { get; private set; } = [];
 
-    /// <summary>Ids that may stand in this place: a path up to its variable, or the name of a member; none when nothing is known of it.</summary>
+    /// <summary>
+    /// Ids that may stand in this place: a path up to its variable, or the name of a member; none when nothing is known of it.
+    /// </summary>
     public IReadOnlyList<string> At(string place) => known.GetValueOrDefault(place, []);
 
     /// <summary>Values of the same shape for a world that does not exist.</summary>

@@ -6,8 +6,8 @@ using Microsoft.FSharp.Core;
 namespace Surety.StoreContract.Model;
 
 /// <summary>
-/// Random stories, told to the store and to a model of it: both must say the same after every step. The same stories each time, so that a failure is the change's; others, and as many as the
-/// environment variable SURETY_MODEL_STORIES says, when it is set.
+/// Random stories, told to the store and to a model of it: both must say the same after every step. The same stories each time, so that a
+/// failure is the change's; others, and as many as the environment variable SURETY_MODEL_STORIES says, when it is set.
 /// </summary>
 public abstract class ModelContract<TFixture> where TFixture : StoreFixture, new()
 {
@@ -16,7 +16,10 @@ public abstract class ModelContract<TFixture> where TFixture : StoreFixture, new
     /// <summary>How many stories are told.</summary>
     protected virtual int Stories => Counts.Of(200);
 
-    /// <summary>How many claims in a row may leave out a message whose turn it is: a busy store need not look before every claim for what has become due, arrived, or has a higher priority.</summary>
+    /// <summary>
+    /// How many claims in a row may leave out a message whose turn it is: a busy store need not look before every claim for what has become
+    /// due, arrived, or has a higher priority.
+    /// </summary>
     protected virtual int MostMisses => 0;
 
     // On a thread without a test runner's synchronization context, which the property's blocking would starve.

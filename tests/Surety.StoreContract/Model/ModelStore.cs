@@ -31,7 +31,8 @@ public sealed class ModelStore(TimeProvider time)
     public IReadOnlyList<ModelMessage> Claimable(QueueDemand demand) => InOrder(demand, m => IsHead(m));
 
     /// <summary>
-    /// All that a store may claim which decides late who stands at the head of its key: where nobody has been claimed, the oldest, though a younger one was there when the oldest came back from the dead letters.
+    /// All that a store may claim which decides late who stands at the head of its key: where nobody has been claimed, the oldest, though a
+    /// younger one was there when the oldest came back from the dead letters.
     /// </summary>
     public IReadOnlyList<ModelMessage> ClaimableLate(QueueDemand demand) => InOrder(demand, m =>
         IsHead(m) || (heads[m.Line] is { Place: Place.Waiting, IsFresh: true } && messages.Find(other => other.Line == m.Line && other.Place == Place.Waiting) == m));

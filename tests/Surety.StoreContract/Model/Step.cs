@@ -9,7 +9,10 @@ public enum Happening
     Enqueue, Claim, Settle, Start, Report, Cancel, Join, Heartbeat, Leave, Rescue, TimePasses, LeasesRunOut, Requeue, RequeueAll, Discard, Pause, Resume, Prune,
 }
 
-/// <summary>One step of a random story. The numbers choose among what there is when the step is taken, so that every part of a story is a story, too, and failures shrink.</summary>
+/// <summary>
+/// One step of a random story. The numbers choose among what there is when the step is taken, so that every part of a story is a story,
+/// too, and failures shrink.
+/// </summary>
 public sealed record Step(Happening Happening, int A, int B, int C)
 {
     private static readonly (int Weight, Happening Happening)[] Weights =

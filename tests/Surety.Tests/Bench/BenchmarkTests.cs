@@ -4,7 +4,10 @@ using Surety.Tests.Conventions;
 
 namespace Surety.Tests.Bench;
 
-/// <summary>The benchmarks themselves check what they did: every message handled and settled once, every transfer on both accounts. Here only that they run; how fast is no test's business.</summary>
+/// <summary>
+/// The benchmarks themselves check what they did: every message handled and settled once, every transfer on both accounts. Here only that
+/// they run; how fast is no test's business.
+/// </summary>
 public class BenchmarkTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);

@@ -2,7 +2,10 @@ using Shouldly;
 
 namespace Surety.Tests.Conventions;
 
-/// <summary>What users can call is written down, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and commit the file.</summary>
+/// <summary>
+/// What users can call is written down, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1
+/// and commit the file.
+/// </summary>
 public class PublicApiTests
 {
     [Theory]

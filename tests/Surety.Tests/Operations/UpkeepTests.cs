@@ -84,7 +84,8 @@ public sealed class UpkeepTests
         {
             counting.TrySetResult();
             await joined.WaitAsync(cancel);
-            // The worker notes its node right after this; a few turns of the pool are enough, and too few only make the test easier to pass.
+            // The worker notes its node right after this; a few turns of the pool are enough, and too few only make the test easier to
+            // pass.
             for (var i = 0; i < 100; i++) await Task.Yield();
             return await real.ListAsync(cancel);
         }

@@ -6,8 +6,8 @@ using Surety.Storage;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// A server whose only synchronous standby is away. The data library reports a commit that gave up waiting for it as a success; an answer that was accepted on that word could be lost with the
-/// server. Whatever ends the wait, it must come out as doubt.
+/// A server whose only synchronous standby is away. The data library reports a commit that gave up waiting for it as a success; an answer
+/// that was accepted on that word could be lost with the server. Whatever ends the wait, it must come out as doubt.
 /// </summary>
 public sealed class CommitGateTests : IAsyncLifetime
 {
@@ -168,7 +168,8 @@ public sealed class CommitGateTests : IAsyncLifetime
         await server.ExecuteAsync($"ALTER SYSTEM SET synchronous_standby_names = '{names}'");
         await server.ExecuteAsync("SELECT pg_reload_conf()");
         await UntilAsync(async () => await server.ScalarAsync<string>("SHOW synchronous_standby_names") == names);
-        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something else since.
+        // A new connection has it. That commits wait, all of them are told by the checkpointer, which has it when it has done something
+        // else since.
         await server.ExecuteAsync("CHECKPOINT");
     }
 

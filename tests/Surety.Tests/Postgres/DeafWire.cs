@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// The network between a host and the server that, when asked, swallows the answer to a COMMIT and then resets the connection: the server has committed, and its client never hears of it.
+/// The network between a host and the server that, when asked, swallows the answer to a COMMIT and then resets the connection: the server
+/// has committed, and its client never hears of it.
 /// </summary>
 internal sealed class DeafWire : IAsyncDisposable
 {

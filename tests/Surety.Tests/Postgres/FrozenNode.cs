@@ -6,8 +6,8 @@ using Surety.Tests.Processing;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// This test assembly once more, as a node of its own that can be stopped like a machine that is paused: at any instruction, with its transactions open. Its handler writes an effect and then
-/// waits for a word before it ends.
+/// This test assembly once more, as a node of its own that can be stopped like a machine that is paused: at any instruction, with its
+/// transactions open. Its handler writes an effect and then waits for a word before it ends.
 /// </summary>
 internal sealed class FrozenNode : IAsyncDisposable
 {

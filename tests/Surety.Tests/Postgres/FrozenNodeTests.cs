@@ -5,7 +5,9 @@ using Surety.Tests.Processing;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>A node is stopped in the middle of a handler for longer than its lease, others take over, and it goes on as if nothing had been.</summary>
+/// <summary>
+/// A node is stopped in the middle of a handler for longer than its lease, others take over, and it goes on as if nothing had been.
+/// </summary>
 public sealed class FrozenNodeTests : IAsyncLifetime
 {
     private static int made;

@@ -8,7 +8,10 @@ using Surety.Tests.Processing;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>A cursor passes the places of transactions that still run. What they bring when they commit must be found, once, and what they do not bring must cost nothing.</summary>
+/// <summary>
+/// A cursor passes the places of transactions that still run. What they bring when they commit must be found, once, and what they do not
+/// bring must cost nothing.
+/// </summary>
 public sealed class LateTransactionTests : IAsyncLifetime
 {
     private static int made;
@@ -206,6 +209,48 @@ public sealed class LateTransactionTests : IAsyncLifetime
             (await ClaimAsync(2)).ShouldBe(ids[2..]);
             (await ClaimAsync(2)).ShouldBeEmpty();
         }
+    }
+
+    /// <summary>The example of docs/segments.md.</summary>
+    [Fact]
+    public async Task The_example_of_the_page_is_what_happens()
+    {
+        // Which transactions of this story are in late, and how far they were handed out; the server may have others of its own.
+        async Task<(long Id, string Late)> CursorAsync(params long[] known)
+        {
+            var id = (long)(await ScalarAsync($"SELECT id FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
+            var late = (long[])(await ScalarAsync($"SELECT late FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
+            var after = (long[])(await ScalarAsync($"SELECT late_after FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
+            return (id, string.Join(", ", late.Zip(after).Where(l => known.Contains(l.First)).Select(l => $"{Array.IndexOf(known, l.First)} after {l.Second}")));
+        }
+
+        async Task<long> TransactionOfAsync(OwnedUnitOfWork work)
+        {
+            await using var ask = new NpgsqlCommand("SELECT pg_current_xact_id()::text::bigint", (NpgsqlConnection)work.Connection, (NpgsqlTransaction)work.Transaction);
+            return (long)(await ask.ExecuteScalarAsync())!;
+        }
+
+        await using var first = await BeginAsync();
+        (await EnqueueAsync(1, Priority.Normal, first.Transaction)).ShouldBe([1]);
+        (await EnqueueAsync(1, Priority.Normal)).ShouldBe([2]);
+        await using var second = await BeginAsync();
+        (await EnqueueAsync(1, Priority.Normal, second.Transaction)).ShouldBe([3]);
+        (await EnqueueAsync(1, Priority.Normal, first.Transaction)).ShouldBe([4]);
+        (await EnqueueAsync(2, Priority.Normal)).ShouldBe([5, 6]);
+        var (open, other) = (await TransactionOfAsync(first), await TransactionOfAsync(second));
+
+        (await ClaimAsync(10)).ShouldBe([2, 5, 6]);
+        (await CursorAsync(open, other)).ShouldBe((6, "0 after 0, 1 after 0"));
+        await first.CommitAsync();
+        (await ClaimAsync(1)).ShouldBe([1]);
+        (await CursorAsync(open, other)).ShouldBe((6, "0 after 1, 1 after 0"));
+        (await ClaimAsync(10)).ShouldBe([4]);
+        (await CursorAsync(open, other)).ShouldBe((6, "0 after 4, 1 after 0"));
+        await second.DisposeAsync();
+        (await ClaimAsync(10)).ShouldBeEmpty();
+        (await EnqueueAsync(1, Priority.Normal)).ShouldBe([7]);
+        (await ClaimAsync(10)).ShouldBe([7]);
+        (await CursorAsync(open, other)).ShouldBe((7, ""));
     }
 
     private async Task<long[]> EnqueueAsync(int count, Priority priority, System.Data.Common.DbTransaction? transaction = null) =>

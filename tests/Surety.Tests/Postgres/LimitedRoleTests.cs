@@ -9,8 +9,9 @@ using Surety.Tests.Conventions;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// The store works as a role that owns nothing and has what docs/operations/postgres.md grants, word for word; on the schema of a later version, which says that this program can work with it: the shape of
-/// every rolling update. Both at once, because most of what could fail is in neither.
+/// The store works as a role that owns nothing and has what docs/operations/postgres.md grants, word for word; on the schema of a later
+/// version, which says that this program can work with it: the shape of every rolling update. Both at once, because most of what could fail
+/// is in neither.
 /// </summary>
 public sealed partial class LimitedFixture : PostgresFixture
 {

@@ -22,7 +22,10 @@ public sealed class MigrationTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
 
-    /// <summary>What the migrations come to, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and commit the file.</summary>
+    /// <summary>
+    /// What the migrations come to, so that a change of it is seen and meant. After a meant change, run the tests with SURETY_ACCEPT=1 and
+    /// commit the file.
+    /// </summary>
     [Fact]
     public async Task The_schema_is_the_one_written_down()
     {

@@ -9,8 +9,8 @@ using Surety.Tests.Processing;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// Plain handlers that use the database in every way they can, while it is restarted, connections are cut and answers to commits are lost. None of it is their messages' fault. With SURETY_LONG=1 ten such
-/// stories are told, each by another seed.
+/// Plain handlers that use the database in every way they can, while it is restarted, connections are cut and answers to commits are lost.
+/// None of it is their messages' fault. With SURETY_LONG=1 ten such stories are told, each by another seed.
 /// </summary>
 public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<TroubledServer>
 {

@@ -4,7 +4,9 @@ using PrivateServer = Surety.Cli.Rigs.PostgresServer;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>The rig's private server in a temporary folder, and what tests say to it. Started once for all tests, stopped when their process ends.</summary>
+/// <summary>
+/// The rig's private server in a temporary folder, and what tests say to it. Started once for all tests, stopped when their process ends.
+/// </summary>
 public sealed class PostgresServer
 {
     private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
@@ -36,7 +38,9 @@ public sealed class PostgresServer
 
     public Task StopAsync(string mode = "immediate") => server.StopAsync(mode);
 
-    /// <summary>Starts it so that it answers everybody that it is starting, until <see cref="EndStartingAsync"/>: as a standby that nobody may ask.</summary>
+    /// <summary>
+    /// Starts it so that it answers everybody that it is starting, until <see cref="EndStartingAsync"/>: as a standby that nobody may ask.
+    /// </summary>
     public async Task BeginStartingAsync()
     {
         await File.WriteAllTextAsync(Path.Combine(folder, "server", "data", "standby.signal"), "");

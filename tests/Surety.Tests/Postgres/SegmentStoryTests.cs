@@ -9,9 +9,10 @@ using Surety.StoreContract;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// The engine under everything at once, on a real server: producers whose transactions are quick, slow, many-legged, held open, and rolled back; nodes that claim, settle alone, in groups and in
-/// transactions with an effect, retry, cancel, forget, freeze past their lease and come back; connections cut at random; segments so small that they are reused all the time. Afterwards every
-/// committed message must have ended exactly once, and no other may ever have been seen.
+/// The engine under everything at once, on a real server: producers whose transactions are quick, slow, many-legged, held open, and rolled
+/// back; nodes that claim, settle alone, in groups and in transactions with an effect, retry, cancel, forget, freeze past their lease and
+/// come back; connections cut at random; segments so small that they are reused all the time. Afterwards every committed message must have
+/// ended exactly once, and no other may ever have been seen.
 /// </summary>
 public sealed class SegmentStoryTests
 {
@@ -75,7 +76,10 @@ public sealed class SegmentStoryTests
                 LoopAsync(new Random(seed * 300), UpkeepAsync), LoopAsync(new Random(seed * 400), CutAsync), LoopAsync(new Random(seed * 500), CancelAsync)]);
         }
 
-        /// <summary>An orderly node works off what is left; then the books are compared. Its connections are its own: some of the story's may be cut, and show that only when they are used.</summary>
+        /// <summary>
+        /// An orderly node works off what is left; then the books are compared. Its connections are its own: some of the story's may be
+        /// cut, and show that only when they are used.
+        /// </summary>
         public async Task EndAsync()
         {
             await using var store = Open($"{connectionString};Application Name=teller");

@@ -6,7 +6,10 @@ using Surety.StoreContract;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>What the contract of all stores does not say of the segments: what a claim reads, what it leaves for later, and how their room comes back.</summary>
+/// <summary>
+/// What the contract of all stores does not say of the segments: what a claim reads, what it leaves for later, and how their room comes
+/// back.
+/// </summary>
 public sealed class SegmentTests : IAsyncLifetime
 {
     private static int made;

@@ -28,7 +28,10 @@ public sealed class TroubledServer : IAsyncLifetime
     }
 }
 
-/// <summary>What passes by itself is tried again where that is safe and said to be passing where it is not; nothing is lost either way, and no process has to be restarted for it.</summary>
+/// <summary>
+/// What passes by itself is tried again where that is safe and said to be passing where it is not; nothing is lost either way, and no
+/// process has to be restarted for it.
+/// </summary>
 public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture<TroubledServer>
 {
     private PostgresServer Server => troubled.Server;

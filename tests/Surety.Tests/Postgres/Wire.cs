@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace Surety.Tests.Postgres;
 
-/// <summary>The network between a host and the server. Cut, it carries nothing in either direction and tells nobody; mended, it goes on where it stopped.</summary>
+/// <summary>
+/// The network between a host and the server. Cut, it carries nothing in either direction and tells nobody; mended, it goes on where it
+/// stopped.
+/// </summary>
 internal sealed class Wire : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);

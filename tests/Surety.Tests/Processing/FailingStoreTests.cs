@@ -10,7 +10,10 @@ public sealed class SqliteFailingStoreTests() : FailingStoreTests(SqlitePlace.Op
 
 public sealed class PostgresFailingStoreTests() : FailingStoreTests(PostgresPlace.OpenAsync);
 
-/// <summary>A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … (a short run: every other) until a run has no n-th call. Whatever fails, nothing may be lost and no effect doubled.</summary>
+/// <summary>
+/// A scenario is run again and again, failing the n-th call to the store for n = 1, 2, … (a short run: every other) until a run has no n-th
+/// call. Whatever fails, nothing may be lost and no effect doubled.
+/// </summary>
 public abstract class FailingStoreTests(Func<Task<Place>> open)
 {
     [Theory]

@@ -116,7 +116,8 @@ public sealed class PostgresFailureTableTests() : FailureTableTests(PostgresPlac
             await EndConnectionAsync(s);
             await s.ExecuteAsync("SELECT 1");
         }),
-        // Then the library only says that the connection is not open. Whose connection that was is known of a unit of work that the handler was given.
+        // Then the library only says that the connection is not open. Whose connection that was is known of a unit of work that the handler
+        // was given.
         ["a connection that was ended, and an error that was caught"] = new(FailureKind.Unavailable, async s =>
         {
             await EndConnectionAsync(s);
@@ -260,8 +261,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
 }
 
 /// <summary>
-/// One table says whose fault an error of the database is, and so whether an attempt is spent. A message meets each row of it at its first claim, on its own and with another one in its batch, and goes well
-/// afterwards; the other one goes well from the start.
+/// One table says whose fault an error of the database is, and so whether an attempt is spent. A message meets each row of it at its first
+/// claim, on its own and with another one in its batch, and goes well afterwards; the other one goes well from the start.
 /// </summary>
 public abstract class FailureTableTests(Func<Task<Place>> open)
 {
@@ -408,7 +409,8 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
             services =>
             {
                 log.AddTo(services);
-                // Longer than the test: what succeeds between two failures of others would otherwise be the end of one outage and the beginning of the next.
+                // Longer than the test: what succeeds between two failures of others would otherwise be the end of one outage and the
+                // beginning of the next.
                 services.AddSingleton(pings).AddSingleton(Impatient with { Quiet = TimeSpan.FromSeconds(1) });
             });
         var health = host.Get<SuretyHealth>();

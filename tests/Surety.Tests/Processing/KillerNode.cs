@@ -6,7 +6,10 @@ using Surety.Tests.Postgres;
 
 namespace Surety.Tests.Processing;
 
-/// <summary>This test assembly once more, as a node that some of its messages kill. It is started again whenever it dies, as a service manager would, until it is told to stop.</summary>
+/// <summary>
+/// This test assembly once more, as a node that some of its messages kill. It is started again whenever it dies, as a service manager
+/// would, until it is told to stop.
+/// </summary>
 internal sealed class KillerNode : IAsyncDisposable
 {
     public const string Name = "killer-node";

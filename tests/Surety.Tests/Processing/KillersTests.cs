@@ -7,8 +7,8 @@ public sealed class SqliteKillersTests() : KillersTests(SqlitePlace.OpenAsync);
 public sealed class PostgresKillersTests() : KillersTests(PostgresPlace.OpenAsync);
 
 /// <summary>
-/// Messages that kill their process 0.4 s after they begin, among honest ones, on two nodes that are started again whenever they die: whoever is there at the time is not blamed to the end.
-/// SURETY_LONG=1 has 6 of them among 267 honest ones, ten times.
+/// Messages that kill their process 0.4 s after they begin, among honest ones, on two nodes that are started again whenever they die:
+/// whoever is there at the time is not blamed to the end. SURETY_LONG=1 has 6 of them among 267 honest ones, ten times.
 /// </summary>
 public abstract class KillersTests(Func<Task<Place>> open)
 {

@@ -149,7 +149,8 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
         SteadyClock.At(noted, "boot", 9_000, otherWall).ShouldBe(13_000, "the same start of the machine: what has passed, whoever had the file open");
         SteadyClock.At(noted, "another", 9_000, otherWall).ShouldBe(5_000, "a restart, or another machine: nobody knows how long it was");
         SteadyClock.At(noted, "boot", 999, otherWall).ShouldBe(5_000, "a restart of a machine whose starts have no names");
-        // There, the count that began anew may have overtaken the note; it counts what has passed since the start, which is less than what has passed since the note.
+        // There, the count that began anew may have overtaken the note; it counts what has passed since the start, which is less than what
+        // has passed since the note.
         SteadyClock.At(noted, "boot", 1_500, otherWall).ShouldBe(5_500);
     }
 

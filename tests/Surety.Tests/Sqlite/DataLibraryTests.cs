@@ -6,7 +6,9 @@ using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;
 
-/// <summary>The enqueue joins the transaction of whatever data library the application uses, whether Surety or the application began it.</summary>
+/// <summary>
+/// The enqueue joins the transaction of whatever data library the application uses, whether Surety or the application began it.
+/// </summary>
 public sealed class DataLibraryTests : IAsyncLifetime
 {
     private readonly SqlitePlace place = new();

@@ -5,7 +5,10 @@ using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;
 
-/// <summary>This test assembly, run once more as another process on a database file. It says line by line what it has done, and ends when its input does, or is killed.</summary>
+/// <summary>
+/// This test assembly, run once more as another process on a database file. It says line by line what it has done, and ends when its input
+/// does, or is killed.
+/// </summary>
 internal sealed class OtherProcess : IAsyncDisposable
 {
     public const string Name = "other-process";
