@@ -24,7 +24,7 @@ public sealed class CommitGateTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await store.DisposeAsync();
-        await server.StopAsync();
+        await server.DisposeAsync();
     }
 
     [Theory]
@@ -127,15 +127,8 @@ public sealed class CommitGateTests : IAsyncLifetime
     [InlineData("default_transaction_isolation = 'repeatable read'", "default_transaction_isolation=repeatable read")]
     public async Task A_server_that_could_lose_a_commit_is_refused(string setting, string says)
     {
-        var weak = await PostgresServer.StartAsync(setting);
-        try
-        {
-            (await Should.ThrowAsync<StoreException>(() => OpenAsync(weak.ConnectionString))).Message.ShouldContain(says);
-        }
-        finally
-        {
-            await weak.StopAsync();
-        }
+        await using var weak = await PostgresServer.StartAsync(setting);
+        (await Should.ThrowAsync<StoreException>(() => OpenAsync(weak.ConnectionString))).Message.ShouldContain(says);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using Surety.Cli.Rigs;
 using PrivateServer = Surety.Cli.Rigs.PostgresServer;
@@ -7,12 +8,17 @@ namespace Surety.Tests.Postgres;
 /// <summary>
 /// The rig's private server in a temporary folder, and what tests say to it. Started once for all tests, stopped when their process ends.
 /// </summary>
-public sealed class PostgresServer
+public sealed class PostgresServer : IAsyncDisposable
 {
     private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
 
+    // What no test has disposed of ends with the process, all at once: one after the other, many would take longer than a runner waits.
+    private static readonly ConcurrentDictionary<PostgresServer, bool> Running = new();
+
     private readonly string folder;
     private readonly PrivateServer server;
+
+    static PostgresServer() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Parallel.ForEach(Running.Keys, s => s.Stop());
 
     private PostgresServer(string folder, PrivateServer server) => (this.folder, this.server) = (folder, server);
 
@@ -30,7 +36,7 @@ public sealed class PostgresServer
     {
         var folder = Directory.CreateTempSubdirectory("surety-pg-").FullName;
         var server = new PostgresServer(folder, await PrivateServer.StartAsync(Path.Combine(folder, "server"), Ports.Free(), ["shared_buffers = 256MB", .. settings], default));
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Stop();
+        Running[server] = true;
         return server;
     }
 
@@ -70,6 +76,14 @@ public sealed class PostgresServer
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Stops it for good and deletes its folder.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!Running.TryRemove(this, out _)) return;
+        await server.StopAsync();
+        Directory.Delete(folder, recursive: true);
     }
 
     private void Stop()

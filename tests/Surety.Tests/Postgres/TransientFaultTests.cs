@@ -17,7 +17,7 @@ public sealed class TroubledServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => Server = await PostgresServer.StartAsync("max_connections = 40", "deadlock_timeout = 100ms");
 
-    public async ValueTask DisposeAsync() => await Server.StopAsync();
+    public async ValueTask DisposeAsync() => await Server.DisposeAsync();
 
     /// <summary>A store in a schema of its own.</summary>
     internal async Task<PostgresStore> OpenAsync(string more = "")
