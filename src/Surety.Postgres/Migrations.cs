@@ -69,7 +69,7 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
     {
         var (exists, occupied, ours) = await OneAsync(transaction, Statement.Of(SchemaSql.Exists).With(Quoted(schema)), r => (r.GetBoolean(0), r.GetBoolean(1), r.GetBoolean(2)), cancel);
         return ours
-            ? await OneAsync(transaction, Statement.Of(sql.Facts), r => new SchemaFacts(true, r.TextOrNull(0) ?? Unnamed, r.TextOrNull(1), r.GetInt32(2), r.GetInt32(3), r.TextOrNull(4), r.TextOrNull(5)), cancel)
+            ? await OneAsync(transaction, Statement.Of(sql.Facts), Facts, cancel)
             : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0, null, null);
     }
 
@@ -95,7 +95,11 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
     public static string Quoted(string schema) => $"\"{schema}\"";
 
     /// <summary>Nothing is to be done, or it is a later program's schema.</summary>
-    private bool IsUpToDate(SchemaFacts found) => found.Version > Newest || (found.Version == Newest && found.Functions == SchemaFunctions.Digest);
+    private bool IsUpToDate(SchemaFacts found) =>
+        found.Version > Newest || (found.Version == Newest && found.Functions == SchemaFunctions.Digest);
+
+    private static SchemaFacts Facts(NpgsqlDataReader row) => new(
+        true, row.TextOrNull(0) ?? Unnamed, row.TextOrNull(1), row.GetInt32(2), row.GetInt32(3), row.TextOrNull(4), row.TextOrNull(5));
 
     private string HowTo => $"Run `surety migrate up --store postgres --schema {schema}` as the schema's owner, or give the owner what `surety migrate script` prints.";
 
@@ -121,8 +125,9 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
         if (found.Product is not null && (found.Product != "surety" || found.StoreId is null))
             throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}). Name another one in PostgresOptions.Schema; this one was not touched.");
         if (found.Version > 0 && found.First != all[0].Name)
-            throw new StoreException($"The schema \"{schema}\" was made before Surety's first release, and no way leads from its version {found.Version} to this program. Let the program that made it finish its work, "
-                + "then name another schema in PostgresOptions.Schema, or drop this one. Nothing was touched.");
+            throw new StoreException($"The schema \"{schema}\" was made before Surety's first release, and no way leads from its version "
+                + $"{found.Version} to this program. Let the program that made it finish its work, then name another schema in "
+                + "PostgresOptions.Schema, or drop this one. Nothing was touched.");
         if (mayBeNewer ? found.Oldest > Newest : found.Version > Newest)
             throw new StoreException($"The schema \"{schema}\" has version {found.Version}, which programs that know only versions up to {Newest} cannot work with. Start the newer program; nothing was touched.");
     }
@@ -151,4 +156,5 @@ internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
 /// <param name="Oldest">The oldest program, by the newest version it knows, that may work on it.</param>
 /// <param name="First">The name of its first change.</param>
 /// <param name="Functions">The digest of the functions it has.</param>
-internal sealed record SchemaFacts(bool Exists, string? Product, string? StoreId, int Version, int Oldest, string? First, string? Functions);
+internal sealed record SchemaFacts(
+    bool Exists, string? Product, string? StoreId, int Version, int Oldest, string? First, string? Functions);

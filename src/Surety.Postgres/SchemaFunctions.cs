@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using Surety.Postgres.Sql;
 
 namespace Surety.Postgres;
 
@@ -37,7 +38,9 @@ internal static class SchemaFunctions
                     block = new StringBuilder();
                     break;
                 case End when block is not null:
-                    for (var child = 0; child < Sql.SegmentSql.Children; child++) whole.Append(block).Replace("{child}", child.ToString(CultureInfo.InvariantCulture));
+                    var each = block.ToString();
+                    for (var child = 0; child < SegmentSql.Children; child++)
+                        whole.Append(each.Replace("{child}", child.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
                     block = null;
                     break;
                 default:
@@ -52,7 +55,8 @@ internal static class SchemaFunctions
     private static string Read()
     {
         var assembly = typeof(SchemaFunctions).Assembly;
-        return string.Join('\n', assembly.GetManifestResourceNames().Where(n => n.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(n => Expanded(Read(assembly, n))));
+        var files = assembly.GetManifestResourceNames().Where(n => n.StartsWith(Folder, StringComparison.Ordinal));
+        return string.Join('\n', files.Order(StringComparer.Ordinal).Select(f => Expanded(Read(assembly, f))));
     }
 
     private static string Read(Assembly assembly, string file)

@@ -51,8 +51,9 @@ internal static class Migrations
             throw new StoreException($"The database {file} holds tables named surety_… of another product ({product ?? "unnamed"}). Name another file; this one was not touched.");
         var version = has ? (int)(db.Prepare(SchemaSql.Version).Number() ?? 0) : 0;
         if (version > 0 && db.Prepare(SchemaSql.First).Text() != All[0].Name)
-            throw new StoreException($"The database {file} was made before Surety's first release, and no way leads from its schema version {version} to this program. Let the program that made it finish its work, "
-                + "then name another file, or drop its tables named surety_…. This file was not touched.");
+            throw new StoreException($"The database {file} was made before Surety's first release, and no way leads from its schema "
+                + $"version {version} to this program. Let the program that made it finish its work, then name another file, or drop its "
+                + "tables named surety_…. This file was not touched.");
         return version <= Newest
             ? version
             : throw new StoreException($"The database {file} has schema version {version}, but this program knows versions up to {Newest}. Start the newer program; this file was not touched.");

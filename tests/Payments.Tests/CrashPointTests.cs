@@ -33,7 +33,8 @@ public class CrashPointTests
 
     [Fact]
     public void The_two_short_runs_together_die_at_every_point() =>
-        Points(OnSqlite, whole: false).Concat(Points(OnPostgres, whole: false)).Select(p => p.Split(':')[0]).ShouldBe(Failpoint.All.Except(Failpoint.Uploads), ignoreOrder: true);
+        Points(OnSqlite, whole: false).Concat(Points(OnPostgres, whole: false)).Select(p => p.Split(':')[0])
+            .ShouldBe(Failpoint.All.Except(Failpoint.Uploads), ignoreOrder: true);
 
     /// <summary>
     /// Where a run dies. A short one takes every other point, on each store others. Not at the first passage, which is often the first
@@ -49,7 +50,8 @@ public class CrashPointTests
     private static async Task KillAtAsync(IEnumerable<string> failpoints, RigOptions rig)
     {
         var points = Points(failpoints, Counts.AreWhole);
-        var report = await ChaosRun.RunAsync(new ChaosOptions(0, 20261, Counts.AreWhole ? 8 : 4, Programs.Find(), rig, Keep: false, Failpoints: points), _ => { }, default);
+        var options = new ChaosOptions(0, 20261, Counts.AreWhole ? 8 : 4, Programs.Find(), rig, Keep: false, Failpoints: points);
+        var report = await ChaosRun.RunAsync(options, _ => { }, default);
         report.Violations.ShouldBeEmpty();
         report.Accounts.Lost.ShouldBe(0);
         report.Accounts.Duplicated.ShouldBe(0);

@@ -17,7 +17,7 @@ public class KillTests(ITestOutputHelper output)
     public async Task Many_kills_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var report = await ChaosRun.RunAsync(new ChaosOptions(Counts.Of(100), Seed: 20261121, Clients, Programs.Find(), new RigOptions(), Keep: false, Failpoints: []), _ => { }, limit.Token);
+        var report = await ChaosRun.RunAsync(Kills(Counts.Of(100), new RigOptions()), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         ShouldBeWhole(report, Counts.Of(100));
         report.Accounts.Redelivered.ShouldBeGreaterThan(0, "a run without a repeated call has not killed inside a handler");
@@ -30,7 +30,7 @@ public class KillTests(ITestOutputHelper output)
     public async Task Three_nodes_on_PostgreSQL_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var options = new ChaosOptions(Counts.Of(60), Seed: 20261121, Clients, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false, Failpoints: []);
+        var options = Kills(Counts.Of(60), new RigOptions(RigOptions.Postgres, Nodes: 3));
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         ShouldBeWhole(report, Counts.Of(60));
@@ -41,7 +41,7 @@ public class KillTests(ITestOutputHelper output)
     public async Task Two_nodes_behind_PgBouncer_killed_one_after_the_other_lose_nothing_and_double_nothing()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var options = new ChaosOptions(Counts.Of(40), Seed: 20261121, Clients, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true), Keep: false, Failpoints: []);
+        var options = Kills(Counts.Of(40), new RigOptions(RigOptions.Postgres, Nodes: 2, Pooled: true));
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         ShouldBeWhole(report, Counts.Of(40));
@@ -82,6 +82,9 @@ public class KillTests(ITestOutputHelper output)
         report.Violations.ShouldBeEmpty(report.Line);
         (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
     }
+
+    private static ChaosOptions Kills(int count, RigOptions rig) =>
+        new(count, Seed: 20261121, Clients, Programs.Find(), rig, Keep: false, Failpoints: []);
 
     private static void ShouldBeWhole(ChaosReport report, int least)
     {

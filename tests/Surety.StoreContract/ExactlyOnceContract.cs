@@ -5,7 +5,7 @@ using Surety.Storage;
 namespace Surety.StoreContract;
 
 /// <summary>
-/// The promise that everything else serves: the effect in this database happens once, whoever freezes, is given up and comes back.
+/// The promise that everything else serves: the effect in this database happens once, also when a node freezes, is given up and comes back.
 /// </summary>
 public abstract class ExactlyOnceContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {

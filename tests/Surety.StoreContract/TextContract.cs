@@ -10,7 +10,7 @@ namespace Surety.StoreContract;
 public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()
 {
     // Each is a round trip or several.
-    private static readonly int Count = Counts.AreWhole ? 600 : 60;
+    private static readonly int Count = Counts.Of(600);
 
     [Fact]
     public async Task Whatever_text_an_attempt_ends_with_its_end_is_stored_and_says_it()

@@ -4,7 +4,7 @@ using Surety.Storage;
 namespace Surety.StoreContract;
 
 /// <summary>
-/// Whoever waits for work is woken, long before he would look by himself. A hint may be lost, so a store may be given the cause more than
+/// A worker that waits is woken, long before it would look by itself. A hint may be lost, so a store may be given the cause more than
 /// once.
 /// </summary>
 public abstract class WakeUpContract<TFixture> : StoreContract<TFixture> where TFixture : StoreFixture, new()

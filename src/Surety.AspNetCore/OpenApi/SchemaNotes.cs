@@ -10,7 +10,7 @@ using Microsoft.OpenApi;
 namespace Surety.AspNetCore;
 
 /// <summary>
-/// What attributes say of a value. The framework reads those of properties; the validation also heeds those of a record's parameters, and
+/// What attributes say of a value. The framework reads those of properties; the validation also obeys those of a record's parameters, and
 /// so does this.
 /// </summary>
 internal static class SchemaNotes

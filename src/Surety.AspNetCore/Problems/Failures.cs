@@ -36,11 +36,11 @@ internal static partial class Failures
         NotCommittedException => Outcome(NotTaken(), "none"),
         _ when failure is { InDoubt: true } || (mayHaveEffect && exception is StoreException) => Outcome(
             Problems.Create(503, Problems.DependencyUnavailable, "It is not known whether the request took effect. Repeat it with the same idempotency key to learn it."), "unknown"),
-        // Of these the outcome is the request's: none of a command, which is rolled back; of another endpoint nobody knows what it did
-        // before.
+        // A command was rolled back, so its outcome is none. Another endpoint may have written before: its outcome is unknown.
         StoreException { Kind: not FailureKind.Mistake } => NotTaken(),
         _ when failure is { Kind: not FailureKind.Mistake } => NotTaken(),
-        _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) => Refused(Problems.Create(known.Status, known.Code, known.Detail), endpoint),
+        _ when failure is { Constraint: { } constraint } && options.OfConstraints.TryGetValue(constraint, out var known) =>
+            Refused(Problems.Create(known.Status, known.Code, known.Detail), endpoint),
         // Of another database than the store's.
         DbException { IsTransient: true } => Problems.Create(503, Problems.DependencyUnavailable, "The database did not take the request. Try again."),
         _ => Problems.Create(500, Problems.InternalError, null),

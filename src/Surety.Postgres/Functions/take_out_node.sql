@@ -1,5 +1,5 @@
--- Copies what a node (when null, every dead one) holds to the table message, from where it is handed back. A claim that is just being settled
--- is left to the next turn. Answers how many.
+-- Copies what a node (when null, every dead one) holds to the table message, from where it is handed back. A claim that is just being
+-- settled is left to the next turn. Answers how many.
 CREATE OR REPLACE FUNCTION $schema$.take_out_node(p_node bigint, p_limit int)
 RETURNS int LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
     SET enable_incremental_sort = off SET plan_cache_mode = force_generic_plan

@@ -57,7 +57,8 @@ internal sealed class SchemaSql(string s)
     public static string LockOf(string schema) => $"SELECT pg_advisory_xact_lock(hashtextextended('surety migration {schema}', 7))";
 
     /// <param name="digest">Of the functions that were just made.</param>
-    public string NoteFunctions(string digest) => $"INSERT INTO {s}.meta (name, value) VALUES ('functions', '{digest}') ON CONFLICT (name) DO UPDATE SET value = excluded.value;";
+    public string NoteFunctions(string digest) =>
+        $"INSERT INTO {s}.meta (name, value) VALUES ('functions', '{digest}') ON CONFLICT (name) DO UPDATE SET value = excluded.value;";
 
     public string Note(Migration m) => $"INSERT INTO {s}.migration (version, name, oldest) VALUES ({m.Version}, '{m.Name}', {m.Oldest});";
 

@@ -200,7 +200,8 @@ public sealed class LateTransactionTests : IAsyncLifetime
         {
             foreach (var withdrawn in new[] { await EnqueueAsync(1, priority), await EnqueueAsync(2, priority) })
             {
-                foreach (var id in withdrawn) (await store.Messages.CancelAsync(new MessageId(id), "a test", null, default)).ShouldBe(CancelAnswer.Cancelled);
+                foreach (var id in withdrawn.Select(w => new MessageId(w)))
+                    (await store.Messages.CancelAsync(id, "a test", null, default)).ShouldBe(CancelAnswer.Cancelled);
                 (await store.Segments.RotateAsync(default)).ShouldBeTrue();
             }
 
@@ -221,12 +222,14 @@ public sealed class LateTransactionTests : IAsyncLifetime
             var id = (long)(await ScalarAsync($"SELECT id FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
             var late = (long[])(await ScalarAsync($"SELECT late FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
             var after = (long[])(await ScalarAsync($"SELECT late_after FROM {schema}.claim ORDER BY turn DESC LIMIT 1"))!;
-            return (id, string.Join(", ", late.Zip(after).Where(l => known.Contains(l.First)).Select(l => $"{Array.IndexOf(known, l.First)} after {l.Second}")));
+            var ours = late.Zip(after).Where(l => known.Contains(l.First));
+            return (id, string.Join(", ", ours.Select(l => $"{Array.IndexOf(known, l.First)} after {l.Second}")));
         }
 
         async Task<long> TransactionOfAsync(OwnedUnitOfWork work)
         {
-            await using var ask = new NpgsqlCommand("SELECT pg_current_xact_id()::text::bigint", (NpgsqlConnection)work.Connection, (NpgsqlTransaction)work.Transaction);
+            await using var ask = work.Connection.CreateCommand();
+            (ask.CommandText, ask.Transaction) = ("SELECT pg_current_xact_id()::text::bigint", work.Transaction);
             return (long)(await ask.ExecuteScalarAsync())!;
         }
 
@@ -253,10 +256,14 @@ public sealed class LateTransactionTests : IAsyncLifetime
         (await CursorAsync(open, other)).ShouldBe((7, ""));
     }
 
-    private async Task<long[]> EnqueueAsync(int count, Priority priority, System.Data.Common.DbTransaction? transaction = null) =>
-        [.. (await store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = priority, Body = new byte[250] })], transaction, default)).Select(e => e.Id.Value)];
+    private async Task<long[]> EnqueueAsync(int count, Priority priority, System.Data.Common.DbTransaction? transaction = null)
+    {
+        var one = new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = priority, Body = new byte[250] };
+        return [.. (await store.Messages.EnqueueAsync([.. Enumerable.Repeat(one, count)], transaction, default)).Select(e => e.Id.Value)];
+    }
 
-    private async Task<long[]> ClaimAsync(int limit) => [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
+    private async Task<long[]> ClaimAsync(int limit) =>
+        [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
 
     private async Task<object?> ScalarAsync(string sql)
     {

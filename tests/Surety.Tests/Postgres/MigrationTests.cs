@@ -11,6 +11,11 @@ namespace Surety.Tests.Postgres;
 /// <summary>The way of a schema from nothing to the newest version and back, also when many or a wrong one are about.</summary>
 public sealed class MigrationTests : IAsyncLifetime
 {
+    // Tables as Surety's own, of a product of another name.
+    private const string Ledger =
+        "CREATE TABLE meta (name text, value text); CREATE TABLE migration (version int, name text, oldest int); "
+        + "INSERT INTO meta VALUES ('product', 'ledger')";
+
     private static int made;
 
     private readonly string schema = $"m{Interlocked.Increment(ref made)}";
@@ -115,7 +120,7 @@ public sealed class MigrationTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("CREATE TABLE meta (name text, value text); CREATE TABLE migration (version int, name text, oldest int); INSERT INTO meta VALUES ('product', 'ledger')", "ledger")]
+    [InlineData(Ledger, "ledger")]
     [InlineData("CREATE TABLE meta (id int)", "unnamed")]
     [InlineData("CREATE VIEW message AS SELECT 1 AS id", "unnamed")]
     public async Task Another_products_schema_is_refused_and_not_touched(string theirs, string name)
@@ -253,7 +258,8 @@ public sealed class MigrationTests : IAsyncLifetime
         var dumps = new List<(int Version, string Dump)> { (0, await DumpAsync()) };
         foreach (var migration in all)
         {
-            await TransactAsync(t => new Migrations(schema, [.. all.TakeWhile(m => m.Version <= migration.Version)]).ApplyAsync(t, default));
+            var upTo = new Migrations(schema, [.. all.TakeWhile(m => m.Version <= migration.Version)]);
+            await TransactAsync(t => upTo.ApplyAsync(t, default));
             dumps.Add((migration.Version, await DumpAsync()));
         }
 
@@ -274,7 +280,11 @@ public sealed class MigrationTests : IAsyncLifetime
     {
         await ApplyAsync();
         await server.ExecuteAsync(
-            $"UPDATE {schema}.migration SET name = 'initial'; INSERT INTO {schema}.migration (version, name, oldest) SELECT n, 'older', n FROM generate_series({Newest + 1}, {Newest + 11}) AS n");
+            $"""
+            UPDATE {schema}.migration SET name = 'initial';
+            INSERT INTO {schema}.migration (version, name, oldest)
+            SELECT n, 'older', n FROM generate_series({Newest + 1}, {Newest + 11}) AS n
+            """);
         var before = await DumpAsync();
         var refusal = await RefusalAsync(migration);
         refusal.ShouldContain("before Surety's first release");
@@ -286,26 +296,30 @@ public sealed class MigrationTests : IAsyncLifetime
     public async Task Functions_that_are_not_this_programs_are_made_anew_and_a_later_programs_are_left()
     {
         await ApplyAsync();
-        await using (var connection = await ConnectAsync())
-        {
-            await using var holder = await connection.BeginTransactionAsync();
-            await ExecuteAsync(holder, $"UPDATE {schema}.meta SET value = 'another' WHERE name = 'functions'; CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 7::bigint'");
-            await holder.CommitAsync();
-        }
+        await MakeAnotherAsync("another", 7);
 
         // A host that may change nothing works on what there is.
         await using (var validating = Store(PostgresMigration.Validate)) await validating.OpenAsync(default);
-        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(7);
+        (await DoneAsync()).ShouldBe(7);
         await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
-        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(0);
+        (await DoneAsync()).ShouldBe(0);
 
-        await server.ExecuteAsync($"UPDATE {schema}.meta SET value = 'later' WHERE name = 'functions'; CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 8::bigint'");
+        await MakeAnotherAsync("later", 8);
         await ApplyAsync();
-        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(8);
+        (await DoneAsync()).ShouldBe(8);
         await server.ExecuteAsync($"DELETE FROM {schema}.migration WHERE version > {Newest}");
         await ApplyAsync();
-        (await server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)")).ShouldBe(0);
+        (await DoneAsync()).ShouldBe(0);
         (await server.ScalarAsync<string>($"SELECT value FROM {schema}.meta WHERE name = 'functions'")).ShouldBe(SchemaFunctions.Digest);
+
+        Task<long> DoneAsync() => server.ScalarAsync<long>($"SELECT {schema}.segment_done(0::smallint)");
+
+        Task MakeAnotherAsync(string digest, int answer) => server.ExecuteAsync(
+            $"""
+            UPDATE {schema}.meta SET value = '{digest}' WHERE name = 'functions';
+            CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE
+            AS 'SELECT {answer}::bigint'
+            """);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
     public static TheoryData<int> Seeds()
     {
         var seeds = new TheoryData<int>();
-        var count = Counts.AreWhole ? 10 : 1;
+        var count = Counts.Of(10);
         for (var seed = 1; seed <= count; seed++) seeds.Add(seed);
         return seeds;
     }

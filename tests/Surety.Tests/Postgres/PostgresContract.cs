@@ -84,7 +84,7 @@ public sealed class PostgresExactlyOnceTests : ExactlyOnceContract<PostgresFixtu
 
 public sealed class PostgresModelTests : ModelContract<PostgresFixture>
 {
-    protected override int Stories => Counts.AreWhole ? 50 : 5;
+    protected override int Stories => Counts.Of(50);
 
     protected override int MostMisses => 24;
 }

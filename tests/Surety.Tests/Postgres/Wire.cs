@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Surety.Tests.Postgres;
 
 /// <summary>
-/// The network between a host and the server. Cut, it carries nothing in either direction and tells nobody; mended, it goes on where it
+/// The network between a host and the server. Cut, it carries nothing in either direction and tells nobody; restored, it goes on where it
 /// stopped.
 /// </summary>
 internal sealed class Wire : IAsyncDisposable

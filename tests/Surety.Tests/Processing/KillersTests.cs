@@ -8,7 +8,7 @@ public sealed class PostgresKillersTests() : KillersTests(PostgresPlace.OpenAsyn
 
 /// <summary>
 /// Messages that kill their process 0.4 s after they begin, among honest ones, on two nodes that are started again whenever they die:
-/// whoever is there at the time is not blamed to the end. SURETY_LONG=1 has 6 of them among 267 honest ones, ten times.
+/// a message that is merely there at the time does not die of it. SURETY_LONG=1 has 6 of them among 267 honest ones, ten times.
 /// </summary>
 public abstract class KillersTests(Func<Task<Place>> open)
 {

@@ -13,7 +13,7 @@ public sealed class PostgresTextTests() : TextTests(PostgresPlace.OpenAsync);
 /// <summary>Whatever a handler or a caller says, the message ends, and says the same as far as a database can.</summary>
 public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
 {
-    private static readonly int Count = Counts.AreWhole ? 1_000 : 100;
+    private static readonly int Count = Counts.Of(1_000);
     private static readonly EnqueueOptions Tracked = new() { Tracked = true };
     private readonly Script<Ping> pings = new();
     private readonly Script<Pong> pongs = new();
