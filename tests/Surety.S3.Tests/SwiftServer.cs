@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
 using Surety.Cli.Rigs;
@@ -11,6 +12,7 @@ public sealed class SwiftServer : IAsyncLifetime
 {
     public const string AccessKey = "test:tester", SecretKey = "testing", Bucket = "uploads";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan PatienceWithOne = TimeSpan.FromSeconds(10);
 
     private readonly string folder = Directory.CreateTempSubdirectory("surety-swift-").FullName;
     private Process? process;
@@ -26,12 +28,16 @@ public sealed class SwiftServer : IAsyncLifetime
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         process = Process.Start(start)!;
-        var said = process.StandardError.ReadToEndAsync();
+        var said = new StringBuilder();
+        process.ErrorDataReceived += (_, line) => { lock (said) said.AppendLine(line.Data); };
+        process.BeginErrorReadLine();
         _ = process.StandardOutput.ReadToEndAsync();
         using var client = Client();
-        using var limit = new CancellationTokenSource(Patience);
+        var began = Stopwatch.GetTimestamp();
         while (true)
         {
+            // A limit for each: a request that a starting server took and forgot must not use up the patience with the server.
+            using var limit = new CancellationTokenSource(PatienceWithOne);
             try
             {
                 // An object, too: a bucket needs three of the four servers only.
@@ -42,8 +48,19 @@ public sealed class SwiftServer : IAsyncLifetime
             }
             catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
             {
-                if (process.HasExited) throw new InvalidOperationException($"Swift did not start. ./test installs it (swift-proxy, swift-account, swift-container, swift-object). It said: {await said}", e);
-                if (limit.IsCancellationRequested) throw new TimeoutException($"Swift does not answer after {Patience.TotalSeconds} s: {e.Message}", e);
+                string output;
+                lock (said) output = said.ToString();
+                if (process.HasExited)
+                {
+                    const string How = "./test installs it (swift-proxy, swift-account, swift-container, swift-object)";
+                    throw new InvalidOperationException($"Swift did not start. {How}. It said: {output}", e);
+                }
+
+                if (Stopwatch.GetElapsedTime(began) > Patience)
+                {
+                    throw new TimeoutException($"Swift does not answer after {Patience.TotalSeconds} s: {e.Message} It said: {output}", e);
+                }
+
                 await Task.Delay(100);
             }
         }
@@ -63,7 +80,10 @@ public sealed class SwiftServer : IAsyncLifetime
     }
 
     public AmazonS3Client Client() =>
-        new(new BasicAWSCredentials(AccessKey, SecretKey), new AmazonS3Config { ServiceURL = Address.AbsoluteUri, AuthenticationRegion = "us-east-1", ForcePathStyle = true, MaxErrorRetry = 0 });
+        new(new BasicAWSCredentials(AccessKey, SecretKey), new AmazonS3Config
+        {
+            ServiceURL = Address.AbsoluteUri, AuthenticationRegion = "us-east-1", ForcePathStyle = true, MaxErrorRetry = 0,
+        });
 }
 
 /// <summary>One server for all that need it: it takes seconds to start.</summary>

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# swift.sh FOLDER PORT: an OpenStack Swift of one disk with its S3 API (signature version 4) on 127.0.0.1:PORT, in the foreground. Access key test:tester, secret testing.
-# It takes the three ports after PORT, too. Everything it has is in FOLDER. Ends with its standard input.
+# swift.sh FOLDER PORT: an OpenStack Swift of one disk with its S3 API (signature version 4) on 127.0.0.1:PORT, in the foreground.
+# Access key test:tester, secret testing. It takes the three ports after PORT, too. Everything it has is in FOLDER. Ends with its standard
+# input.
 set -euo pipefail
 folder=$1 port=$2
 mkdir -p "$folder/devices/d1"
@@ -54,6 +55,8 @@ pipeline = catch_errors cache listing_formats s3api tempauth slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+# There is one server of each kind. Left alone, the proxy asks a server that failed ten times not again for a minute.
+error_suppression_limit = 1000000
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:cache]
@@ -76,6 +79,13 @@ children=()
 for type in object container account; do
   "swift-$type-server" "$type.conf" </dev/null & children+=($!)
 done
-swift-proxy-server proxy.conf </dev/null & children+=($!)
 trap 'kill -9 "${children[@]}" 2>/dev/null' EXIT
+# The proxy comes last: a request that it passes on to a server that does not listen yet may fail for longer than the server takes to start.
+for offset in 1 2 3; do
+  until (: >"/dev/tcp/127.0.0.1/$((port + offset))") 2>/dev/null; do
+    kill -0 "${children[@]}" || exit 1
+    sleep 0.1
+  done
+done
+swift-proxy-server proxy.conf </dev/null & children+=($!)
 cat >/dev/null
