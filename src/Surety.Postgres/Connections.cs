@@ -22,26 +22,9 @@ internal sealed class Connections : IAsyncDisposable
 
     public Connections(string connectionString)
     {
-        settings = new NpgsqlConnectionStringBuilder(connectionString);
-        // Not ContainsKey, which is true of every keyword there is.
-        var given = settings.Keys.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
-        preparesAsTold = given.Contains("Max Auto Prepare");
-        if (!preparesAsTold) settings.MaxAutoPrepare = 100;
-        if (!given.Contains("Application Name")) settings.ApplicationName = "surety";
-        // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
-        settings.CancellationTimeout = -1;
-        settings.Enlist = false;
-        // A server that is cut off is noticed by connections on which nothing is sent, too: the one that listens, and those that wait for
-        // an answer. A socket of this machine's own has no such option, and needs none.
-        var isRemote = settings.Host is not { } hosts || !hosts.Split(',').Any(h => h.TrimStart().StartsWith('/') || h.TrimStart().StartsWith('@'));
-        if (isRemote && !given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
-        {
-            settings.TcpKeepAlive = true;
-            if (!given.Contains("Tcp Keepalive Interval")) (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);
-        }
-
+        (settings, preparesAsTold) = InvariantCulture.Run(() => Read(connectionString));
         database = settings.Database ?? settings.Username;
-        (Source, own) = Create();
+        (Source, own) = InvariantCulture.Run(Create);
     }
 
     /// <summary>What the application borrows: cleaned of what it left in a session when it comes back.</summary>
@@ -77,7 +60,7 @@ internal sealed class Connections : IAsyncDisposable
         if (!ArePooled || preparesAsTold) return;
         settings.MaxAutoPrepare = 0;
         var preparing = (Source, own);
-        (Source, own) = Create();
+        (Source, own) = InvariantCulture.Run(Create);
         await preparing.Source.DisposeAsync();
         await preparing.own.DisposeAsync();
     }
@@ -176,6 +159,29 @@ internal sealed class Connections : IAsyncDisposable
     {
         await Source.DisposeAsync();
         await own.DisposeAsync();
+    }
+
+    private static (NpgsqlConnectionStringBuilder Settings, bool PreparesAsTold) Read(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        // Not ContainsKey, which is true of every keyword there is.
+        var given = settings.Keys.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var preparesAsTold = given.Contains("Max Auto Prepare");
+        if (!preparesAsTold) settings.MaxAutoPrepare = 100;
+        if (!given.Contains("Application Name")) settings.ApplicationName = "surety";
+        // A commit that was sent must not be cancelled: it would be reported as done while its standbys have not heard of it.
+        settings.CancellationTimeout = -1;
+        settings.Enlist = false;
+        // A server that is cut off is noticed by connections on which nothing is sent, too: the one that listens, and those that wait for
+        // an answer. A socket of this machine's own has no such option, and needs none.
+        var isRemote = settings.Host is not { } hosts || !hosts.Split(',').Any(h => h.TrimStart().StartsWith('/') || h.TrimStart().StartsWith('@'));
+        if (isRemote && !given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
+        {
+            settings.TcpKeepAlive = true;
+            if (!given.Contains("Tcp Keepalive Interval")) (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);
+        }
+
+        return (settings, preparesAsTold);
     }
 
     // Our own statements leave nothing behind in a session, and cleaning it costs the server as much as a small statement.

@@ -86,7 +86,8 @@ public sealed record EnqueueOptions
     public TimeSpan Delay { get; init; }
 
     /// <summary>
-    /// Deliver no sooner than this instant, by the store's clock; an instant in the past means now. Excludes <see cref="Delay"/>.
+    /// Deliver no sooner than this instant, by the store's clock; an instant in the past means now. At most 10 years ahead. Excludes
+    /// <see cref="Delay"/>.
     /// </summary>
     public DateTimeOffset? DueAt { get; init; }
 

@@ -21,6 +21,22 @@ public class ApiKeyTests
     }
 
     [Fact]
+    public async Task A_key_that_expires_at_the_end_of_time_never_expires()
+    {
+        foreach (var postgres in (bool[])[false, true])
+        {
+            await using var place = postgres ? await PostgresEdge.OpenAsync() : null;
+            await using var app = await EdgeApp.StartAsync(Map, place: place);
+            var keys = app.Get<ApiKeys>();
+            var key = await keys.CreateAsync("alice", ["reports"], DateTimeOffset.MaxValue);
+            (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200);
+            (await keys.FindAsync(key.Prefix)).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
+            var next = (await keys.RotateAsync(key.Prefix, TimeSpan.FromDays(1), DateTimeOffset.MaxValue)).ShouldNotBeNull();
+            foreach (var secret in (string[])[key.Secret, next.Secret]) (await app.Client(secret).FetchAsync("/me")).ShouldBe(200);
+        }
+    }
+
+    [Fact]
     public async Task Whatever_is_wrong_with_a_key_the_answer_is_the_same()
     {
         var clock = new ShiftedTime();

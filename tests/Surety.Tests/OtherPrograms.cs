@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Surety.Tests.Conventions;
+using Surety.Tests.Hosting;
 using Surety.Tests.Postgres;
 using Surety.Tests.Processing;
 using Surety.Tests.Sqlite;
@@ -13,6 +14,7 @@ internal static class OtherPrograms
 {
     public static Dictionary<string, Func<string[], Task<int>>> All { get; } = new(StringComparer.Ordinal)
     {
+        [CultureTests.Program] = CultureTests.SayAsync,
         [FrozenNode.Name] = FrozenNode.RunAsync,
         [KillerNode.Name] = KillerNode.RunAsync,
         [OtherProcess.Name] = OtherProcess.RunAsync,

@@ -23,7 +23,9 @@ public sealed class ApiKeys
     /// What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32,
     /// each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.
     /// </param>
-    /// <param name="expiresAt">When it stops working by itself, by the store's clock; null never. Once it has, it has for ever.</param>
+    /// <param name="expiresAt">
+    /// When it stops working by itself, by the store's clock; null, or an instant of the year 9999, never. Once it has, it has for ever.
+    /// </param>
     /// <param name="cancel">Gives up before the key is stored.</param>
     /// <exception cref="ArgumentException">
     /// The principal or a scope is empty, too long or of other characters, or the key would have expired already.
@@ -56,7 +58,7 @@ public sealed class ApiKeys
     /// How long that key still works, unless it expires before; zero to 90 days, by the store's clock. It ends as an expired one does: in
     /// this process at that moment, in others, too. With zero it is revoked.
     /// </param>
-    /// <param name="expiresAt">When the new key stops working by itself; null never.</param>
+    /// <param name="expiresAt">When the new key stops working by itself; null, or an instant of the year 9999, never.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
     /// <returns>Null when there is no such key, or it has ended.</returns>
     /// <exception cref="ArgumentException">The overlap is out of its range, or the new key would have expired already.</exception>
@@ -121,7 +123,9 @@ public sealed class ApiKeys
         var secret = $"{ApiKeyText.Start}{prefix}_{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
         var record = new ApiKeyRecord
         {
-            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = scopes, CreatedAt = time.GetUtcNow(), ExpiresAt = expiresAt,
+            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = scopes, CreatedAt = time.GetUtcNow(),
+            // As DateTimeOffset.MaxValue, which databases take for a point at infinity.
+            ExpiresAt = expiresAt?.UtcDateTime.Year == DateTimeOffset.MaxValue.Year ? null : expiresAt,
         };
         return (record, new NewApiKey(prefix, secret));
     }

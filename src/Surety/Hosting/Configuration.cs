@@ -26,6 +26,7 @@ public interface IQueueCatalog
 internal sealed class Configuration : IQueueCatalog
 {
     private readonly List<string> faults = [];
+    private readonly List<Type> handlers;
 
     private Configuration(SuretyBuilder builder)
     {
@@ -36,6 +37,7 @@ internal sealed class Configuration : IQueueCatalog
 
         if (builder.BlobStores.Count > 1) faults.Add($"{builder.BlobStores.Count} places for uploads are chosen ({string.Join(", ", builder.BlobStores)}). Choose one.");
 
+        handlers = [.. builder.Handlers.Select(h => h.Handler).Distinct()];
         var kinds = ReadHandlers(builder);
         Handlers = new HandlerMap(kinds, builder.Json);
         Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Message), kinds.ToDictionary(k => k.Key, k => k.Value.Queue), builder.Json);
@@ -57,6 +59,15 @@ internal sealed class Configuration : IQueueCatalog
     public string KindOf(Type message) => Types.Of(message).Kind;
 
     public string QueueOf(string kind) => Types.QueueOf(kind);
+
+    /// <summary>Adds what the handlers need and nobody registered; only the finished container can tell.</summary>
+    public void Check(Dependencies dependencies)
+    {
+        foreach (var handler in handlers)
+        {
+            foreach (var missing in dependencies.Missing(handler)) faults.Add($"{missing} Register it on this host, or give the parameter a default.");
+        }
+    }
 
     public void ThrowIfFaulty()
     {

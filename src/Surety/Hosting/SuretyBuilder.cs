@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Surety.Intake;
 using Surety.Processing;
 using Surety.Storage;
@@ -92,7 +93,7 @@ public sealed class SuretyBuilder
     public SuretyBuilder Handle<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string queue = "default")
         where TMessage : notnull where THandler : class, IHandler<TMessage>
     {
-        Services.AddScoped<THandler>();
+        Services.TryAddScoped<THandler>();
         Handlers.Add(new HandlerEntry(typeof(TMessage), queue, typeof(THandler), new PlainInvoker<TMessage, THandler>()));
         return this;
     }
@@ -102,7 +103,7 @@ public sealed class SuretyBuilder
     public SuretyBuilder HandleInTransaction<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string queue = "default")
         where TMessage : notnull where THandler : class, ITransactionalHandler<TMessage>
     {
-        Services.AddScoped<THandler>();
+        Services.TryAddScoped<THandler>();
         Handlers.Add(new HandlerEntry(typeof(TMessage), queue, typeof(THandler), new TransactionalInvoker<TMessage, THandler>()));
         return this;
     }
@@ -115,7 +116,7 @@ public sealed class SuretyBuilder
         int maxSize = 100, TimeSpan? maxWait = null, string? queue = null)
         where TMessage : notnull where THandler : class, IBatchHandler<TMessage>
     {
-        Services.AddScoped<THandler>();
+        Services.TryAddScoped<THandler>();
         Handlers.Add(new HandlerEntry(typeof(TMessage), queue, typeof(THandler), new BatchInvoker<TMessage, THandler>(), new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait)));
         return this;
     }
@@ -126,7 +127,7 @@ public sealed class SuretyBuilder
         int maxSize = 100, TimeSpan? maxWait = null, string? queue = null)
         where TMessage : notnull where THandler : class, ITransactionalBatchHandler<TMessage>
     {
-        Services.AddScoped<THandler>();
+        Services.TryAddScoped<THandler>();
         Handlers.Add(new HandlerEntry(
             typeof(TMessage), queue, typeof(THandler), new TransactionalBatchInvoker<TMessage, THandler>(), new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait)));
         return this;

@@ -50,7 +50,7 @@ public static class SuretyHost
         services.AddSingleton<Streaks>();
         services.AddSingleton<Attempt>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
+        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
@@ -62,7 +62,7 @@ public static class SuretyHost
             services.AddSingleton<UploadSweep>();
         }
 
-        services.AddHostedService<Life>();
+        services.AddHostedService(p => ActivatorUtilities.CreateInstance<Life>(p, services));
         return host;
     }
 
@@ -70,7 +70,7 @@ public static class SuretyHost
     /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety
     /// is resolved earlier, or a missing store would show as an error of the container instead of a sentence.
     /// </summary>
-    private sealed class Life(IServiceProvider services, SuretyHealth health, ILogger<Life> log) : IHostedLifecycleService
+    private sealed class Life(IServiceProvider services, IServiceCollection registered, SuretyHealth health, ILogger<Life> log) : IHostedLifecycleService
     {
         private Worker? worker;
         private Upkeep? upkeep;
@@ -78,7 +78,9 @@ public static class SuretyHost
 
         public async Task StartingAsync(CancellationToken cancellationToken)
         {
-            services.GetRequiredService<Configuration>().ThrowIfFaulty();
+            var configuration = services.GetRequiredService<Configuration>();
+            if (services.GetService<IServiceProviderIsKeyedService>() is { } known) configuration.Check(new Dependencies(registered, known));
+            configuration.ThrowIfFaulty();
             var store = services.GetRequiredService<IStore>();
             await store.OpenAsync(cancellationToken);
             Log.StoreOpened(log, (await store.CheckAsync(cancellationToken)).Detail);

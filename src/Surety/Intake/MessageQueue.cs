@@ -7,7 +7,8 @@ using Surety.Telemetry;
 namespace Surety.Intake;
 
 /// <summary>The intake: checks and serializes messages, and hands them to the store in one call.</summary>
-internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTypes types, JsonSerializerOptions json, SuretyOptions options) : IQueue
+internal sealed class MessageQueue(
+    IMessageStore store, IStore opened, MessageTypes types, JsonSerializerOptions json, SuretyOptions options, TimeProvider time) : IQueue
 {
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3660);
 
@@ -44,6 +45,7 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
 
         if (given.Queue is { } queue && !Names.AreValid(queue)) throw Fault($"the queue \"{Shown(queue)}\" is not a name. {Names.Rule}");
         if (given.Delay < TimeSpan.Zero || given.Delay > LongestDelay) throw Fault($"Delay {given.Delay} is outside 0 to 10 years.");
+        if (given.DueAt - time.GetUtcNow() > LongestDelay) throw Fault($"DueAt {given.DueAt:O} is more than 10 years ahead.");
         if (given.DueAt is not null && given.Delay != TimeSpan.Zero) throw Fault("Delay and DueAt are both set. Set one.");
         if (!Enum.IsDefined(given.Priority)) throw Fault($"Priority {(int)given.Priority} does not exist.");
         if (given.UniqueFor is { } window && (window <= TimeSpan.Zero || window > LongestDelay)) throw Fault($"UniqueFor {window} is outside 0 to 10 years.");
@@ -56,7 +58,8 @@ internal sealed class MessageQueue(IMessageStore store, IStore opened, MessageTy
             Body = body,
             Queue = given.Queue ?? types.QueueOf(type.Kind),
             Delay = given.Delay,
-            DueAt = given.DueAt,
+            // Databases have no day as early as some that mean "long ago".
+            DueAt = given.DueAt < DateTimeOffset.UnixEpoch ? DateTimeOffset.UnixEpoch : given.DueAt,
             Priority = given.Priority,
             OrderingKey = Key(given.OrderingKey, nameof(given.OrderingKey)),
             UniqueKey = Key(given.UniqueKey, nameof(given.UniqueKey)),

@@ -34,6 +34,75 @@ public class ConfigurationTests
     }
 
     [Fact]
+    public async Task A_handler_whose_dependency_is_not_registered_is_a_fault_of_the_start()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton<Middle>().AddSingleton(new Script<Letter>()).AddKeyedSingleton<Script<Pong>>("some");
+        builder.AddSurety(s => s
+            .Handle<Ping, NeedsMissing>()
+            .Handle<Pong, NeedsKeyed>()
+            .Handle<Letter, NeedsNothingElse>()
+            .Configure(o => o.MaxDeaths = 0));
+        using var host = builder.Build();
+        var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
+        string[] expected =
+        [
+            "NeedsMissing, which needs Middle, needs IAsyncDisposable, which is not registered. Register it", "SuretyOptions.MaxDeaths",
+            "NeedsKeyed needs Script<Pong> under the key \"other\", which is not registered.",
+        ];
+        foreach (var text in expected) fault.Message.ShouldContain(text);
+        fault.Message.ShouldNotContain(nameof(NeedsNothingElse));
+    }
+
+    [Fact]
+    public async Task A_handler_that_the_application_registered_itself_is_the_one_that_runs()
+    {
+        var own = new Script<Ping>();
+        await using var host = await WorkingHost.StartAsync(s =>
+        {
+            s.Services.AddScoped(_ => new Plain<Ping>(own));
+            s.Handle<Ping, Plain<Ping>>();
+        }, services: services => services.AddSingleton(new Script<Ping>()));
+        await host.Queue.EnqueueAsync(new Ping(1));
+        await WorkingHost.UntilAsync(() => Task.FromResult(own.Seen.Count == 1));
+    }
+
+    [Fact]
+    public async Task Long_ago_means_now()
+    {
+        var script = new Script<Ping>();
+        foreach (var open in (Func<Task<Place>>[])[SqlitePlace.OpenAsync, PostgresPlace.OpenAsync])
+        {
+            await using var place = await open();
+            await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place, services => services.AddSingleton(script));
+            var id = (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { DueAt = DateTimeOffset.MinValue, Tracked = true })).Id;
+            await host.UntilAsync(id, MessageStatus.Succeeded);
+        }
+    }
+
+    private sealed class Middle(IAsyncDisposable missing)
+    {
+        public IAsyncDisposable Missing => missing;
+    }
+
+    private sealed class NeedsMissing(Middle middle) : IHandler<Ping>
+    {
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel) => throw new NotSupportedException(middle.GetType().Name);
+    }
+
+    private sealed class NeedsKeyed([FromKeyedServices("other")] Script<Pong> script) : IHandler<Pong>
+    {
+        public Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancel) => throw new NotSupportedException(script.GetType().Name);
+    }
+
+    private sealed class NeedsNothingElse(Script<Letter> script, IServiceProvider services, IEnumerable<IAsyncDisposable> all, IAsyncDisposable? one = null)
+        : IHandler<Letter>
+    {
+        public Task<Outcome> HandleAsync(Delivery<Letter> delivery, CancellationToken cancel) =>
+            throw new NotSupportedException(string.Join(' ', script.GetType(), services.GetType(), all.Count(), one?.GetType()));
+    }
+
+    [Fact]
     public void Adding_Surety_twice_is_refused_at_once()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
@@ -59,6 +128,7 @@ public class ConfigurationTests
     {
         ["is not a name"] = new EnqueueOptions { Queue = "No Such Name" },
         ["Delay"] = new EnqueueOptions { Delay = TimeSpan.FromSeconds(-1) },
+        ["DueAt 9999-12-31"] = new EnqueueOptions { DueAt = DateTimeOffset.MaxValue },
         ["both set"] = new EnqueueOptions { Delay = TimeSpan.FromSeconds(1), DueAt = DateTimeOffset.UnixEpoch },
         ["Priority 9"] = new EnqueueOptions { Priority = (Priority)9 },
         ["OrderingKey has 201"] = new EnqueueOptions { OrderingKey = new string('k', 201) },
