@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Surety.Coordination;
 using Surety.Storage;
 using Surety.Telemetry;
 
@@ -11,7 +12,7 @@ namespace Surety.Processing;
 /// never dropped while the node lives; a store that fails is asked again, and one settlement it cannot take does not hold up the others.
 /// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
-internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log)
+internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log) : ILoop
 {
     /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
     public const int MostRefusals = 3;
@@ -26,6 +27,10 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     private long finished;
     private bool failing;
     private TaskCompletionSource turn = NewTurn();
+
+    public string Name => "settle";
+
+    public TimeSpan LongestRest { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Settlements handed in and not yet stored.</summary>
     public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
@@ -66,7 +71,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     public async Task RunAsync(Action turned, CancellationToken cancel)
     {
         var group = new List<Settlement>(MaxGroup);
-        while (await waiting.Reader.WaitToReadAsync(cancel))
+        while (await AnyAsync(turned, cancel))
         {
             group.Clear();
             while (group.Count < MaxGroup && waiting.Reader.TryRead(out var settlement)) group.Add(settlement);
@@ -75,6 +80,21 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
             Interlocked.Exchange(ref turn, NewTurn()).TrySetResult();
             turned();
         }
+    }
+
+    /// <summary>Waits for a settlement, and turns now and then while there is none.</summary>
+    private async ValueTask<bool> AnyAsync(Action turned, CancellationToken cancel)
+    {
+        var any = waiting.Reader.WaitToReadAsync(cancel);
+        if (any.IsCompleted) return await any;
+        var coming = any.AsTask();
+        while (!coming.IsCompleted)
+        {
+            await ((Task)coming).WaitAsync(LongestRest, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!coming.IsCompleted) turned();
+        }
+
+        return await coming;
     }
 
     private async Task SettleAsync(IReadOnlyList<Settlement> group, Action turned, CancellationToken cancel)

@@ -13,6 +13,8 @@ internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
     IMessageStore store, INodeStore nodes, SuretyHealth health, Outage outage, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
 {
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
     private readonly SemaphoreSlim room = new(0, 1);
@@ -35,8 +37,8 @@ internal sealed class Worker(
         lanes = [.. queues.Select(q => new Lane(
             q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
             (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, time))];
-        settling = supervisor.RunAsync("settle", settler.RunAsync, ended.Token);
-        work = supervisor.RunAsync("work", SessionAsync, stopping.Token);
+        settling = supervisor.RunAsync(settler, ended.Token);
+        work = supervisor.RunAsync(new Loop("work", options.NodeLease / 3, SessionAsync), stopping.Token);
     }
 
     public async Task StopAsync(CancellationToken cancel)
@@ -86,9 +88,9 @@ internal sealed class Worker(
             Log.Joined(log, node, options.NodeName);
             Failpoint.Pass(Failpoint.Joined);
             using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var alive = KeepAliveAsync(node, trusted, session.Token);
-            var watching = supervisor.RunAsync("watch", (t, c) => WatchAsync(node, t, c), session.Token);
-            var claiming = supervisor.RunAsync("claim", (t, c) => ClaimAsync(node, session, t, c), session.Token);
+            var alive = KeepAliveAsync(node, trusted, turned, session.Token);
+            var watching = supervisor.RunAsync(new Loop("watch", WatchEvery, (t, c) => WatchAsync(node, t, c)), session.Token);
+            var claiming = supervisor.RunAsync(new Loop("claim", options.PollInterval, (t, c) => ClaimAsync(node, session, t, c)), session.Token);
             turned();
             IsClaiming = true;
             try
@@ -113,7 +115,7 @@ internal sealed class Worker(
     }
 
     /// <summary>Renews the lease until it is lost or the session ends. Returns; never throws.</summary>
-    private async Task KeepAliveAsync(NodeId node, long trusted, CancellationToken cancel)
+    private async Task KeepAliveAsync(NodeId node, long trusted, Action turned, CancellationToken cancel)
     {
         var pause = options.NodeLease / 3;
         var failing = false;
@@ -130,7 +132,7 @@ internal sealed class Worker(
                 trusted = sent;
                 failing = false;
                 outage.Worked();
-                supervisor.Turned("work");
+                turned();
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -275,11 +277,11 @@ internal sealed class Worker(
     }
 
     /// <summary>
-    /// Once a second: cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.
+    /// Cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.
     /// </summary>
     private async Task WatchAsync(NodeId node, Action turned, CancellationToken cancel)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
+        using var timer = new PeriodicTimer(WatchEvery, time);
         while (await timer.WaitForNextTickAsync(cancel))
         {
             await progress.FlushAsync(cancel);
