@@ -33,6 +33,8 @@ public static class SuretyHost
         configure(builder);
 
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<SuretyTelemetry>();
         services.AddSingleton(_ => Configuration.Read(builder));
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Types);
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Handlers);
@@ -50,7 +52,7 @@ public static class SuretyHost
         services.AddSingleton<Streaks>();
         services.AddSingleton<Attempt>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options));
+        services.AddSingleton<IQueue>(p => ActivatorUtilities.CreateInstance<MessageQueue>(p, builder.Json));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
         services.AddSingleton<ILoop, Upkeep>();

@@ -5,7 +5,8 @@ namespace Surety.Operations;
 
 /// <summary>Counts the queues, for the metrics and for what a person should look at.</summary>
 internal sealed class QueueCount(
-    IQueues reader, IReadOnlyDictionary<string, QueueOptions> known, SuretyOptions options, SuretyHealth health, ILogger<QueueCount> log) : IChore
+    IQueues reader, IReadOnlyDictionary<string, QueueOptions> known, SuretyOptions options, SuretyHealth health, SuretyTelemetry telemetry,
+    ILogger<QueueCount> log) : IChore
 {
     private volatile IReadOnlyList<QueueInfo> counted = [];
     private bool isObserved;
@@ -16,7 +17,7 @@ internal sealed class QueueCount(
 
     public async Task DoAsync(CancellationToken cancel)
     {
-        if (!isObserved) SuretyTelemetry.ObserveQueues(() => counted);
+        if (!isObserved) telemetry.ObserveQueues(() => counted);
         isObserved = true;
         counted = await reader.ListAsync(cancel);
         var reasons = counted.SelectMany(Reasons).ToList();

@@ -12,9 +12,9 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Attempt(
     HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
-    Streaks streaks, Outage outage, OutageLimits patience, IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
+    Streaks streaks, Outage outage, OutageLimits patience, SuretyTelemetry telemetry, IServiceScopeFactory scopes, TimeProvider time,
+    ILogger<Attempt> log)
 {
-
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
     /// <param name="maxDeaths">After how many deaths a message is given up.</param>
@@ -201,7 +201,7 @@ internal sealed class Attempt(
         var run = new Running(messages, options.HandlerTimeout, time);
         running.Add(run);
         var started = time.GetTimestamp();
-        using var activity = SuretyTelemetry.StartProcess(first, time.GetUtcNow());
+        using var activity = telemetry.StartProcess(first, time.GetUtcNow());
         try
         {
             var outcomes = handler.Invoker.InTransaction
@@ -285,7 +285,7 @@ internal sealed class Attempt(
                 foreach (var settlement in settlements)
                 {
                     streaks.Ended(settlement.Message.Claim.Id, settlement.Message.Queue, succeeded: true);
-                    SuretyTelemetry.Processed(settlement.Message, settlement);
+                    telemetry.Processed(settlement.Message, settlement);
                 }
 
                 return null;

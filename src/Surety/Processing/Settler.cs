@@ -12,7 +12,7 @@ namespace Surety.Processing;
 /// never dropped while the node lives; a store that fails is asked again, and one settlement it cannot take does not hold up the others.
 /// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
-internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log) : ILoop
+internal sealed class Settler(IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, TimeProvider time, ILogger<Settler> log) : ILoop
 {
     /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
     public const int MostRefusals = 3;
@@ -178,13 +178,13 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     {
         if (held)
         {
-            SuretyTelemetry.Processed(settlement.Message, settlement);
+            telemetry.Processed(settlement.Message, settlement);
             return;
         }
 
         // After a failed try the first one may have committed after all; then this answer is its echo.
         if (retried) return;
-        SuretyTelemetry.Rejected(settlement.Message.Queue);
+        telemetry.Rejected(settlement.Message.Queue);
         Log.ClaimLost(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Claim.Number, settlement.Outcome);
     }
 

@@ -10,8 +10,10 @@ namespace Surety.Processing;
 /// on shutdown. When the store presumes it dead, it stops what it runs and joins anew under another id.
 /// </summary>
 internal sealed class Worker(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
-    IMessageStore store, INodeStore nodes, SuretyHealth health, Outage outage, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company,
+    Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, INodeStore nodes,
+    SuretyHealth health, Outage outage, SuretyTelemetry telemetry, Supervisor supervisor, TimeProvider time, ILogger<Worker> log)
+    : IDisposable
 {
     private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
 
@@ -109,7 +111,7 @@ internal sealed class Worker(
             foreach (var lane in lanes) lane.Clear();
             solitary.Clear();
             running.StopAll(StopReason.ClaimLost);
-            SuretyTelemetry.LeaseLost();
+            telemetry.LeaseLost();
             Log.PresumedDead(log, node);
         }
     }
@@ -204,7 +206,7 @@ internal sealed class Worker(
             {
                 Failpoint.Pass(Failpoint.Claimed);
                 var now = time.GetUtcNow();
-                foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
+                foreach (var message in claimed) telemetry.Waited(message, now);
                 doubt.Know(claimed);
                 foreach (var group in claimed.GroupBy(m => m.Queue)) await AcceptAsync(byName[group.Key], group);
             }
