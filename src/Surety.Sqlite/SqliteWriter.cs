@@ -4,6 +4,8 @@ using SQLitePCL;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
+#pragma warning disable RS0030 // Real time, as its waits are for the disk; and the pool's own threads, which it blocks.
+
 namespace Surety.Sqlite;
 
 /// <summary>

@@ -41,20 +41,9 @@ public sealed class OneThread : SynchronizationContext, IDisposable
     /// <summary>Runs it there.</summary>
     public Task RunAsync(Func<Task> run)
     {
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Post(async _ =>
-        {
-            try
-            {
-                await run();
-                ended.SetResult();
-            }
-            catch (Exception e)
-            {
-                ended.SetException(e);
-            }
-        }, null);
-        return ended.Task;
+        var ended = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(_ => ended.SetResult(run()), null);
+        return ended.Task.Unwrap();
     }
 
     public void Dispose() => posted.CompleteAdding();

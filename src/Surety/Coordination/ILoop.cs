@@ -1,8 +1,8 @@
 namespace Surety.Coordination;
 
 /// <summary>
-/// Work that goes round as long as the host lives. The <see cref="Supervisor"/> keeps every loop turning, and health names one that does not.
-/// A loop that runs from the host's start to its end is added by registering it as this.
+/// Work that goes round as long as the host lives. The <see cref="Supervisor"/> keeps every loop turning, and health names one that does
+/// not. A loop that runs from the host's start to its end is added by registering it as this.
 /// </summary>
 internal interface ILoop
 {

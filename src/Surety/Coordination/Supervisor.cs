@@ -8,7 +8,7 @@ namespace Surety.Coordination;
 /// Keeps loops turning: one that fails is started again, after a pause that grows to 2 s while it does not turn; a change of state gets one
 /// line in the log, not one line a try. Knows when each loop last turned, so that a silent one shows in the health.
 /// </summary>
-internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
+internal sealed class Supervisor(Home home, TimeProvider time, ILogger<Supervisor> log)
 {
     /// <summary>How long a loop may be silent on top of its rest: an honest turn may take that long.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -24,7 +24,7 @@ internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
     /// <summary>Runs the loop until cancelled. Never throws.</summary>
     public async Task RunAsync(ILoop loop, CancellationToken cancel)
     {
-        await Task.Yield();
+        await home;
         var state = loops[loop] = new LoopState(time.GetTimestamp());
         var failures = 0;
         while (!cancel.IsCancellationRequested)
@@ -48,7 +48,7 @@ internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
                     Log.LoopFailed(log, e, loop.Name);
                 }
 
-                await Task.Delay(PauseAfter(failures++), time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PauseAfter(failures++), time, cancel).ConfigureAwait(Home.Quietly);
             }
         }
 
@@ -68,7 +68,8 @@ internal sealed class Supervisor(TimeProvider time, ILogger<Supervisor> log)
             if (loop.CanWait != canWait) continue;
             var silence = time.GetElapsedTime(Volatile.Read(ref state.LastTurn));
             if (state.Error is { } error) yield return $"The {loop.Name} loop fails and is tried again: {error}";
-            else if (silence > loop.LongestRest + Patience) yield return $"The {loop.Name} loop has not turned for {silence.TotalSeconds:0} s.";
+            else if (silence > loop.LongestRest + Patience)
+                yield return $"The {loop.Name} loop has not turned for {silence.TotalSeconds:0} s.";
         }
     }
 

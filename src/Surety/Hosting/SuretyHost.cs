@@ -35,6 +35,9 @@ public static class SuretyHost
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton<SuretyTelemetry>();
+        services.AddSingleton(Failpoints.OfProcess);
+        services.AddSingleton(Chance.OfProcess);
+        services.AddSingleton(new Home());
         services.AddSingleton(_ => Configuration.Read(builder));
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Types);
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Handlers);
@@ -80,7 +83,7 @@ public static class SuretyHost
     /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety
     /// is resolved earlier, or a missing store would show as an error of the container instead of a sentence.
     /// </summary>
-    private sealed class Life(IServiceProvider services, SuretyHealth health, Supervisor supervisor, ILogger<Life> log)
+    private sealed class Life(IServiceProvider services, SuretyHealth health, Supervisor supervisor, Home home, ILogger<Life> log)
         : IHostedLifecycleService, IDisposable
     {
         private readonly CancellationTokenSource stopping = new();
@@ -98,12 +101,12 @@ public static class SuretyHost
             Log.BlobsOpened(log, blobs.Place);
         }
 
-        public Task StartAsync(CancellationToken cancellationToken)
+        public async Task StartAsync(CancellationToken cancellationToken)
         {
+            await home;
             worker = services.GetRequiredService<Worker>();
             worker.Start();
             loops = Task.WhenAll(services.GetServices<ILoop>().Select(loop => supervisor.RunAsync(loop, stopping.Token)));
-            return Task.CompletedTask;
         }
 
         public Task StartedAsync(CancellationToken cancellationToken)
@@ -120,6 +123,7 @@ public static class SuretyHost
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
+            await home;
             await stopping.CancelAsync();
             await loops;
             if (worker is not null) await worker.StopAsync(cancellationToken);

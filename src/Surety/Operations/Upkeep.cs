@@ -23,7 +23,7 @@ internal sealed class Upkeep(
         {
             // Asked once a turn: a node that joins in the middle of this turn must not be taken for one that was rescued for.
             var joined = worker.Node;
-            // Its own lease first: behind a long transaction, or after a clock of the store's that jumped, the node would presume itself dead.
+            // Its own lease first: behind a long transaction, or after a jump of the store's clock, the node would presume itself dead.
             if (joined is { } node) await nodes.HeartbeatAsync(node, options.NodeLease, cancel);
             for (var i = 0; i < begun.Length; i++)
             {

@@ -12,7 +12,8 @@ namespace Surety.Processing;
 /// never dropped while the node lives; a store that fails is asked again, and one settlement it cannot take does not hold up the others.
 /// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
-internal sealed class Settler(IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, TimeProvider time, ILogger<Settler> log) : ILoop
+internal sealed class Settler(
+    IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, Failpoints failpoints, TimeProvider time, ILogger<Settler> log) : ILoop
 {
     /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
     public const int MostRefusals = 3;
@@ -90,7 +91,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, SuretyTe
         var coming = any.AsTask();
         while (!coming.IsCompleted)
         {
-            await ((Task)coming).WaitAsync(LongestRest, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)coming).WaitAsync(LongestRest, time, CancellationToken.None).ConfigureAwait(Home.Quietly);
             if (!coming.IsCompleted) turned();
         }
 
@@ -104,9 +105,9 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, SuretyTe
         {
             try
             {
-                Failpoint.Pass(Failpoint.Settling);
+                failpoints.Pass(Failpoint.Settling);
                 var answers = await store.SettleAsync(group, null, cancel);
-                Failpoint.Pass(Failpoint.Settled);
+                failpoints.Pass(Failpoint.Settled);
                 for (var i = 0; i < answers.Count; i++)
                 {
                     Settled(group[i], answers[i], retried: tries > 0);
@@ -170,7 +171,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, SuretyTe
         // At once, so that a drain waits for it.
         Interlocked.Increment(ref posted);
         aside[settlement.Message.Claim] = true;
-        await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Pause, time, cancel).ConfigureAwait(Home.Quietly);
         if (!cancel.IsCancellationRequested) await waiting.Writer.WriteAsync(settlement, cancel);
     }
 

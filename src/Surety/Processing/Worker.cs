@@ -12,8 +12,8 @@ namespace Surety.Processing;
 internal sealed class Worker(
     SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company,
     Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, INodeStore nodes,
-    SuretyHealth health, Outage outage, SuretyTelemetry telemetry, Supervisor supervisor, TimeProvider time, ILogger<Worker> log)
-    : IDisposable
+    SuretyHealth health, Outage outage, SuretyTelemetry telemetry, Failpoints failpoints, Supervisor supervisor, Home home,
+    TimeProvider time, ILogger<Worker> log) : IDisposable
 {
     private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
 
@@ -38,7 +38,7 @@ internal sealed class Worker(
         if (!options.Work) return;
         lanes = [.. queues.Select(q => new Lane(
             q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
-            (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, time))];
+            (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, home, time))];
         settling = supervisor.RunAsync(settler, ended.Token);
         work = supervisor.RunAsync(new Loop("work", options.NodeLease / 3, SessionAsync), stopping.Token);
     }
@@ -88,7 +88,7 @@ internal sealed class Worker(
             doubt.End();
             Node = node;
             Log.Joined(log, node, options.NodeName);
-            Failpoint.Pass(Failpoint.Joined);
+            failpoints.Pass(Failpoint.Joined);
             using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             var alive = KeepAliveAsync(node, trusted, turned, session.Token);
             var watching = supervisor.RunAsync(new Loop("watch", WatchEvery, (t, c) => WatchAsync(node, t, c)), session.Token);
@@ -162,7 +162,7 @@ internal sealed class Worker(
             // What this node claimed now would wait for a message that runs alone, while other nodes have time for it.
             if (company.Opened is { IsCompleted: false } opened)
             {
-                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(Home.Quietly);
                 cancel.ThrowIfCancellationRequested();
                 turned();
                 continue;
@@ -204,7 +204,7 @@ internal sealed class Worker(
             turned();
             if (claimed.Count > 0)
             {
-                Failpoint.Pass(Failpoint.Claimed);
+                failpoints.Pass(Failpoint.Claimed);
                 var now = time.GetUtcNow();
                 foreach (var message in claimed) telemetry.Waited(message, now);
                 doubt.Know(claimed);
@@ -246,7 +246,7 @@ internal sealed class Worker(
         var space = room.WaitAsync(UntilRate(), either.Token);
         await Task.WhenAny(arrival, space);
         await either.CancelAsync();
-        await Task.WhenAll(arrival, space).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(arrival, space).ConfigureAwait(Home.Quietly);
         cancel.ThrowIfCancellationRequested();
     }
 

@@ -47,7 +47,8 @@ public sealed class SilentLoopTests
         store.IsSilent = true;
         may.SetResult();
         await WorkingHost.UntilAsync(
-            () => Task.FromResult(store.HangsIn("ClaimAsync", "SettleAsync", "CancelRequestsAsync", "HeartbeatAsync", "HeartbeatAsync") && uploads.HangsIn("DueAsync")),
+            () => Task.FromResult(uploads.HangsIn("DueAsync")
+                && store.HangsIn("ClaimAsync", "SettleAsync", "CancelRequestsAsync", "HeartbeatAsync", "HeartbeatAsync")),
             store.ToString);
         var health = host.Get<SuretyHealth>();
         health.Problems.ShouldBeEmpty();
@@ -56,13 +57,14 @@ public sealed class SilentLoopTests
         var loops = host.Get<Supervisor>().Loops;
         loops.Count.ShouldBeGreaterThan(5);
         var said = (string[])[.. health.Problems, .. health.Degraded];
-        foreach (var loop in loops) said.ShouldContain(line => line.StartsWith($"The {loop.Name} loop has not turned for 6", StringComparison.Ordinal));
+        foreach (var loop in loops)
+            said.ShouldContain(line => line.StartsWith($"The {loop.Name} loop has not turned for 6", StringComparison.Ordinal));
         health.Problems.Count.ShouldBe(loops.Count(loop => !loop.CanWait));
         store.IsSilent = uploads.IsSilent = false;
     }
 
     /// <summary>A store that, told to, takes calls and never answers.</summary>
-    private sealed class SilentStore : IDisposable
+    public sealed class SilentStore : IDisposable
     {
         private readonly ConcurrentBag<string> hanging = [];
         private readonly CancellationTokenSource released = new();
@@ -80,7 +82,7 @@ public sealed class SilentLoopTests
 
         public bool HangsIn(params string[] calls) => calls.GroupBy(c => c).All(c => hanging.Count(h => h == c.Key) >= c.Count());
 
-        public void StandBetween(IServiceCollection services, Type noun)
+        internal void StandBetween(IServiceCollection services, Type noun)
         {
             var real = services.Last(s => s.ServiceType == noun).ImplementationFactory!;
             services.AddSingleton(noun, provider =>
@@ -100,14 +102,16 @@ public sealed class SilentLoopTests
             internal object Real = null!;
             internal SilentStore Store = null!;
 
-            protected override object? Invoke(MethodInfo? method, object?[]? args)
+            protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
             {
-                if (!Store.IsSilent) return method!.Invoke(Real, args);
-                Store.hanging.Add(method!.Name);
+                if (!Store.IsSilent) return targetMethod!.Invoke(Real, args);
+                Store.hanging.Add(targetMethod!.Name);
                 var never = typeof(Proxy).GetMethod(nameof(Never), BindingFlags.Instance | BindingFlags.NonPublic)!;
-                var result = method.ReturnType.IsGenericType ? method.ReturnType.GetGenericArguments()[0] : typeof(bool);
+                var result = targetMethod.ReturnType.IsGenericType ? targetMethod.ReturnType.GetGenericArguments()[0] : typeof(bool);
                 var call = never.MakeGenericMethod(result).Invoke(this, [args!.OfType<CancellationToken>().Single()])!;
-                return method.ReturnType == typeof(ValueTask) ? new ValueTask((Task)call) : Activator.CreateInstance(method.ReturnType, call);
+                return targetMethod.ReturnType == typeof(ValueTask)
+                    ? new ValueTask((Task)call)
+                    : Activator.CreateInstance(targetMethod.ReturnType, call);
             }
 
             private async Task<T> Never<T>(CancellationToken cancel)

@@ -12,7 +12,7 @@ public sealed class SupervisorTests
     public async Task A_loop_that_rests_as_long_as_its_options_say_is_no_problem_and_one_that_stands_still_is()
     {
         var clock = new FakeTimeProvider();
-        var supervisor = new Supervisor(clock, NullLogger<Supervisor>.Instance);
+        var supervisor = new Supervisor(new Home(), clock, NullLogger<Supervisor>.Instance);
         using var stop = new CancellationTokenSource();
         var turned = new TaskCompletionSource();
         var loop = supervisor.RunAsync(
@@ -39,7 +39,7 @@ public sealed class SupervisorTests
     public async Task A_loop_that_turns_between_its_failures_is_started_again_soon_and_one_that_does_not_waits_longer_each_time_up_to_a_limit(bool turns, int longest)
     {
         var clock = new HastyClock();
-        var supervisor = new Supervisor(clock, NullLogger<Supervisor>.Instance);
+        var supervisor = new Supervisor(new Home(), clock, NullLogger<Supervisor>.Instance);
         using var stop = new CancellationTokenSource();
         var runs = 0;
         await supervisor.RunAsync(

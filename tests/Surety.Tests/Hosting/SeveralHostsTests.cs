@@ -30,7 +30,7 @@ public sealed class SeveralHostsTests
         var pings = new Script<Ping>();
         WeakReference store;
         IMeterFactory scope;
-        await using (var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), services: services => services.AddSingleton(pings)))
+        await using (var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), services: s => s.AddSingleton(pings)))
         {
             scope = host.Get<IMeterFactory>();
             store = new WeakReference(host.Get<SqliteStore>());

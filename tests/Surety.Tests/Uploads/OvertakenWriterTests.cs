@@ -34,8 +34,8 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
         new Random(7).NextBytes(bytes);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        slow = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks());
-        fast = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks());
+        slow = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
+        fast = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
         var metadata = new Dictionary<string, string>();
         var upload = new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = bytes.Length, Metadata = metadata };
         (await fast.BeginAsync(upload, Day, 10, default)).ShouldNotBeNull();

@@ -31,7 +31,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
         store = await fixture.OpenAsync(clock);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        uploads = new Intake.Uploads(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks());
+        uploads = new Intake.Uploads(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks(), Failpoints.OfProcess);
         sweep = new UploadSweep(options, store.Uploads, blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
     }
 
