@@ -232,7 +232,9 @@ internal sealed class Connections : IAsyncDisposable
         }
     }
 
+#pragma warning disable RS0030 // Only spreads the tries of several connections, in real time.
     private static Task BackOffAsync(int tries, CancellationToken cancel) => Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 << tries)), cancel);
+#pragma warning restore RS0030
 
     // A command remembers how it was prepared on the connection it ran on, and another one knows nothing of that.
     private static NpgsqlBatchCommand[] Again(NpgsqlBatchCommand[] commands) => Array.ConvertAll(commands, command =>

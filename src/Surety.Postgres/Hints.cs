@@ -117,6 +117,8 @@ internal sealed class Hints(Connections connections, HintSql sql, WorkSignal wor
 
     private async Task SendAsync()
     {
+        // Off the context of whoever opens the store: its thread may block until the loops have ended.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var cancel = closing.Token;
         var isAlone = false;
         while (!cancel.IsCancellationRequested)
@@ -143,6 +145,7 @@ internal sealed class Hints(Connections connections, HintSql sql, WorkSignal wor
 
     private async Task ListenAsync()
     {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var cancel = closing.Token;
         while (!cancel.IsCancellationRequested)
         {

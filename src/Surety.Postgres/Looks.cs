@@ -1,5 +1,7 @@
 using System.Diagnostics;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Postgres;
 
 /// <summary>

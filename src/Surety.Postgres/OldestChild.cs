@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Surety.Postgres.Sql;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Postgres;
 
 /// <summary>

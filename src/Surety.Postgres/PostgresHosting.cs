@@ -24,19 +24,19 @@ public static class PostgresHosting
         var options = new PostgresOptions();
         configure?.Invoke(options);
 
-        var services = builder.Services;
-        services.AddSingleton(provider => new PostgresStore(connectionString, provider.GetRequiredService<TimeProvider>(), options));
-        services.AddSingleton<IStore>(provider => provider.GetRequiredService<PostgresStore>());
-        services.AddSingleton<IMessageStore>(provider => provider.GetRequiredService<PostgresStore>().Messages);
-        services.AddSingleton<IMessageReader>(provider => provider.GetRequiredService<PostgresStore>().Messages);
-        services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<PostgresStore>().Messages);
-        services.AddSingleton<INodeStore>(provider => provider.GetRequiredService<PostgresStore>().Nodes);
-        services.AddSingleton<IQueues>(provider => provider.GetRequiredService<PostgresStore>().Queues);
-        services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<PostgresStore>().Idempotency);
-        services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<PostgresStore>().ApiKeys);
-        services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<PostgresStore>().Quotas);
-        services.AddSingleton<IUploadStore>(provider => provider.GetRequiredService<PostgresStore>().Uploads);
-        services.AddSingleton<Database>(provider => provider.GetRequiredService<PostgresStore>().Database);
-        return builder.AddStore("PostgreSQL");
+        return builder.AddStore(
+            "PostgreSQL",
+            provider => new PostgresStore(connectionString, provider.GetRequiredService<TimeProvider>(), options),
+            nouns => nouns
+                .Add<IMessageStore>(s => s.Messages)
+                .Add<IMessageReader>(s => s.Messages)
+                .Add<IDeadLetters>(s => s.Messages)
+                .Add<INodeStore>(s => s.Nodes)
+                .Add<IQueues>(s => s.Queues)
+                .Add<IIdempotencyStore>(s => s.Idempotency)
+                .Add<IApiKeyStore>(s => s.ApiKeys)
+                .Add<IQuotaStore>(s => s.Quotas)
+                .Add<IUploadStore>(s => s.Uploads)
+                .Add<Database>(s => s.Database));
     }
 }

@@ -97,6 +97,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref disposed, true)) return;
+        // The caller may block the only thread of its context until this ends (IHost.Dispose does), so nothing here may need that thread.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         await Hints.DisposeAsync();
         await Connections.DisposeAsync();
         opening.Dispose();

@@ -3,6 +3,8 @@ using Npgsql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Postgres;
 
 /// <summary>

@@ -52,7 +52,9 @@ internal sealed class SharedCommit(Func<IReadOnlyList<NewMessage>, CancellationT
     /// <summary>
     /// Behind what the pool has to run already: those who were just answered may have more, and then it goes with this one.
     /// </summary>
+#pragma warning disable RS0030 // The place in the pool's queue is what it is about.
     private void Next() => ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.TogetherAsync(), this, preferLocal: false);
+#pragma warning restore RS0030
 
     private async Task TogetherAsync()
     {

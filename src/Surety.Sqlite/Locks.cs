@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Sqlite;
 
 /// <summary>

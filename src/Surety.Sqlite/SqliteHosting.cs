@@ -25,19 +25,19 @@ public static class SqliteHosting
         var options = new SqliteOptions();
         configure?.Invoke(options);
 
-        var services = builder.Services;
-        services.AddSingleton(provider => new SqliteStore(connectionString, provider.GetRequiredService<TimeProvider>(), options));
-        services.AddSingleton<IStore>(provider => provider.GetRequiredService<SqliteStore>());
-        services.AddSingleton<IMessageStore>(provider => provider.GetRequiredService<SqliteStore>().Messages);
-        services.AddSingleton<IMessageReader>(provider => provider.GetRequiredService<SqliteStore>().Messages);
-        services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<SqliteStore>().Messages);
-        services.AddSingleton<INodeStore>(provider => provider.GetRequiredService<SqliteStore>().Nodes);
-        services.AddSingleton<IQueues>(provider => provider.GetRequiredService<SqliteStore>().Queues);
-        services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<SqliteStore>().Idempotency);
-        services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<SqliteStore>().ApiKeys);
-        services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<SqliteStore>().Quotas);
-        services.AddSingleton<IUploadStore>(provider => provider.GetRequiredService<SqliteStore>().Uploads);
-        services.AddSingleton<Database>(provider => provider.GetRequiredService<SqliteStore>().Database);
-        return builder.AddStore("SQLite");
+        return builder.AddStore(
+            "SQLite",
+            provider => new SqliteStore(connectionString, provider.GetRequiredService<TimeProvider>(), options),
+            nouns => nouns
+                .Add<IMessageStore>(s => s.Messages)
+                .Add<IMessageReader>(s => s.Messages)
+                .Add<IDeadLetters>(s => s.Messages)
+                .Add<INodeStore>(s => s.Nodes)
+                .Add<IQueues>(s => s.Queues)
+                .Add<IIdempotencyStore>(s => s.Idempotency)
+                .Add<IApiKeyStore>(s => s.ApiKeys)
+                .Add<IQuotaStore>(s => s.Quotas)
+                .Add<IUploadStore>(s => s.Uploads)
+                .Add<Database>(s => s.Database));
     }
 }

@@ -127,12 +127,14 @@ internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessag
     {
         // A caller that got as many as it asked for asks again.
         if (leftSome) return;
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
         var began = Stopwatch.GetTimestamp();
         store.Watch.Start();
         var pulse = store.Work.Next;
         if (store.Work.Version != Interlocked.Read(ref seen)) return;
         var due = store.Readers.Read(MessageSql.NextDue);
         while (Stopwatch.GetElapsedTime(began) is var waited && waited < atMost && !pulse.IsCompleted)
+#pragma warning restore RS0030
         {
             var pause = atMost - waited;
             if (due is { } instant)

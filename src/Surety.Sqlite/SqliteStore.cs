@@ -136,6 +136,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        // The caller may block the only thread of its context until this ends (IHost.Dispose does), so nothing here may need that thread.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         if (writer is not null) await writer.StopAsync();
         Readers.Dispose();
         Watch.Dispose();

@@ -4,6 +4,8 @@ using SQLitePCL;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
+#pragma warning disable RS0030 // Real time, as its waits are for the disk; and the pool's own threads, which it blocks.
+
 namespace Surety.Sqlite;
 
 /// <summary>
@@ -108,6 +110,8 @@ internal sealed class SqliteWriter : IDisposable
 
     private async Task RunAsync()
     {
+        // Off the context of whoever opens the store: its thread may block until this loop has ended.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (await queue.WaitAsync())
         {
             members.Clear();

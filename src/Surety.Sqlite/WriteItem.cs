@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Surety.Sqlite.Sql;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Sqlite;
 
 /// <summary>One thing that waits for its turn at the write lock, and completes only when its group's commit has.</summary>

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
 namespace Surety.Sqlite;
 
 /// <summary>Those who wait for the write lock: first come, first served, with a limit on their number and on their patience.</summary>

@@ -1,14 +1,6 @@
-using System.Diagnostics;
-using System.Globalization;
-
 namespace Surety;
 
-/// <summary>
-/// Named places where a test can have this process killed, as abruptly as a machine can: no <c>finally</c>, no flush. Armed by two
-/// environment variables, so that no single slip arms one:
-/// <c>SURETY_FAILPOINT</c> (<c>name</c>, or <c>name:n</c> for the n-th time) and <c>SURETY_FAILPOINT_RUN</c> (who does this, shown on
-/// standard error).
-/// </summary>
+/// <summary>The names of the places where a test can have this process killed.</summary>
 internal static class Failpoint
 {
     public const string Migrating = "sqlite.migrating";
@@ -45,32 +37,10 @@ internal static class Failpoint
     /// <summary>Every point there is.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, PostgresCommitSent, CommandCommitted, Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction,
-        Settling, Settled, .. Uploads,
+        Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, PostgresCommitSent, CommandCommitted,
+        Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction, Settling, Settled, .. Uploads,
     ];
 
-    private static readonly (string Name, int Times, string Run)? Armed = Read();
-    private static int passed;
-
-    public static void Pass(string name)
-    {
-        if (Armed is { } armed && armed.Name == name && Interlocked.Increment(ref passed) == armed.Times) Kill(armed.Name, armed.Run);
-    }
-
-    private static void Kill(string name, string run)
-    {
-        Console.Error.WriteLine($"Failpoint {name} ends this process for {run}.");
-        // SIGKILL, on systems that have it: this thread does not come back from the call.
-        Process.GetCurrentProcess().Kill();
-    }
-
-    private static (string, int, string)? Read()
-    {
-        if (Environment.GetEnvironmentVariable("SURETY_FAILPOINT") is not { Length: > 0 } text || Environment.GetEnvironmentVariable("SURETY_FAILPOINT_RUN") is not { Length: > 0 } run) return null;
-        var parts = text.Split(':');
-        var times = 1;
-        return All.Contains(parts[0]) && (parts.Length == 1 || (parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out times) && times > 0))
-            ? (parts[0], times, run)
-            : throw new InvalidOperationException($"SURETY_FAILPOINT=\"{text}\" is not a failpoint. Write name or name:n; the names are {string.Join(", ", All)}.");
-    }
+    /// <summary>Passes one of the process's own failpoints, for parts that cannot be given others.</summary>
+    public static void Pass(string name) => Failpoints.OfProcess.Pass(name);
 }

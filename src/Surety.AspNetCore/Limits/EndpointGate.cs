@@ -104,7 +104,9 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
         return Immediate(http =>
         {
             // Not all of them in the same second.
+#pragma warning disable RS0030 // Only spreads the clients that come back.
             http.Response.Headers.RetryAfter = Pauses[Random.Shared.Next(Pauses.Length)];
+#pragma warning restore RS0030
             EdgeMetrics.Shed(why);
             return ready.SendAsync(http);
         });

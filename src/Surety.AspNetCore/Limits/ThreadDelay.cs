@@ -24,12 +24,16 @@ internal sealed class ThreadDelay(Admission admission, TimeProvider time)
         if (Interlocked.Increment(ref samples) % SamplesAnInterval == 0) admission.Adjust();
         if (Interlocked.Exchange(ref waiting, 1) != 0) return;
         // Behind everything that waits already, as a request would be.
+#pragma warning disable RS0030 // What it measures is the pool, in real time.
         ThreadPool.UnsafeQueueUserWorkItem(static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
+#pragma warning restore RS0030
     }
 
     private void Ran(long queued)
     {
+#pragma warning disable RS0030 // As above.
         admission.WaitedForThread(Stopwatch.GetElapsedTime(queued));
+#pragma warning restore RS0030
         Volatile.Write(ref waiting, 0);
     }
 }

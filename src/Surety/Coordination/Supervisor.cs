@@ -8,30 +8,30 @@ namespace Surety.Coordination;
 /// Keeps loops turning: one that fails is started again, after a pause that grows to 2 s while it does not turn; a change of state gets one
 /// line in the log, not one line a try. Knows when each loop last turned, so that a silent one shows in the health.
 /// </summary>
-internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogger<Supervisor> log)
+internal sealed class Supervisor(Home home, TimeProvider time, ILogger<Supervisor> log)
 {
+    /// <summary>How long a loop may be silent on top of its rest: an honest turn may take that long.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
-    // On top of what a loop may rest by its options: an idle one turns no sooner.
-    private readonly TimeSpan silence = TimeSpan.FromSeconds(30) + (options.NodeLease / 3 > options.PollInterval ? options.NodeLease / 3 : options.PollInterval);
-    private readonly ConcurrentDictionary<string, LoopState> loops = [];
+    private readonly ConcurrentDictionary<ILoop, LoopState> loops = [];
+
+    /// <summary>The loops that run now.</summary>
+    public IReadOnlyCollection<ILoop> Loops => (IReadOnlyCollection<ILoop>)loops.Keys;
 
     /// <summary>Runs the loop until cancelled. Never throws.</summary>
-    /// <param name="name">For people.</param>
-    /// <param name="body">
-    /// The loop; calls the given action whenever it has turned, which is when it has done something and not failed.
-    /// </param>
-    /// <param name="cancel">Ends it.</param>
-    public async Task RunAsync(string name, Func<Action, CancellationToken, Task> body, CancellationToken cancel)
+    public async Task RunAsync(ILoop loop, CancellationToken cancel)
     {
-        await Task.Yield();
-        var state = loops[name] = new LoopState(time.GetTimestamp());
+        await home;
+        var state = loops[loop] = new LoopState(time.GetTimestamp());
         var failures = 0;
         while (!cancel.IsCancellationRequested)
         {
             try
             {
-                await body(() => Turned(name), cancel);
+                await loop.RunAsync(() => Turned(loop, state), cancel);
                 break;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -45,34 +45,42 @@ internal sealed class Supervisor(SuretyOptions options, TimeProvider time, ILogg
                 if (Interlocked.Exchange(ref state.Error, e.Message) is null)
                 {
                     failures = 0;
-                    Log.LoopFailed(log, e, name);
+                    Log.LoopFailed(log, e, loop.Name);
                 }
 
-                failures++;
-                await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestPause.TotalMilliseconds, 50 * Math.Pow(2, Math.Min(failures, 10)))), time, cancel)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PauseAfter(failures++), time, cancel).ConfigureAwait(Home.Quietly);
             }
         }
 
-        loops.TryRemove(new(name, state));
+        loops.TryRemove(loop, out _);
     }
 
-    public void Turned(string name)
-    {
-        if (!loops.TryGetValue(name, out var state)) return;
-        state.LastTurn = time.GetTimestamp();
-        if (Interlocked.Exchange(ref state.Error, null) is not null) Log.LoopRecovered(log, name);
-    }
+    /// <summary>What keeps the host from its work, for people.</summary>
+    public IEnumerable<string> Problems() => Describe(canWait: false);
 
-    /// <summary>What is wrong with the loops now, for people.</summary>
-    public IEnumerable<string> Problems()
+    /// <summary>What a person should look at though the host works.</summary>
+    public IEnumerable<string> Degraded() => Describe(canWait: true);
+
+    private IEnumerable<string> Describe(bool canWait)
     {
-        foreach (var (name, state) in loops)
+        foreach (var (loop, state) in loops)
         {
-            if (state.Error is { } error) yield return $"The {name} loop fails and is tried again: {error}";
-            else if (name is "work" or "claim" or "upkeep" && time.GetElapsedTime(state.LastTurn) > silence) yield return $"The {name} loop has not turned for {time.GetElapsedTime(state.LastTurn).TotalSeconds:0} s.";
+            if (loop.CanWait != canWait) continue;
+            var silence = time.GetElapsedTime(Volatile.Read(ref state.LastTurn));
+            if (state.Error is { } error) yield return $"The {loop.Name} loop fails and is tried again: {error}";
+            else if (silence > loop.LongestRest + Patience)
+                yield return $"The {loop.Name} loop has not turned for {silence.TotalSeconds:0} s.";
         }
     }
+
+    private void Turned(ILoop loop, LoopState state)
+    {
+        Volatile.Write(ref state.LastTurn, time.GetTimestamp());
+        if (Interlocked.Exchange(ref state.Error, null) is not null) Log.LoopRecovered(log, loop.Name);
+    }
+
+    private static TimeSpan PauseAfter(int failures) =>
+        failures > 8 ? LongestPause : TimeSpan.FromTicks(Math.Min(FirstPause.Ticks << failures, LongestPause.Ticks));
 
     private sealed class LoopState(long lastTurn)
     {

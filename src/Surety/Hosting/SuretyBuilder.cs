@@ -36,11 +36,17 @@ public sealed class SuretyBuilder
     internal List<string> Stores { get; } = [];
     internal List<string> BlobStores { get; } = [];
 
-    /// <summary>Says that this host uses a store; called once, by a store package, after it registered its services.</summary>
+    /// <summary>Says that this host uses a store; called once, by a store's package.</summary>
     /// <param name="product">For people, such as <c>SQLite</c>.</param>
-    public SuretyBuilder AddStore(string product)
+    /// <param name="create">Makes it.</param>
+    /// <param name="add">Adds all its nouns.</param>
+    internal SuretyBuilder AddStore<TStore>(string product, Func<IServiceProvider, TStore> create, Action<StoreNouns<TStore>> add)
+        where TStore : class, IStore
     {
         Stores.Add(product);
+        Services.AddSingleton(create);
+        Services.AddSingleton<IStore>(provider => provider.GetRequiredService<TStore>());
+        add(new StoreNouns<TStore>(Services));
         return this;
     }
 

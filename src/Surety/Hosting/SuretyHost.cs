@@ -33,6 +33,11 @@ public static class SuretyHost
         configure(builder);
 
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<SuretyTelemetry>();
+        services.AddSingleton(Failpoints.OfProcess);
+        services.AddSingleton(Chance.OfProcess);
+        services.AddSingleton(new Home());
         services.AddSingleton(_ => Configuration.Read(builder));
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Types);
         services.AddSingleton(p => p.GetRequiredService<Configuration>().Handlers);
@@ -41,7 +46,7 @@ public static class SuretyHost
         services.AddSingleton<Supervisor>();
         services.AddSingleton(OutageLimits.Default);
         services.AddSingleton<Outage>();
-        services.AddSingleton(p => new SuretyHealth(() => [.. p.GetRequiredService<Supervisor>().Problems(), .. p.GetRequiredService<Outage>().Problems()], p.GetRequiredService<Outage>().Degraded));
+        services.AddSingleton(p => Health(p.GetRequiredService<Supervisor>(), p.GetRequiredService<Outage>()));
         services.AddSingleton<RunningSet>();
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
@@ -50,31 +55,41 @@ public static class SuretyHost
         services.AddSingleton<Streaks>();
         services.AddSingleton<Attempt>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddSingleton<IQueue>(p => new MessageQueue(p.GetRequiredService<IMessageStore>(), p.GetRequiredService<IStore>(), p.GetRequiredService<MessageTypes>(), builder.Json, builder.Options, p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IQueue>(p => ActivatorUtilities.CreateInstance<MessageQueue>(p, builder.Json));
         services.AddSingleton<IMessages, Messages>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Upkeep>(p, p.GetRequiredService<Configuration>().Queues));
+        services.AddSingleton<ILoop, Upkeep>();
+        services.AddSingleton<IChore, Rescue>();
+        services.AddSingleton<IChore, EndKeys>();
+        services.AddSingleton<IChore, PruneKeys>();
+        services.AddSingleton<IChore, Prune>();
+        services.AddSingleton<IChore>(p => ActivatorUtilities.CreateInstance<QueueCount>(p, p.GetRequiredService<Configuration>().Queues));
         if (builder.BlobStores.Count > 0)
         {
             services.AddSingleton<UploadLocks>();
             services.AddSingleton<Uploads>();
             services.AddSingleton<IUploads>(p => p.GetRequiredService<Uploads>());
-            services.AddSingleton<UploadSweep>();
+            services.AddSingleton<ILoop, UploadSweep>();
         }
 
         services.AddHostedService(p => ActivatorUtilities.CreateInstance<Life>(p, services));
         return host;
     }
 
+    private static SuretyHealth Health(Supervisor loops, Outage outage) =>
+        new(() => [.. loops.Problems(), .. outage.Problems()], () => [.. loops.Degraded(), .. outage.Degraded()]);
+
     /// <summary>
     /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety
     /// is resolved earlier, or a missing store would show as an error of the container instead of a sentence.
     /// </summary>
-    private sealed class Life(IServiceProvider services, IServiceCollection registered, SuretyHealth health, ILogger<Life> log) : IHostedLifecycleService
+    private sealed class Life(
+        IServiceProvider services, IServiceCollection registered, SuretyHealth health, Supervisor supervisor, Home home, ILogger<Life> log)
+        : IHostedLifecycleService, IDisposable
     {
+        private readonly CancellationTokenSource stopping = new();
         private Worker? worker;
-        private Upkeep? upkeep;
-        private UploadSweep? sweep;
+        private Task loops = Task.CompletedTask;
 
         public async Task StartingAsync(CancellationToken cancellationToken)
         {
@@ -89,15 +104,12 @@ public static class SuretyHost
             Log.BlobsOpened(log, blobs.Place);
         }
 
-        public Task StartAsync(CancellationToken cancellationToken)
+        public async Task StartAsync(CancellationToken cancellationToken)
         {
+            await home;
             worker = services.GetRequiredService<Worker>();
-            upkeep = services.GetRequiredService<Upkeep>();
             worker.Start();
-            upkeep.Start();
-            sweep = services.GetService<UploadSweep>();
-            sweep?.Start();
-            return Task.CompletedTask;
+            loops = Task.WhenAll(services.GetServices<ILoop>().Select(loop => supervisor.RunAsync(loop, stopping.Token)));
         }
 
         public Task StartedAsync(CancellationToken cancellationToken)
@@ -114,11 +126,14 @@ public static class SuretyHost
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
-            if (sweep is not null) await sweep.StopAsync();
-            if (upkeep is not null) await upkeep.StopAsync();
+            await home;
+            await stopping.CancelAsync();
+            await loops;
             if (worker is not null) await worker.StopAsync(cancellationToken);
         }
 
         public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public void Dispose() => stopping.Dispose();
     }
 }

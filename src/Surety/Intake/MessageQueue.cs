@@ -8,7 +8,8 @@ namespace Surety.Intake;
 
 /// <summary>The intake: checks and serializes messages, and hands them to the store in one call.</summary>
 internal sealed class MessageQueue(
-    IMessageStore store, IStore opened, MessageTypes types, JsonSerializerOptions json, SuretyOptions options, TimeProvider time) : IQueue
+    IMessageStore store, IStore opened, MessageTypes types, JsonSerializerOptions json, SuretyOptions options, TimeProvider time,
+    SuretyTelemetry telemetry) : IQueue
 {
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3660);
 
@@ -23,9 +24,9 @@ internal sealed class MessageQueue(
         var rows = new NewMessage[messages.Count];
         for (var i = 0; i < rows.Length; i++) rows[i] = Row(messages[i]);
 
-        using var activity = SuretyTelemetry.StartSend(rows);
+        using var activity = telemetry.StartSend(rows);
         var results = await store.EnqueueAsync(rows, transaction, cancel);
-        SuretyTelemetry.Sent(rows, results);
+        telemetry.Sent(rows, results);
         return results;
     }
 

@@ -11,7 +11,8 @@ namespace Surety.Intake;
 /// under the newest number, and bytes count only where a step has recorded them, so a request that was frozen for any time changes nothing
 /// when it wakes up. Knows no protocol.
 /// </summary>
-internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks) : IUploads
+internal sealed class Uploads(
+    IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks, Failpoints failpoints) : IUploads
 {
     /// <summary>How much may be on its way without being durable: what a crash costs a client at most.</summary>
     public const int CheckpointBytes = 8 << 20;
@@ -109,7 +110,7 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
                 // Not with the client's token: what it has sent before it left is kept.
                 await blob.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
                 written += read;
-                Failpoint.Pass(Failpoint.UploadWritten);
+                failpoints.Pass(Failpoint.UploadWritten);
                 if (checksum is not null || written - noted.Offset < CheckpointBytes) continue;
                 if (!await NoteAsync(await blob.CheckpointAsync(CancellationToken.None), isLast: false))
                     return new Written(noted, Lost: true);
@@ -149,13 +150,13 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
         // False when the upload ended, expired, or was taken by somebody else.
         async Task<bool> NoteAsync(long durable, bool isLast)
         {
-            Failpoint.Pass(Failpoint.UploadSynced);
+            failpoints.Pass(Failpoint.UploadSynced);
             var to = start + durable;
             if (to == noted.Offset && !isLast) return true;
             var text = segments.With(segment with { Length = durable, Note = blob!.Note }).Text;
             if (!await store.AdvanceAsync(upload.Id, Step(noted, to, text, isLast), CancellationToken.None)) return false;
             noted = noted with { Offset = to, Blob = text };
-            Failpoint.Pass(Failpoint.UploadNoted);
+            failpoints.Pass(Failpoint.UploadNoted);
             return true;
         }
     }
@@ -170,7 +171,7 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     public async Task<Completion> CompleteAsync(
         UploadRecord upload, string? sha256, Func<Upload, Envelope> message, Func<Task<bool>> allowed, IOnce? once, CancellationToken cancel)
     {
-        Failpoint.Pass(Failpoint.UploadStored);
+        failpoints.Pass(Failpoint.UploadStored);
         // Of what is stored, read back: not of what passed by. Nobody changes it any more, and there is nothing to rename: which bytes are
         // the content, the row says already.
         if (await DigestAsync(upload, cancel) is not { } digest) return new Completion(CompletionKind.Lost, upload);
@@ -199,7 +200,7 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
         }
 
         await work.CommitAsync();
-        Failpoint.Pass(Failpoint.UploadCommitted);
+        failpoints.Pass(Failpoint.UploadCommitted);
         return new Completion(CompletionKind.Complete, upload with { State = UploadState.Complete, Message = enqueued.Id, Sha256 = digest });
     }
 

@@ -12,7 +12,7 @@ namespace Surety.Operations;
 /// row has ended: a writer of before finds that it is none any more, one that comes later finds an upload that has ended.
 /// </summary>
 internal sealed class UploadSweep(
-    SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, Supervisor supervisor, TimeProvider time, ILogger<UploadSweep> log) : IDisposable
+    SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, TimeProvider time, ILogger<UploadSweep> log) : ILoop
 {
     private const int BatchSize = 100;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
@@ -21,20 +21,14 @@ internal sealed class UploadSweep(
     /// <summary>A blob is made after its row, so this is for clocks that disagree.</summary>
     private static readonly TimeSpan OrphanAge = TimeSpan.FromHours(1);
 
-    private readonly CancellationTokenSource stopping = new();
-    private Task work = Task.CompletedTask;
+    public string Name => "uploads";
 
-    public void Start() => work = supervisor.RunAsync("uploads", RunAsync, stopping.Token);
+    public TimeSpan LongestRest => Every;
 
-    public async Task StopAsync()
-    {
-        await stopping.CancelAsync();
-        await work;
-    }
+    // Deleting can wait: a blob store that is away must not make the host unfit for everything else.
+    public bool CanWait => true;
 
-    public void Dispose() => stopping.Dispose();
-
-    private async Task RunAsync(Action turned, CancellationToken cancel)
+    public async Task RunAsync(Action turned, CancellationToken cancel)
     {
         long? lastOrphans = null;
         var troubled = false;
@@ -53,7 +47,6 @@ internal sealed class UploadSweep(
             }
             catch (StoreException e)
             {
-                // Deleting can wait: a blob store that is away must not make the host unfit for everything else.
                 if (!troubled) Log.SweepFailed(log, e);
                 troubled = true;
             }

@@ -12,9 +12,9 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Attempt(
     HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
-    Streaks streaks, Outage outage, OutageLimits patience, IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
+    Streaks streaks, Outage outage, OutageLimits patience, SuretyTelemetry telemetry, Failpoints failpoints, Chance chance, Home home,
+    IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
-
     /// <param name="messages">Of one kind; more than one only for batch handlers.</param>
     /// <param name="options">Their queue's options.</param>
     /// <param name="maxDeaths">After how many deaths a message is given up.</param>
@@ -209,10 +209,10 @@ internal sealed class Attempt(
             }
         }
 
-        var run = new Running(messages, options.HandlerTimeout, time);
+        var run = new Running(messages, options.HandlerTimeout, home, time);
         running.Add(run);
         var started = time.GetTimestamp();
-        using var activity = SuretyTelemetry.StartProcess(first, time.GetUtcNow());
+        using var activity = telemetry.StartProcess(first, time.GetUtcNow());
         try
         {
             var outcomes = handler.Invoker.InTransaction
@@ -292,11 +292,11 @@ internal sealed class Attempt(
             var held = await ending;
             if (held.All(h => h))
             {
-                Failpoint.Pass(Failpoint.CommittedInTransaction);
+                failpoints.Pass(Failpoint.CommittedInTransaction);
                 foreach (var settlement in settlements)
                 {
                     streaks.Ended(settlement.Message.Claim.Id, settlement.Message.Queue, succeeded: true);
-                    SuretyTelemetry.Processed(settlement.Message, settlement);
+                    telemetry.Processed(settlement.Message, settlement);
                 }
 
                 return null;
@@ -340,7 +340,7 @@ internal sealed class Attempt(
 
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
     {
-        Failpoint.Pass(Failpoint.Invoking);
+        failpoints.Pass(Failpoint.Invoking);
         // Here, above the handler: a mark that was set while the unit of work began may be lost on the way, as in a Database that wraps
         // another.
         using var unit = work is null ? null : AmbientUnit.Enter(opened.StoreId);
@@ -349,15 +349,7 @@ internal sealed class Attempt(
         if (!invoked.IsCompleted && await Task.WhenAny(invoked, run.Abandoned) != invoked)
         {
             company.Desert();
-            // The scope is the handler's while it runs; it is closed behind it, whenever that is.
-            _ = invoked.ContinueWith(
-                async task =>
-                {
-                    _ = task.Exception;
-                    company.DeserterEnded();
-                    await scope.DisposeAsync();
-                },
-                CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ = CloseBehindAsync(invoked, scope);
             Log.HandlerIgnoresToken(log, deliveries[0].Id, handler.Kind, Running.Patience);
             throw new TimeoutException($"The handler of {handler.Kind} still ran {Running.Patience.TotalSeconds:0} s after it was asked to stop ({run.Reason}). Pass its cancellation token on.");
         }
@@ -365,13 +357,21 @@ internal sealed class Attempt(
         try
         {
             var outcomes = await invoked;
-            Failpoint.Pass(Failpoint.Handled);
+            failpoints.Pass(Failpoint.Handled);
             return outcomes;
         }
         finally
         {
             await scope.DisposeAsync();
         }
+    }
+
+    /// <summary>The scope is the handler's while it runs; it is closed behind it, whenever that is.</summary>
+    private async Task CloseBehindAsync(Task deserter, AsyncServiceScope scope)
+    {
+        await deserter.ConfigureAwait(Home.Quietly);
+        company.DeserterEnded();
+        await scope.DisposeAsync();
     }
 
     private Outcome OutcomeOf(Exception exception, Running run, ClaimedMessage message, QueueOptions options)
@@ -406,12 +406,12 @@ internal sealed class Attempt(
         outage.Failed(exception.Message);
         var streak = streaks.Failed(message.Claim.Id, message.Queue);
         if (exception is StoreException { IsBeforeHandler: true }) streak = streak with { AmongSuccesses = 0 };
-        return Fate.Of(exception, kind, streak, patience, Random.Shared.NextDouble());
+        return Fate.Of(exception, kind, streak, patience, chance.Next());
     }
 
     private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
     {
-        var settlement = Verdict.After(message, outcome, options, ran, Random.Shared.NextDouble());
+        var settlement = Verdict.After(message, outcome, options, ran, chance.Next());
         return FinishAsync(progress.Take(message.Claim) is { } last ? settlement with { Progress = last } : settlement, delivery, stopping);
     }
 

@@ -1,3 +1,5 @@
+using Surety.Coordination;
+
 namespace Surety.Processing;
 
 /// <summary>
@@ -75,7 +77,7 @@ internal sealed class Company(TimeProvider time)
             quieted = quiet.Task;
         }
 
-        if (!quieted.IsCompleted) await quieted.WaitAsync(patience, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!quieted.IsCompleted) await quieted.WaitAsync(patience, time, cancel).ConfigureAwait(Home.Quietly);
         lock (gate)
         {
             quiet = null;

@@ -5,7 +5,9 @@ using Surety.Telemetry;
 namespace Surety.Processing;
 
 /// <summary>Ends messages that are given up or cancelled, and enqueues what their kind wants done about that, in one commit.</summary>
-internal sealed class FollowUps(HandlerMap handlers, IMessageStore store, IStore opened, IQueue queue, Database database, TimeProvider time, ILogger<FollowUps> log)
+internal sealed class FollowUps(
+    HandlerMap handlers, IMessageStore store, IStore opened, IQueue queue, Database database, SuretyTelemetry telemetry, TimeProvider time,
+    ILogger<FollowUps> log)
 {
     /// <summary>False when there is no follow-up, or none can be made: the settlement is to be stored by itself.</summary>
     /// <param name="settlement">How the message ends.</param>
@@ -38,7 +40,7 @@ internal sealed class FollowUps(HandlerMap handlers, IMessageStore store, IStore
                 if (!(await store.SettleAsync([settlement], work.Transaction, stopping))[0]) return true;
                 await queue.EnqueueAsync([new Envelope(followUp)], work.Transaction, stopping);
                 await work.CommitAsync();
-                SuretyTelemetry.Processed(settlement.Message, settlement);
+                telemetry.Processed(settlement.Message, settlement);
                 return true;
             }
             catch (StoreException e) when (!stopping.IsCancellationRequested)

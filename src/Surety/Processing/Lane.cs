@@ -1,3 +1,4 @@
+using Surety.Coordination;
 using Surety.Storage;
 
 namespace Surety.Processing;
@@ -17,6 +18,7 @@ internal sealed class Lane
     private readonly Dictionary<string, Gathering> gatherings = [];
     private readonly Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Action, Task> run;
     private readonly Action roomMade;
+    private readonly Home home;
     private readonly TimeProvider time;
     private readonly int batchMax;
     private readonly RateLimiter? rate;
@@ -35,12 +37,13 @@ internal sealed class Lane
     /// wait for that.
     /// </param>
     /// <param name="roomMade">Called when the lane may claim more.</param>
+    /// <param name="home">Where its runners start.</param>
     /// <param name="time">The clock.</param>
     public Lane(
-        string name, QueueOptions options, IReadOnlyDictionary<string, BatchLimits> batches, Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Action, Task> run, Action roomMade,
-        TimeProvider time)
+        string name, QueueOptions options, IReadOnlyDictionary<string, BatchLimits> batches,
+        Func<IReadOnlyList<ClaimedMessage>, QueueOptions, Action, Task> run, Action roomMade, Home home, TimeProvider time)
     {
-        (Name, Options, this.run, this.roomMade, this.time) = (name, options, run, roomMade, time);
+        (Name, Options, this.run, this.roomMade, this.home, this.time) = (name, options, run, roomMade, home, time);
         foreach (var (kind, limits) in batches) gatherings[kind] = new Gathering(limits);
         batchMax = batches.Count == 0 ? 1 : batches.Values.Max(b => b.MaxSize);
         rate = options.RateLimit is { } permits ? new RateLimiter(permits, options.RatePeriod, time) : null;
@@ -133,7 +136,7 @@ internal sealed class Lane
         if (starting || active >= Options.Concurrency || !AnyDue()) return;
         starting = true;
         active++;
-        ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunnerAsync(started: true), this, preferLocal: false);
+        home.Post(static lane => _ = lane.RunnerAsync(started: true), this);
     }
 
     private bool AnyDue()

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Surety.Coordination;
 using Surety.Storage;
 
 namespace Surety.Processing;
@@ -20,6 +21,7 @@ internal sealed class Running : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource source = new();
+    private readonly Home home;
     private readonly TimeProvider time;
     private readonly ITimer timeout;
     private TaskCompletionSource? abandoned;
@@ -27,10 +29,10 @@ internal sealed class Running : IDisposable
     private int reason;
     private int ended;
 
-    public Running(IReadOnlyList<ClaimedMessage> messages, TimeSpan limit, TimeProvider time)
+    public Running(IReadOnlyList<ClaimedMessage> messages, TimeSpan limit, Home home, TimeProvider time)
     {
         Messages = messages;
-        this.time = time;
+        (this.home, this.time) = (home, time);
         timeout = time.CreateTimer(static state => ((Running)state!).Stop(StopReason.Timeout), this, limit, Timeout.InfiniteTimeSpan);
     }
 
@@ -49,7 +51,19 @@ internal sealed class Running : IDisposable
         if (Interlocked.CompareExchange(ref reason, (int)why, (int)StopReason.None) != (int)StopReason.None || Volatile.Read(ref ended) != 0) return;
         patience = time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), Abandoning, Patience, Timeout.InfiniteTimeSpan);
         // Off this thread: a user's cancellation callback may run for long, and the caller is a loop that others wait for.
-        _ = source.CancelAsync();
+        home.Post(static running => running.Cancel(), this);
+    }
+
+    private void Cancel()
+    {
+        try
+        {
+            source.Cancel();
+        }
+        catch (AggregateException)
+        {
+            // A user's callback threw. It is told of nothing else that it could do, and the handler is asked to stop all the same.
+        }
     }
 
     public void Dispose()

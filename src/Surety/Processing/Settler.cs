@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Surety.Coordination;
 using Surety.Storage;
 using Surety.Telemetry;
 
@@ -11,7 +12,8 @@ namespace Surety.Processing;
 /// never dropped while the node lives; a store that fails is asked again, and one settlement it cannot take does not hold up the others.
 /// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
-internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProvider time, ILogger<Settler> log)
+internal sealed class Settler(
+    IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, Failpoints failpoints, TimeProvider time, ILogger<Settler> log) : ILoop
 {
     /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
     public const int MostRefusals = 3;
@@ -26,6 +28,10 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     private long finished;
     private bool failing;
     private TaskCompletionSource turn = NewTurn();
+
+    public string Name => "settle";
+
+    public TimeSpan LongestRest { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Settlements handed in and not yet stored.</summary>
     public long Pending => Interlocked.Read(ref posted) - Interlocked.Read(ref finished);
@@ -66,7 +72,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     public async Task RunAsync(Action turned, CancellationToken cancel)
     {
         var group = new List<Settlement>(MaxGroup);
-        while (await waiting.Reader.WaitToReadAsync(cancel))
+        while (await AnyAsync(turned, cancel))
         {
             group.Clear();
             while (group.Count < MaxGroup && waiting.Reader.TryRead(out var settlement)) group.Add(settlement);
@@ -77,6 +83,21 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
         }
     }
 
+    /// <summary>Waits for a settlement, and turns now and then while there is none.</summary>
+    private async ValueTask<bool> AnyAsync(Action turned, CancellationToken cancel)
+    {
+        var any = waiting.Reader.WaitToReadAsync(cancel);
+        if (any.IsCompleted) return await any;
+        var coming = any.AsTask();
+        while (!coming.IsCompleted)
+        {
+            await ((Task)coming).WaitAsync(LongestRest, time, CancellationToken.None).ConfigureAwait(Home.Quietly);
+            if (!coming.IsCompleted) turned();
+        }
+
+        return await coming;
+    }
+
     private async Task SettleAsync(IReadOnlyList<Settlement> group, Action turned, CancellationToken cancel)
     {
         var refusals = 0;
@@ -84,9 +105,9 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
         {
             try
             {
-                Failpoint.Pass(Failpoint.Settling);
+                failpoints.Pass(Failpoint.Settling);
                 var answers = await store.SettleAsync(group, null, cancel);
-                Failpoint.Pass(Failpoint.Settled);
+                failpoints.Pass(Failpoint.Settled);
                 for (var i = 0; i < answers.Count; i++)
                 {
                     Settled(group[i], answers[i], retried: tries > 0);
@@ -150,7 +171,7 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
         // At once, so that a drain waits for it.
         Interlocked.Increment(ref posted);
         aside[settlement.Message.Claim] = true;
-        await Task.Delay(Pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Pause, time, cancel).ConfigureAwait(Home.Quietly);
         if (!cancel.IsCancellationRequested) await waiting.Writer.WriteAsync(settlement, cancel);
     }
 
@@ -158,13 +179,13 @@ internal sealed class Settler(IMessageStore store, FollowUps followUps, TimeProv
     {
         if (held)
         {
-            SuretyTelemetry.Processed(settlement.Message, settlement);
+            telemetry.Processed(settlement.Message, settlement);
             return;
         }
 
         // After a failed try the first one may have committed after all; then this answer is its echo.
         if (retried) return;
-        SuretyTelemetry.Rejected(settlement.Message.Queue);
+        telemetry.Rejected(settlement.Message.Queue);
         Log.ClaimLost(log, settlement.Message.Claim.Id, settlement.Message.Kind, settlement.Message.Claim.Number, settlement.Outcome);
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Surety.Coordination;
 using Surety.Storage;
 using Surety.Telemetry;
 
@@ -9,7 +10,8 @@ namespace Surety.Processing;
 /// the node's time. They wait here and not in their lanes, where they would take the places of messages that may run.
 /// </summary>
 internal sealed class Solitary(
-    IReadOnlyDictionary<string, QueueOptions> queues, Attempt attempt, Company company, Settler settler, TimeProvider time, ILogger<Solitary> log)
+    IReadOnlyDictionary<string, QueueOptions> queues, Attempt attempt, Company company, Settler settler, Home home, TimeProvider time,
+    ILogger<Solitary> log)
 {
     /// <summary>How many wait at most. The others are handed back, and another node may have time for them.</summary>
     public const int MostWaiting = 64;
@@ -74,7 +76,7 @@ internal sealed class Solitary(
     /// <summary>One turn after the other, as long as anything waits. Never throws.</summary>
     private async Task TurnAsync(CancellationToken stopping)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await home;
         try
         {
             while (!IsOver())

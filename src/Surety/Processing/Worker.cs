@@ -10,9 +10,13 @@ namespace Surety.Processing;
 /// on shutdown. When the store presumes it dead, it stops what it runs and joins anew under another id.
 /// </summary>
 internal sealed class Worker(
-    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company, Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress,
-    IMessageStore store, INodeStore nodes, SuretyHealth health, Outage outage, Supervisor supervisor, TimeProvider time, ILogger<Worker> log) : IDisposable
+    SuretyOptions options, IReadOnlyDictionary<string, QueueOptions> queues, HandlerMap handlers, Attempt attempt, Company company,
+    Solitary solitary, Settler settler, RunningSet running, ProgressBoard progress, IMessageStore store, INodeStore nodes,
+    SuretyHealth health, Outage outage, SuretyTelemetry telemetry, Failpoints failpoints, Supervisor supervisor, Home home,
+    TimeProvider time, ILogger<Worker> log) : IDisposable
 {
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource ended = new();
     private readonly SemaphoreSlim room = new(0, 1);
@@ -34,9 +38,9 @@ internal sealed class Worker(
         if (!options.Work) return;
         lanes = [.. queues.Select(q => new Lane(
             q.Key, q.Value, handlers.All.Where(h => h.Queue == q.Key && h.Batch is not null).ToDictionary(h => h.Kind, h => h.Batch!),
-            (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, time))];
-        settling = supervisor.RunAsync("settle", settler.RunAsync, ended.Token);
-        work = supervisor.RunAsync("work", SessionAsync, stopping.Token);
+            (messages, lane, handled) => attempt.RunAsync(messages, lane, options.MaxDeaths, handled, ended.Token), RoomMade, home, time))];
+        settling = supervisor.RunAsync(settler, ended.Token);
+        work = supervisor.RunAsync(new Loop("work", options.NodeLease / 3, SessionAsync), stopping.Token);
     }
 
     public async Task StopAsync(CancellationToken cancel)
@@ -84,11 +88,11 @@ internal sealed class Worker(
             doubt.End();
             Node = node;
             Log.Joined(log, node, options.NodeName);
-            Failpoint.Pass(Failpoint.Joined);
+            failpoints.Pass(Failpoint.Joined);
             using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var alive = KeepAliveAsync(node, trusted, session.Token);
-            var watching = supervisor.RunAsync("watch", (t, c) => WatchAsync(node, t, c), session.Token);
-            var claiming = supervisor.RunAsync("claim", (t, c) => ClaimAsync(node, session, t, c), session.Token);
+            var alive = KeepAliveAsync(node, trusted, turned, session.Token);
+            var watching = supervisor.RunAsync(new Loop("watch", WatchEvery, (t, c) => WatchAsync(node, t, c)), session.Token);
+            var claiming = supervisor.RunAsync(new Loop("claim", options.PollInterval, (t, c) => ClaimAsync(node, session, t, c)), session.Token);
             turned();
             IsClaiming = true;
             try
@@ -107,13 +111,13 @@ internal sealed class Worker(
             foreach (var lane in lanes) lane.Clear();
             solitary.Clear();
             running.StopAll(StopReason.ClaimLost);
-            SuretyTelemetry.LeaseLost();
+            telemetry.LeaseLost();
             Log.PresumedDead(log, node);
         }
     }
 
     /// <summary>Renews the lease until it is lost or the session ends. Returns; never throws.</summary>
-    private async Task KeepAliveAsync(NodeId node, long trusted, CancellationToken cancel)
+    private async Task KeepAliveAsync(NodeId node, long trusted, Action turned, CancellationToken cancel)
     {
         var pause = options.NodeLease / 3;
         var failing = false;
@@ -130,7 +134,7 @@ internal sealed class Worker(
                 trusted = sent;
                 failing = false;
                 outage.Worked();
-                supervisor.Turned("work");
+                turned();
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -158,7 +162,7 @@ internal sealed class Worker(
             // What this node claimed now would wait for a message that runs alone, while other nodes have time for it.
             if (company.Opened is { IsCompleted: false } opened)
             {
-                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(Home.Quietly);
                 cancel.ThrowIfCancellationRequested();
                 if (!opened.IsCompleted)
                 {
@@ -207,9 +211,9 @@ internal sealed class Worker(
             turned();
             if (claimed.Count > 0)
             {
-                Failpoint.Pass(Failpoint.Claimed);
+                failpoints.Pass(Failpoint.Claimed);
                 var now = time.GetUtcNow();
-                foreach (var message in claimed) SuretyTelemetry.Waited(message, now);
+                foreach (var message in claimed) telemetry.Waited(message, now);
                 doubt.Know(claimed);
                 foreach (var group in claimed.GroupBy(m => m.Queue)) await AcceptAsync(byName[group.Key], group);
             }
@@ -249,7 +253,7 @@ internal sealed class Worker(
         var space = room.WaitAsync(UntilRate(), either.Token);
         await Task.WhenAny(arrival, space);
         await either.CancelAsync();
-        await Task.WhenAll(arrival, space).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(arrival, space).ConfigureAwait(Home.Quietly);
         cancel.ThrowIfCancellationRequested();
     }
 
@@ -282,11 +286,11 @@ internal sealed class Worker(
     }
 
     /// <summary>
-    /// Once a second: cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.
+    /// Cancellations asked for elsewhere, and progress reports. Touches the store only while something runs.
     /// </summary>
     private async Task WatchAsync(NodeId node, Action turned, CancellationToken cancel)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
+        using var timer = new PeriodicTimer(WatchEvery, time);
         while (await timer.WaitForNextTickAsync(cancel))
         {
             await progress.FlushAsync(cancel);

@@ -2,8 +2,8 @@ using System.Data.Common;
 
 namespace Surety.Storage;
 
-/// <summary>Remembers answered requests, in the same commit as their effects.</summary>
-public interface IIdempotencyStore
+/// <summary>Remembers answered requests, in the same commit as their effects. Pruning deletes records whose time is over.</summary>
+public interface IIdempotencyStore : IPrunable
 {
     /// <summary>
     /// Takes the key until the transaction ends, or finds what holds it. Taking stores nothing, an answer does. Finding writes (a barrier):
@@ -33,9 +33,6 @@ public interface IIdempotencyStore
         await AnswerAsync(key, answer, work.Transaction, CancellationToken.None);
         await work.CommitAsync();
     }
-
-    /// <summary>Deletes records whose time is over; at most <paramref name="limit"/> a call. Returns how many.</summary>
-    ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 }
 
 /// <summary>What holds an idempotency key.</summary>

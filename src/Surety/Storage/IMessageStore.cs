@@ -4,9 +4,9 @@ namespace Surety.Storage;
 
 /// <summary>
 /// The message sink: what the loops ask of a database. Every store passes one contract suite. Instants are the store's own; callers hand in
-/// durations.
+/// durations. Pruning deletes finished messages whose retention is over, with their history.
 /// </summary>
-public interface IMessageStore
+public interface IMessageStore : IPrunable
 {
     /// <summary>
     /// Stores the messages, all or none, in the caller's transaction or (null) in one of its own that is durable on return. A taken unique
@@ -81,11 +81,6 @@ public interface IMessageStore
     /// that the others of their node are not blamed by the next call.
     /// </summary>
     ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel);
-
-    /// <summary>
-    /// Deletes finished messages whose retention is over, with their history; at most <paramref name="limit"/> a call. Returns how many.
-    /// </summary>
-    ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 
     /// <summary>
     /// Waits until one of the queues may have a claimable message that the last claim has not got, or the time is up; may return early, may

@@ -2,9 +2,9 @@ namespace Surety.Storage;
 
 /// <summary>
 /// Counts what callers use of their quotas, over all nodes. A node leases permits in chunks and spends them by itself; what it has not
-/// spent when the window ends is lost, so a quota is never exceeded, and may be undershot.
+/// spent when the window ends is lost, so a quota is never exceeded, and may be undershot. Pruning deletes the counts of windows that are over.
 /// </summary>
-public interface IQuotaStore
+public interface IQuotaStore : IPrunable
 {
     /// <summary>
     /// Takes permits out of what the key has left in the present window. Windows are as long as asked for and follow each other by the
@@ -16,9 +16,6 @@ public interface IQuotaStore
     /// <param name="window">How long a window is, in whole milliseconds; 1 s or more.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
     ValueTask<LeasedPermits> LeaseAsync(ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel);
-
-    /// <summary>Deletes the counts of windows that are over; at most <paramref name="limit"/> a call. Returns how many.</summary>
-    ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
 }
 
 /// <summary>What a node got of a quota.</summary>

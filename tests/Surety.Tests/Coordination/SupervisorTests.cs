@@ -12,17 +12,16 @@ public sealed class SupervisorTests
     public async Task A_loop_that_rests_as_long_as_its_options_say_is_no_problem_and_one_that_stands_still_is()
     {
         var clock = new FakeTimeProvider();
-        var supervisor = new Supervisor(new SuretyOptions { NodeLease = TimeSpan.FromMinutes(10) }, clock, NullLogger<Supervisor>.Instance);
+        var supervisor = new Supervisor(new Home(), clock, NullLogger<Supervisor>.Instance);
         using var stop = new CancellationTokenSource();
         var turned = new TaskCompletionSource();
         var loop = supervisor.RunAsync(
-            "upkeep",
-            async (turn, cancel) =>
+            new Loop("upkeep", TimeSpan.FromSeconds(200), async (turn, cancel) =>
             {
                 turn();
                 turned.SetResult();
                 await Task.Delay(Timeout.Infinite, cancel);
-            },
+            }),
             stop.Token);
         await turned.Task;
 
@@ -40,17 +39,16 @@ public sealed class SupervisorTests
     public async Task A_loop_that_turns_between_its_failures_is_started_again_soon_and_one_that_does_not_waits_longer_each_time_up_to_a_limit(bool turns, int longest)
     {
         var clock = new HastyClock();
-        var supervisor = new Supervisor(new SuretyOptions(), clock, NullLogger<Supervisor>.Instance);
+        var supervisor = new Supervisor(new Home(), clock, NullLogger<Supervisor>.Instance);
         using var stop = new CancellationTokenSource();
         var runs = 0;
         await supervisor.RunAsync(
-            "claim",
-            async (turn, _) =>
+            new Loop("claim", TimeSpan.Zero, async (turn, _) =>
             {
                 if (turns) turn();
                 if (++runs == 20) await stop.CancelAsync();
                 throw new InvalidOperationException("the connection broke");
-            },
+            }),
             stop.Token).WaitAsync(TimeSpan.FromSeconds(30));
         clock.Waited.Count.ShouldBeGreaterThan(15);
         clock.Waited.Max().TotalMilliseconds.ShouldBe(longest);

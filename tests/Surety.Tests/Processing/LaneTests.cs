@@ -1,4 +1,5 @@
 using Shouldly;
+using Surety.Coordination;
 using Surety.Processing;
 using Surety.Storage;
 
@@ -18,7 +19,7 @@ public sealed class LaneTests
             lock (runs) runs.Add(run);
             await run.Ended.Task;
         },
-        () => { }, TimeProvider.System);
+        () => { }, new Home(), TimeProvider.System);
 
     [Fact]
     public async Task The_next_handler_starts_while_the_last_one_is_committed_and_as_many_commits_wait_as_handlers_may_run()

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
-using Surety.Coordination;
 using Surety.Intake;
 using Surety.Operations;
 using Surety.Storage;
@@ -35,8 +34,8 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
         new Random(7).NextBytes(bytes);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        slow = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks());
-        fast = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks());
+        slow = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
+        fast = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
         var metadata = new Dictionary<string, string>();
         var upload = new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = bytes.Length, Metadata = metadata };
         (await fast.BeginAsync(upload, Day, 10, default)).ShouldNotBeNull();
@@ -149,9 +148,8 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
         var body = new FrozenStream(bytes.AsMemory(0, 5_000_000), Other(5_000_000));
         var writing = slow.WriteAsync(taken, body, bytes.Length, null, default);
         await body.Frozen.Task.WaitAsync(Patience);
-        using var supervised = new UploadSweep(
-            new SuretyOptions(), Store.Uploads, blobs, Store.Reader,
-            new Supervisor(new SuretyOptions(), Clock, NullLogger<Supervisor>.Instance), Clock, NullLogger<UploadSweep>.Instance);
+        var supervised = new UploadSweep(
+            new SuretyOptions(), Store.Uploads, blobs, Store.Reader, Clock, NullLogger<UploadSweep>.Instance);
         if (expired)
         {
             Clock.Advance(Day);

@@ -3,7 +3,6 @@ using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
-using Surety.Coordination;
 using Surety.Intake;
 using Surety.Operations;
 using Surety.Storage;
@@ -32,13 +31,12 @@ public sealed class UploadSweepTests : IAsyncLifetime
         store = await fixture.OpenAsync(clock);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        uploads = new Intake.Uploads(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks());
-        sweep = new UploadSweep(options, store.Uploads, blobs, store.Reader, new Supervisor(options, clock, NullLogger<Supervisor>.Instance), clock, NullLogger<UploadSweep>.Instance);
+        uploads = new Intake.Uploads(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks(), Failpoints.OfProcess);
+        sweep = new UploadSweep(options, store.Uploads, blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
     }
 
     public async ValueTask DisposeAsync()
     {
-        sweep.Dispose();
         await fixture.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
@@ -63,9 +61,8 @@ public sealed class UploadSweepTests : IAsyncLifetime
     {
         var upload = await BeginAsync("whole", length: 5);
         clock.Advance(Day);
-        using var late = new UploadSweep(
-            options, LateStore.Over(store.Uploads, () => FinishAsync(upload)), blobs, store.Reader,
-            new Supervisor(options, clock, NullLogger<Supervisor>.Instance), clock, NullLogger<UploadSweep>.Instance);
+        var late = new UploadSweep(
+            options, LateStore.Over(store.Uploads, () => FinishAsync(upload)), blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
         await late.SweepAsync(default);
         (await FindAsync())!.State.ShouldBe(UploadState.Complete);
         await (await uploads.OpenAsync(Id)).DisposeAsync();
@@ -122,9 +119,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
         await EndAsync(await CompleteAsync(), dead: false);
         var ahead = new ManualTime();
         ahead.Jump(3 * Day);
-        using var hasty = new UploadSweep(
-            options, store.Uploads, blobs, store.Reader, new Supervisor(options, ahead, NullLogger<Supervisor>.Instance), ahead,
-            NullLogger<UploadSweep>.Instance);
+        var hasty = new UploadSweep(options, store.Uploads, blobs, store.Reader, ahead, NullLogger<UploadSweep>.Instance);
         await hasty.SweepAsync(default);
         await hasty.SweepAsync(default);
         Files.ShouldHaveSingleItem();

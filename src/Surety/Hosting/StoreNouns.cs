@@ -1,0 +1,15 @@
+using Microsoft.Extensions.DependencyInjection;
+using Surety.Storage;
+
+namespace Surety.Hosting;
+
+/// <summary>What a store gives the host, noun by noun. A noun that can be pruned is pruned by being here.</summary>
+internal sealed class StoreNouns<TStore>(IServiceCollection services) where TStore : class, IStore
+{
+    public StoreNouns<TStore> Add<TNoun>(Func<TStore, TNoun> of) where TNoun : class
+    {
+        services.AddSingleton(provider => of(provider.GetRequiredService<TStore>()));
+        if (typeof(TNoun).IsAssignableTo(typeof(IPrunable))) services.AddSingleton(p => (IPrunable)p.GetRequiredService<TNoun>());
+        return this;
+    }
+}
