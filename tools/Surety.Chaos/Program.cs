@@ -1,0 +1,5 @@
+using System.CommandLine;
+using Surety.Cli;
+
+var root = new RootCommand("Kills a payments backend again and again, and does the accounts.") { ChaosCommand.Create(), StormCommand.Create() };
+return await root.Parse(args).InvokeAsync();
