@@ -1,6 +1,6 @@
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
-using Surety.Cli.Storm;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
+using Surety.Rigs.Storm;
 
 namespace Payments.Tests;
 

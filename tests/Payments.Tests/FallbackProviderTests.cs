@@ -1,5 +1,5 @@
 using System.Net.Http.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 

@@ -4,8 +4,8 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;

@@ -1,4 +1,4 @@
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.S3.Tests;
 
 namespace Payments.Tests;

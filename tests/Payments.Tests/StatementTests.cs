@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Surety;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Npgsql;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Json;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>What the backend and the provider say has happened, read when everything is quiet.</summary>
 internal sealed record Books(IReadOnlyList<Entry> Entries, IReadOnlyList<ProviderPayment> Payments, IReadOnlyDictionary<string, string> Jobs, Audit Audit)

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>A .NET program in a process of its own, whose last lines are kept: they say why it ended.</summary>
 internal sealed class ChildProcess : IAsyncDisposable

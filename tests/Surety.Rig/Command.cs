@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 internal enum CommandKind
 {

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>
 /// Does what a client has to do to be safe: one key a command, and the same request again after every answer that leaves doubt (none at

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>One backend at an address of its own. It can be killed and started again.</summary>
 internal sealed class Node(string program, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> before, HttpClient http) : IAsyncDisposable

@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>
 /// PgBouncer in transaction mode before a server: two transactions of one connection may be on two of the server's. It has fewer of the
-/// server's connections than its clients want, so that anything that outlives a transaction shows. The tests compile this file too.
+/// server's connections than its clients want, so that anything that outlives a transaction shows.
 /// </summary>
 internal sealed class Pooler : IAsyncDisposable
 {

@@ -2,11 +2,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>
 /// Ports for programs that are started, killed and started again at the same address. None of those that the system lends to outgoing
-/// connections: such a port is free while it is looked for and a client's a moment later. The tests compile this file too.
+/// connections: such a port is free while it is looked for and a client's a moment later.
 /// </summary>
 internal static class Ports
 {

@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>
-/// A private PostgreSQL server with its stock durable settings, on a loopback port and a socket, in a folder of the rig's. The tests
-/// compile this file too.
+/// A private PostgreSQL server with its stock durable settings, on a loopback port and a socket, in a folder of the rig's.
 /// </summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {

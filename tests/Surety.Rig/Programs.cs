@@ -1,4 +1,4 @@
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>The programs a run starts.</summary>
 internal sealed record Programs(string Payments, string Provider)

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>
 /// The payments backend's nodes, their database and their provider on loopback, in a temporary folder. Nodes can be killed and started

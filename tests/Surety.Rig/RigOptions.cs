@@ -1,4 +1,4 @@
-namespace Surety.Cli.Rigs;
+namespace Surety.Rigs;
 
 /// <summary>What a rig is made of.</summary>
 /// <param name="Store">Where the backend keeps its books: <c>sqlite</c> or <c>postgres</c>.</param>

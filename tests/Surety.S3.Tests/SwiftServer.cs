@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Surety.S3.Tests;

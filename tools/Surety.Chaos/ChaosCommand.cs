@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Surety.Cli.Chaos;
+using Surety.Rigs.Chaos;
 
-namespace Surety.Cli;
+namespace Surety.Chaos;
 
 internal static class ChaosCommand
 {

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
-namespace Surety.Cli;
+namespace Surety.Chaos;
 
 /// <summary>What every run against the samples can be told.</summary>
 internal sealed class CommonOptions

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Surety.Cli.Storm;
+using Surety.Rigs.Storm;
 
-namespace Surety.Cli;
+namespace Surety.Chaos;
 
 internal static class StormCommand
 {

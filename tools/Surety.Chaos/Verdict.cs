@@ -1,7 +1,7 @@
 using Spectre.Console;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
-namespace Surety.Cli;
+namespace Surety.Chaos;
 
 /// <summary>
 /// Runs something under a progress bar (on stderr, so that stdout holds the one line of accounts) and turns what it found into an exit

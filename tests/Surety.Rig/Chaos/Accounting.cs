@@ -1,7 +1,6 @@
 using System.Globalization;
-using Surety.Cli.Rigs;
 
-namespace Surety.Cli.Chaos;
+namespace Surety.Rigs.Chaos;
 
 /// <summary>Holds what clients were told against what happened. Pure.</summary>
 internal static class Accounting

@@ -2,9 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Rigs;
 
-namespace Surety.Cli.Chaos;
+namespace Surety.Rigs.Chaos;
 
 /// <param name="Kills">How often it is killed at random, when no failpoints are given.</param>
 /// <param name="Seed">Decides the commands.</param>

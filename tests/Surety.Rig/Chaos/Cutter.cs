@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Surety.Cli.Rigs;
 
-namespace Surety.Cli.Chaos;
+namespace Surety.Rigs.Chaos;
 
 /// <summary>
 /// Ends every connection to the database twice a second, and measures each time how long it takes until a command sent after that is

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Surety.Cli.Rigs;
 
-namespace Surety.Cli.Chaos;
+namespace Surety.Rigs.Chaos;
 
 /// <summary>
 /// Ends a node of the backend at bad moments and starts it again: a random while after a request to it began, while a handler waits for the

@@ -1,7 +1,6 @@
 using System.Globalization;
-using Surety.Cli.Rigs;
 
-namespace Surety.Cli.Chaos;
+namespace Surety.Rigs.Chaos;
 
 /// <summary>What one client asks for, decided by the seed alone.</summary>
 internal sealed class Workload(int seed, int client, IReadOnlyList<string> accounts)

@@ -1,4 +1,4 @@
-namespace Surety.Cli.Rigs.Sql;
+namespace Surety.Rigs.Sql;
 
 /// <summary>What the rig asks of its server by itself.</summary>
 internal static class ServerSql

@@ -1,6 +1,4 @@
-using Surety.Cli.Rigs;
-
-namespace Surety.Cli.Storm;
+namespace Surety.Rigs.Storm;
 
 /// <summary>One round: many clients, one command, one key.</summary>
 /// <param name="Command">What all of them asked.</param>

@@ -2,10 +2,9 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
+using Surety.Rigs.Chaos;
 
-namespace Surety.Cli.Storm;
+namespace Surety.Rigs.Storm;
 
 internal sealed record StormOptions(int Rounds, int Clients, int Seed, Programs Programs, RigOptions Rig, bool Keep);
 
