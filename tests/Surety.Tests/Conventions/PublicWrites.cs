@@ -45,6 +45,7 @@ public static class PublicWrites
         new("OwnedUnitOfWork.CommitAsync()", null, IsOne),
         new("OwnedUnitOfWork.DisposeAsync()", null, IsOne),
         new("OwnedUnitOfWork.RollbackAsync()", null, IsOne),
+        new("QueueExtensions.EnqueueAsync(IQueue, IEnumerable, Object, Object, CancellationToken)", null, "does not compile"),
         new("QueueExtensions.EnqueueAsync(IQueue, T, CancellationToken)", async s => await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(2))),
         new("QueueExtensions.EnqueueAsync(IQueue, T, DbTransaction, CancellationToken)", null, TakesPart),
         new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, CancellationToken)", async s => await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(3), Nobodys)),
