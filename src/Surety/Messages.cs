@@ -136,15 +136,13 @@ public sealed record MessageInfo
 
 /// <summary>One attempt in a message's history.</summary>
 /// <param name="ClaimNumber">The claim it ran under.</param>
-/// <param name="Outcome">
-/// How it ended: <c>done</c>, <c>retry</c>, <c>reject</c>, <c>snooze</c>, <c>cancel</c>, <c>lost</c> (its process died) or <c>requeue</c>
-/// (by a person).
-/// </param>
+/// <param name="Outcome">How it ended.</param>
 /// <param name="Error">The failure, for people; null on success.</param>
 /// <param name="Node">The node that ran it.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="EndedAt">When it ended.</param>
-public sealed record AttemptInfo(long ClaimNumber, string Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
+public sealed record AttemptInfo(
+    long ClaimNumber, AttemptOutcome Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
 
 /// <summary>Which messages; every given member must fit.</summary>
 public sealed record MessageFilter
