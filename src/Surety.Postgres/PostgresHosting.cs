@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Hosting;
+using Surety.Operations;
 using Surety.Postgres;
 using Surety.Storage;
 
@@ -31,7 +32,7 @@ public static class PostgresHosting
         services.AddSingleton<IMessageReader>(provider => provider.GetRequiredService<PostgresStore>().Messages);
         services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<PostgresStore>().Messages);
         services.AddSingleton<INodeStore>(provider => provider.GetRequiredService<PostgresStore>().Nodes);
-        services.AddSingleton<IQueues>(provider => provider.GetRequiredService<PostgresStore>().Queues);
+        services.AddSingleton<IQueues>(p => new KnownQueues(p.GetRequiredService<PostgresStore>().Queues, p.GetRequiredService<Configuration>().Queues.Keys));
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<PostgresStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<PostgresStore>().ApiKeys);
         services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<PostgresStore>().Quotas);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Hosting;
+using Surety.Operations;
 using Surety.Sqlite;
 using Surety.Storage;
 
@@ -32,7 +33,7 @@ public static class SqliteHosting
         services.AddSingleton<IMessageReader>(provider => provider.GetRequiredService<SqliteStore>().Messages);
         services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<SqliteStore>().Messages);
         services.AddSingleton<INodeStore>(provider => provider.GetRequiredService<SqliteStore>().Nodes);
-        services.AddSingleton<IQueues>(provider => provider.GetRequiredService<SqliteStore>().Queues);
+        services.AddSingleton<IQueues>(p => new KnownQueues(p.GetRequiredService<SqliteStore>().Queues, p.GetRequiredService<Configuration>().Queues.Keys));
         services.AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<SqliteStore>().Idempotency);
         services.AddSingleton<IApiKeyStore>(provider => provider.GetRequiredService<SqliteStore>().ApiKeys);
         services.AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<SqliteStore>().Quotas);

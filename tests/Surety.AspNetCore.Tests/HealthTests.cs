@@ -91,7 +91,7 @@ public class HealthTests
     public async Task Operators_are_told_more_and_what_a_person_should_look_at_does_not_make_a_host_unready()
     {
         var clock = new ShiftedTime();
-        await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
+        await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)).Queue("mail", _ => { }), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         await app.StartAsync();
         var operators = await app.ClientAsync("olga", "operator");
         var well = (await operators.FetchAsync("/readyz?verbose")).ShouldBe(200);
