@@ -43,9 +43,11 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         {
             var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
             var first = await PostAsync(rig, node, "/deposits", $"d{node}", body);
-            var off = JsonDocument.Parse(first.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
+            var off = JsonDocument.Parse(first.Body).RootElement.GetProperty("postedAt")
+                .GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
             off.TotalHours.ShouldBe(Hours[node], 0.1);
-            for (var other = 0; other < 3; other++) (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
+            for (var other = 0; other < 3; other++)
+                (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
         }
 
         // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over
@@ -59,8 +61,10 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             for (var node = 0; node < 3; node++) (await AskAsync(rig, node, key)).ShouldNotBe(401);
         for (var node = 0; node < 3; node++)
         {
-            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", limit.Token)) ((int)answer.StatusCode).ShouldBe(204);
-            using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync($"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, limit.Token)) ((int)answer.StatusCode).ShouldBe(201);
+            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", limit.Token))
+                ((int)answer.StatusCode).ShouldBe(204);
+            using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync(
+                $"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, limit.Token)) ((int)answer.StatusCode).ShouldBe(201);
             (await AskAsync(rig, node, keys[node])).ShouldBe(401);
             (await AskAsync(rig, node, keys[node + 3])).ShouldBe(401);
         }
@@ -73,7 +77,10 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         // The provider says when to come back, and nobody comes sooner.
         await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, limit.Token);
         var since = Stopwatch.GetTimestamp();
-        for (var node = 0; node < 3; node++) (await PostAsync(rig, node, "/payouts", $"p{node}", $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
+        for (var node = 0; node < 3; node++)
+            (await PostAsync(
+                rig, node, "/payouts", $"p{node}",
+                $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
         while ((await ProviderPayment.AllAsync(rig, limit.Token)).Count == 0) await Task.Delay(20, limit.Token);
         var soonest = Stopwatch.GetElapsedTime(since);
         while (!(await Audit.ReadAsync(rig, limit.Token)).IsQuiet) await Task.Delay(50, limit.Token);
@@ -81,7 +88,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         output.WriteLine($"the first payout was paid after {soonest.TotalSeconds:0.0} s, all were after {last.TotalSeconds:0.0} s");
         soonest.ShouldBeGreaterThan(TimeSpan.FromSeconds(4));
         last.ShouldBeLessThan(TimeSpan.FromSeconds(60));
-        (await ProviderPayment.AllAsync(rig, limit.Token)).Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
+        (await ProviderPayment.AllAsync(rig, limit.Token))
+            .Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
 
         // For longer than a lease nobody takes anybody for dead.
         var beat = await BeatAsync();
@@ -90,7 +98,9 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
 
         async Task<TimeSpan> BeatAsync() =>
-            TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+            TimeSpan.FromSeconds(
+                double.Parse(await rig.Postgres!.QueryAsync(
+                "SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
     }
 
     /// <summary>
@@ -105,7 +115,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         await SetAsync(0);
         var options = new RigOptions(Environment: _ => new Dictionary<string, string>
         {
-            ["LD_PRELOAD"] = Library(), ["FAKETIME_TIMESTAMP_FILE"] = setting, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
+            ["LD_PRELOAD"] = Library(), ["FAKETIME_TIMESTAMP_FILE"] = setting,
+                ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
         });
         await using var rig = await Rig.StartAsync(Programs.Find(), options, limit.Token);
         using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
@@ -120,7 +131,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             await SetAsync(2 * jump);
             // Its clock has jumped, and says so in what it writes.
             var other = await PostAsync(rig, 0, "/deposits", $"other-{jump}", body);
-            (JsonDocument.Parse(other.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow()).TotalDays.ShouldBe(2 * jump, 0.1);
+            (JsonDocument.Parse(other.Body).RootElement.GetProperty("postedAt")
+                .GetDateTimeOffset() - TimeProvider.System.GetUtcNow()).TotalDays.ShouldBe(2 * jump, 0.1);
             (await PostAsync(rig, 0, "/deposits", "once", body)).ShouldBe(first with { Replayed = true });
             // A host that starts prunes at once.
             await rig.Nodes[0].KillAsync();
@@ -129,7 +141,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         }
 
         using var asked = await rig.Payments.GetAsync($"/accounts/{account}", limit.Token);
-        (await asked.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("balance").ToString().ShouldBe($"{1000 * (jumps + 1)}");
+        (await asked.Content.ReadFromJsonAsync<JsonElement>(limit.Token))
+            .GetProperty("balance").ToString().ShouldBe($"{1000 * (jumps + 1)}");
         File.Delete(setting);
 
         // Renamed into place: the process reads it whenever it looks at its clock.
@@ -161,14 +174,19 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     }
 
     private static string Library() =>
-        Directory.GetFiles("/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }).FirstOrDefault()
+        Directory.GetFiles("/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 })
+            .FirstOrDefault()
         ?? throw new InvalidOperationException("libfaketime is not installed. Run ./test, or install the package faketime.");
 
     private static async Task<Reply> PostAsync(Rig rig, int node, string path, string key, string body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } },
+        };
         using var response = await rig.Nodes[node].Http.SendAsync(request);
-        return new Reply((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
+        return new Reply(
+            (int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
     }
 
     private sealed record Reply(int Status, string Body, bool Replayed);

@@ -31,7 +31,11 @@ public sealed class SlowClientTests(ITestOutputHelper output)
         var sent = 0;
         async Task<double> TransferAsync()
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/transfers") { Content = JsonContent.Create(new { from = "1", to = "2", amount = "1" }), Headers = { { "Idempotency-Key", $"normal-{sent++}" } } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/transfers")
+            {
+                Content = JsonContent.Create(
+                    new { from = "1", to = "2", amount = "1" }), Headers = { { "Idempotency-Key", $"normal-{sent++}" } },
+            };
             var began = Stopwatch.GetTimestamp();
             using var answer = await client.SendAsync(request);
             ((int)answer.StatusCode).ShouldBe(201);
@@ -43,7 +47,9 @@ public sealed class SlowClientTests(ITestOutputHelper output)
         for (var i = 0; i < 200; i++) before.Add(await TransferAsync());
         var (memory, most) = (Crowd.Resident(rig.Nodes[0].Id), 0L);
 
-        var head = $"POST /transfers HTTP/1.1\r\nHost: slow\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n";
+        var head =
+            $"POST /transfers HTTP/1.1\r\nHost: slow\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: "
+                + $"100000\r\n";
         var clients = new List<SlowClient>();
         try
         {
@@ -73,7 +79,9 @@ public sealed class SlowClientTests(ITestOutputHelper output)
             var cutAfter = Stopwatch.GetElapsedTime(opened);
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{idle} idle, {slow.Count} slow, all of those cut off {cutAfter.TotalSeconds:0.0} s after the last had opened; {memory} MiB before, {most} at most; a transfer p50 {Crowd.Part(before, 0.5):0.0} ms, p99 {Crowd.Part(before, 0.99):0.0} before, {Crowd.Part(meanwhile, 0.5):0.0} and {Crowd.Part(meanwhile, 0.99):0.0} meanwhile ({meanwhile.Count})"));
+                $"{idle} idle, {slow.Count} slow, all of those cut off {cutAfter.TotalSeconds:0.0} s after the last had opened; {memory} "
+                    + $"MiB before, {most} at most; a transfer p50 {Crowd.Part(before, 0.5):0.0} ms, p99 {Crowd.Part(before, 0.99):0.0} "
+                    + $"before, {Crowd.Part(meanwhile, 0.5):0.0} and {Crowd.Part(meanwhile, 0.99):0.0} meanwhile ({meanwhile.Count})"));
 
             // Said so where the client still listened.
             var lines = await answers;
@@ -92,7 +100,8 @@ public sealed class SlowClientTests(ITestOutputHelper output)
         await TransferAsync();
         (await Audit.ReadAsync(rig, default)).Transfers.ShouldBe(sent);
 
-        async Task<SlowClient> OpenAsync(string text, int drip) => await SlowClient.OpenAsync(rig.Payments.BaseAddress!.Port, new IPAddress([127, 0, 0, (byte)(2 + (clients.Count / OfOneAddress))]), text, drip);
+        async Task<SlowClient> OpenAsync(string text, int drip) => await SlowClient.OpenAsync(
+            rig.Payments.BaseAddress!.Port, new IPAddress([127, 0, 0, (byte)(2 + (clients.Count / OfOneAddress))]), text, drip);
     }
 
     private static async Task DripAsync(IReadOnlyList<SlowClient> clients, Task until)

@@ -22,11 +22,15 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public string LastLines => string.Join(Environment.NewLine, lines);
 
-    public static ChildProcess Start(string dll, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string>? before = null)
+    public static ChildProcess Start(
+        string dll, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string>? before = null)
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         string[] command = [.. before ?? [], dotnet, dll];
-        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         Process process;
         try
@@ -95,8 +99,13 @@ internal sealed class ChildProcess : IAsyncDisposable
                 // Not listening yet.
             }
 
-            if (HasExited) throw new RigException($"{Path.GetFileName(program)} ended instead of starting. Its last lines:{Environment.NewLine}{LastLines}");
-            if (Stopwatch.GetElapsedTime(began) > StartLimit) throw new RigException($"{Path.GetFileName(program)} did not answer {path} within {StartLimit.TotalSeconds} s. Its last lines:{Environment.NewLine}{LastLines}");
+            if (HasExited)
+                throw new RigException(
+                    $"{Path.GetFileName(program)} ended instead of starting. Its last lines:{Environment.NewLine}{LastLines}");
+            if (Stopwatch.GetElapsedTime(began) > StartLimit)
+                throw new RigException(
+                    $"{Path.GetFileName(program)} did not answer {path} within {StartLimit.TotalSeconds} s. Its last "
+                        + $"lines:{Environment.NewLine}{LastLines}");
             await Task.Delay(10, cancel);
         }
     }

@@ -32,7 +32,9 @@ internal sealed class HonestClient(IReadOnlyList<Node> nodes)
         for (var sends = 1; ; sends++)
         {
             if (await TryAsync(command, cancel) is { } answer) return answer with { Sends = sends };
-            if (Stopwatch.GetElapsedTime(began) > Patience) throw new StuckException($"{command.Kind} {command.Reference} got no certain answer within {Patience.TotalSeconds} s and {sends} requests.");
+            if (Stopwatch.GetElapsedTime(began) > Patience)
+                throw new StuckException(
+                    $"{command.Kind} {command.Reference} got no certain answer within {Patience.TotalSeconds} s and {sends} requests.");
             await Task.Delay(Pause, cancel);
         }
     }
@@ -50,7 +52,8 @@ internal sealed class HonestClient(IReadOnlyList<Node> nodes)
             using var response = await node.Http.SendAsync(request, cancel);
             var body = await response.Content.ReadAsStringAsync(cancel);
             Answered?.Invoke(Stopwatch.GetElapsedTime(began));
-            if (response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests || (int)response.StatusCode >= 500) return null;
+            if (response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests || (int)response.StatusCode >= 500)
+                return null;
             var answer = new Answer(command, (int)response.StatusCode, body, 1, response.Headers.Contains("Idempotent-Replayed"));
             if (answer.Accepted) Accepted?.Invoke(began);
             return answer;

@@ -3,7 +3,9 @@ using System.Diagnostics;
 namespace Surety.Rigs;
 
 /// <summary>One backend at an address of its own. It can be killed and started again.</summary>
-internal sealed class Node(string program, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> before, HttpClient http) : IAsyncDisposable
+internal sealed class Node(
+    string program, string folder, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> before, HttpClient http)
+    : IAsyncDisposable
 {
     private ChildProcess? process;
 
@@ -39,7 +41,9 @@ internal sealed class Node(string program, string folder, IReadOnlyDictionary<st
     {
         var child = process ?? throw new InvalidOperationException("The backend does not run.");
         if (!await child.ExitedAsync(limit, cancel)) return false;
-        if (!child.LastLines.Contains("Failpoint ", StringComparison.Ordinal)) throw new RigException($"The backend ended by itself, and not at its failpoint. Its last lines:{Environment.NewLine}{child.LastLines}");
+        if (!child.LastLines.Contains("Failpoint ", StringComparison.Ordinal))
+            throw new RigException(
+                $"The backend ended by itself, and not at its failpoint. Its last lines:{Environment.NewLine}{child.LastLines}");
         await child.DisposeAsync();
         process = null;
         return true;
@@ -48,7 +52,9 @@ internal sealed class Node(string program, string folder, IReadOnlyDictionary<st
     public async Task KillAsync()
     {
         if (process is null) return;
-        if (process.HasExited) throw new RigException($"The backend ended by itself, which it must not. Its last lines:{Environment.NewLine}{process.LastLines}");
+        if (process.HasExited)
+            throw new RigException(
+                $"The backend ended by itself, which it must not. Its last lines:{Environment.NewLine}{process.LastLines}");
         await process.DisposeAsync();
         process = null;
     }

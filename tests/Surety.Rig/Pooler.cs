@@ -19,7 +19,8 @@ internal sealed class Pooler : IAsyncDisposable
 
     private Pooler(Process process, int port) => (this.process, this.port) = (process, port);
 
-    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres");
+    public string ConnectionString =>
+        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres");
 
     /// <param name="server">What it is before.</param>
     /// <param name="folder">Its own; made when it is not there.</param>
@@ -90,7 +91,8 @@ internal sealed class Pooler : IAsyncDisposable
                 // Not listening yet.
             }
 
-            if (process.HasExited || Stopwatch.GetElapsedTime(began) > StartLimit) throw new RigException($"PgBouncer did not start. Install it (Debian: pgbouncer), or see {folder}/log.");
+            if (process.HasExited || Stopwatch.GetElapsedTime(began) > StartLimit)
+                throw new RigException($"PgBouncer did not start. Install it (Debian: pgbouncer), or see {folder}/log.");
             await Task.Delay(10, cancel);
         }
     }

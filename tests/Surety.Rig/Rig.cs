@@ -66,11 +66,15 @@ internal sealed class Rig : IAsyncDisposable
         var rig = new Rig(programs, options);
         try
         {
-            if (options.Store == RigOptions.Postgres) rig.Postgres = await PostgresServer.StartAsync(Path.Combine(rig.Folder, "postgres"), Ports.Free(), [], cancel, options.Server);
-            if (options.Pooled) rig.pooler = await Pooler.StartAsync(rig.Postgres!, Path.Combine(rig.Folder, "pooler"), Ports.Free(), cancel);
+            if (options.Store == RigOptions.Postgres)
+                rig.Postgres = await PostgresServer.StartAsync(
+                    Path.Combine(rig.Folder, "postgres"), Ports.Free(), [], cancel, options.Server);
+            if (options.Pooled)
+                rig.pooler = await Pooler.StartAsync(rig.Postgres!, Path.Combine(rig.Folder, "pooler"), Ports.Free(), cancel);
             rig.provider = ChildProcess.Start(programs.Provider, rig.Folder, new Dictionary<string, string>
             {
-                ["ASPNETCORE_URLS"] = Url(rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
+                ["ASPNETCORE_URLS"] = Url(
+                    rig.Provider), ["ConnectionStrings__main"] = "Data Source=provider.db", ["Logging__LogLevel__Default"] = "Warning",
             });
             await rig.provider.UntilAnswersAsync(rig.Provider, "/troubles", programs.Provider, cancel);
             rig.Nodes = [.. Enumerable.Range(0, options.Nodes).Select(rig.NewNode)];
@@ -104,7 +108,9 @@ internal sealed class Rig : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url(http),
             ["Surety__Store"] = options.Store,
-            ["ConnectionStrings__main"] = Postgres is { } server ? $"{pooler?.ConnectionString ?? server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}" : "Data Source=payments.db",
+            ["ConnectionStrings__main"] = Postgres is { } server
+                ? $"{pooler?.ConnectionString ?? server.ConnectionString};Maximum Pool Size={PoolSize};{options.Connection}"
+                : "Data Source=payments.db",
             ["Payouts__PrimaryUrl"] = Url(Provider),
             ["Logging__LogLevel__Default"] = "Warning",
             // A storm on a slow machine is what these nodes are for, not an overload.

@@ -9,7 +9,8 @@ namespace Surety.Rigs;
 /// <param name="Server">Variables of PostgreSQL's own environment, each as <c>NAME=value</c>.</param>
 /// <param name="Pooled">Whether the backends reach PostgreSQL through PgBouncer.</param>
 internal sealed record RigOptions(
-    string Store = RigOptions.Sqlite, int Nodes = 1, IReadOnlyList<string>? Before = null, string Connection = "", Func<int, IReadOnlyDictionary<string, string>>? Environment = null,
+    string Store = RigOptions.Sqlite, int Nodes = 1, IReadOnlyList<string>? Before = null,
+        string Connection = "", Func<int, IReadOnlyDictionary<string, string>>? Environment = null,
     IReadOnlyList<string>? Server = null, bool Pooled = false)
 {
     public const string Sqlite = "sqlite", Postgres = "postgres";
@@ -19,7 +20,8 @@ internal sealed record RigOptions(
     {
         if (Store is not (Sqlite or Postgres)) throw new RigException($"The store is \"{Store}\"; it must be {Sqlite} or {Postgres}.");
         if (Nodes is < 1 or > MostNodes) throw new RigException($"{Nodes} nodes are asked for; it must be 1 to {MostNodes}.");
-        if (Nodes > 1 && Store != Postgres) throw new RigException($"{Nodes} nodes need --store {Postgres}: on SQLite one process works at a time.");
+        if (Nodes > 1 && Store != Postgres)
+            throw new RigException($"{Nodes} nodes need --store {Postgres}: on SQLite one process works at a time.");
         if (Pooled && Store != Postgres) throw new RigException($"--pgbouncer needs --store {Postgres}.");
     }
 }

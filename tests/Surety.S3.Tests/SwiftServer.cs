@@ -46,7 +46,8 @@ public sealed class SwiftServer : IAsyncLifetime
                 await client.DeleteObjectAsync(Bucket, "started", limit.Token);
                 return;
             }
-            catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (
+                e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
             {
                 string output;
                 lock (said) output = said.ToString();

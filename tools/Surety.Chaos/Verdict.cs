@@ -12,7 +12,8 @@ internal static class Verdict
     private const int Kept = 0, Broken = 1, CouldNotRun = 2, Cancelled = 130;
     private const int MostShown = 50;
 
-    public static async Task<int> RunAsync(int total, string unit, Func<Action<int>, Task<(string Line, IReadOnlyList<string> Violations)>> run)
+    public static async Task<int> RunAsync(
+        int total, string unit, Func<Action<int>, Task<(string Line, IReadOnlyList<string> Violations)>> run)
     {
         try
         {
@@ -43,7 +44,8 @@ internal static class Verdict
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return console.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new SpinnerColumn())
+            .Columns(
+                new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new SpinnerColumn())
             .StartAsync(async context =>
             {
                 var bar = context.AddTask(unit, maxValue: total);

@@ -42,5 +42,6 @@ internal sealed class SchemaOptions
     private string? ConnectionString(ParseResult parsed) => parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable(Variable);
 
     private ISchema Open(ParseResult parsed, string connectionString) =>
-        parsed.GetValue(store) == Postgres ? new PostgresSchema(connectionString, parsed.GetValue(schema)!) : new SqliteSchema(connectionString);
+        parsed.GetValue(store) == Postgres
+            ? new PostgresSchema(connectionString, parsed.GetValue(schema)!) : new SqliteSchema(connectionString);
 }

@@ -34,18 +34,24 @@ internal static class Accounting
                 violations.Add($"{command.Kind} {command.Reference} was accepted once, and took effect {found} times.");
             }
 
-            if (answer.Accepted && command.Kind == CommandKind.Payout) CheckJob(command, books, payments[command.Reference].Any(), violations);
+            if (answer.Accepted && command.Kind == CommandKind.Payout)
+                CheckJob(command, books, payments[command.Reference].Any(), violations);
         }
 
-        foreach (var stranger in books.Entries.Where(e => e.Reference is not null && !known.Contains(e.Reference)).DistinctBy(e => e.Reference))
+        var unknown = books.Entries.Where(e => e.Reference is not null && !known.Contains(e.Reference));
+        foreach (var stranger in unknown.DistinctBy(e => e.Reference))
             violations.Add($"An entry of {stranger.Reference} is in the books, and nobody asked for it.");
         foreach (var stranger in books.Payments.Where(p => p.State == "paid" && !known.Contains(p.Destination)))
             violations.Add($"The provider paid {stranger.Destination}, and nobody asked for it.");
         violations.AddRange(books.Audit.Faults());
-        if (!books.Audit.IsQuiet) violations.Add($"Work is left over: {books.Audit.OpenHolds} holds are open, {books.Audit.Exported} of {books.Audit.Entries} entries are exported.");
+        if (!books.Audit.IsQuiet)
+            violations.Add(
+                $"Work is left over: {books.Audit.OpenHolds} holds are open, {books.Audit.Exported} of {books.Audit.Entries} entries "
+                    + "are exported.");
 
         return new Accounts(
-            answers.Count(a => a.Accepted), answers.Count(a => !a.Accepted), effects, lost, duplicated, books.Payments.Sum(p => Math.Max(0, p.Calls - 1)),
+            answers.Count(a => a.Accepted),
+            answers.Count(a => !a.Accepted), effects, lost, duplicated, books.Payments.Sum(p => Math.Max(0, p.Calls - 1)),
             books.Payments.Count(p => p.State == "paid"), books.Entries.Count(e => e.Kind == "release"), violations);
     }
 
@@ -62,7 +68,8 @@ internal static class Accounting
         {
             var credited = entries.Where(e => e.Account == command.To && e.Kind == kind && e.Amount > 0).ToList();
             amounts = amounts.Concat(credited.Select(e => e.Amount));
-            if (credited.Count != booked.Count) violations.Add($"Transfer {command.Reference} was debited {booked.Count} times and credited {credited.Count} times.");
+            if (credited.Count != booked.Count)
+                violations.Add($"Transfer {command.Reference} was debited {booked.Count} times and credited {credited.Count} times.");
         }
 
         if (command.Kind != CommandKind.Payout)
@@ -72,24 +79,29 @@ internal static class Accounting
         }
 
         var released = entries.Where(e => e.Account == command.Account && e.Kind == "release" && e.Amount > 0).ToList();
-        CheckAmounts(command, amounts.Concat(released.Select(e => e.Amount)).Concat(payments.Select(p => long.Parse(p.Amount, CultureInfo.InvariantCulture))), violations);
+        CheckAmounts(command, amounts.Concat(released.Select(e => e.Amount)).Concat(
+            payments.Select(p => long.Parse(p.Amount, CultureInfo.InvariantCulture))), violations);
         var ended = released.Count + payments.Count;
         if (booked.Count > 0 && ended == 0) violations.Add($"Payout {command.Reference} is held, and neither paid nor released.");
-        if (booked.Count == 0 && ended > 0) violations.Add($"Payout {command.Reference} was paid or released, and its money was never held.");
+        if (booked.Count == 0 && ended > 0)
+            violations.Add($"Payout {command.Reference} was paid or released, and its money was never held.");
         return ended == 0 ? 0 : Math.Max(booked.Count, ended);
     }
 
     private static void CheckAmounts(Command command, IEnumerable<long> amounts, List<string> violations)
     {
         foreach (var amount in amounts)
-            if (amount != command.Amount) violations.Add($"{command.Kind} {command.Reference} asked for {command.Amount}, and {amount} was moved.");
+            if (amount != command.Amount)
+                violations.Add($"{command.Kind} {command.Reference} asked for {command.Amount}, and {amount} was moved.");
     }
 
     private static void CheckJob(Command command, Books books, bool paid, List<string> violations)
     {
         var status = books.Jobs.GetValueOrDefault(command.Reference, "unknown");
-        if (status is not ("succeeded" or "dead" or "cancelled")) violations.Add($"The job of payout {command.Reference} is {status}: not at its end, though everything is quiet.");
-        if (status == "succeeded" && !paid) violations.Add($"The job of payout {command.Reference} succeeded, and the provider paid nothing.");
+        if (status is not ("succeeded" or "dead" or "cancelled"))
+            violations.Add($"The job of payout {command.Reference} is {status}: not at its end, though everything is quiet.");
+        if (status == "succeeded" && !paid)
+            violations.Add($"The job of payout {command.Reference} succeeded, and the provider paid nothing.");
     }
 }
 
@@ -103,4 +115,6 @@ internal static class Accounting
 /// <param name="Paid">Payouts the provider paid.</param>
 /// <param name="Released">Payouts given up, whose money went back.</param>
 /// <param name="Violations">Every promise broken.</param>
-internal sealed record Accounts(int Accepted, int Refused, int Effects, int Lost, int Duplicated, int Redelivered, int Paid, int Released, IReadOnlyList<string> Violations);
+internal sealed record Accounts(
+    int Accepted, int Refused, int Effects, int Lost, int Duplicated,
+    int Redelivered, int Paid, int Released, IReadOnlyList<string> Violations);

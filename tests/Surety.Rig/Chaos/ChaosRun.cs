@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 
@@ -13,7 +14,9 @@ namespace Surety.Rigs.Chaos;
 /// <param name="Keep">Keep the databases.</param>
 /// <param name="Failpoints">Where it kills itself, one after the other; empty for kills at random.</param>
 /// <param name="CutFor">Instead of killing anything, cut the connections to the database for so long; zero for kills.</param>
-internal sealed record ChaosOptions(int Kills, int Seed, int Clients, Programs Programs, RigOptions Rig, bool Keep, IReadOnlyList<string> Failpoints, TimeSpan CutFor = default)
+internal sealed record ChaosOptions(
+    int Kills, int Seed, int Clients, Programs Programs, RigOptions Rig,
+    bool Keep, IReadOnlyList<string> Failpoints, TimeSpan CutFor = default)
 {
     /// <summary>How many kills the run has.</summary>
     public int Total => CutFor > TimeSpan.Zero ? 0 : Failpoints.Count == 0 ? Kills : Failpoints.Count;
@@ -52,12 +55,18 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         await rig.TroubleAsync(new { failPercent = 5, losePercent = 5, delayMs = 5 }, cancel);
         var killer = new Killer(rig, random);
         var cutter = options.CutFor > TimeSpan.Zero ? new Cutter(rig) : null;
-        var client = new HonestClient(rig.Nodes) { Started = killer.RequestBegan, Answered = killer.RequestAnswered, Accepted = sent => cutter?.Accepted(sent) };
+        var client = new HonestClient(rig.Nodes)
+        {
+            Started = killer.RequestBegan, Answered = killer.RequestAnswered, Accepted = sent => cutter?.Accepted(sent),
+        };
 
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel))
         {
-            var clients = Enumerable.Range(0, options.Clients).Select(i => WorkAsync(client, new Workload(options.Seed, i, accounts), stop.Token, cancel)).ToList();
-            var kills = cutter is not null ? cutter.RunAsync(options.CutFor, tick, cancel) : options.Failpoints.Count == 0 ? killer.RunAsync(options.Kills, tick, cancel) : killer.RunAsync(options.Failpoints, tick, cancel);
+            var clients = Enumerable.Range(0, options.Clients)
+                .Select(i => WorkAsync(client, new Workload(options.Seed, i, accounts), stop.Token, cancel)).ToList();
+            var kills = cutter is not null ? cutter.RunAsync(options.CutFor, tick, cancel)
+                : options.Failpoints.Count == 0 ? killer.RunAsync(options.Kills, tick, cancel)
+                : killer.RunAsync(options.Failpoints, tick, cancel);
             // A client that gives up is a broken promise: it ends the run at once.
             var firstEnd = await Task.WhenAny([kills, .. clients]);
             await stop.CancelAsync();
@@ -67,7 +76,8 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         }
 
         await rig.TroubleAsync(new { }, cancel);
-        var jobs = answers.Where(a => a is { Accepted: true, Command.Kind: CommandKind.Payout }).ToDictionary(a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
+        var jobs = answers.Where(a => a is { Accepted: true, Command.Kind: CommandKind.Payout }).ToDictionary(
+            a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
         await UntilQuietAsync(cancel);
         await killer.AuditAsync(cancel);
         // Before anything is repeated: a repeat of what was lost would do it, and hide the loss.
@@ -77,7 +87,8 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         var after = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, cancel));
         return new ChaosReport(
             books, options.Total, options.Seed, answers.Sum(a => a.Sends - 1), killer.Audits, killer.Restarts, cutter,
-            [.. killer.Violations, .. books.Violations, .. unequal, .. after.Violations.Except(books.Violations).Select(v => $"After every command was repeated: {v}")]);
+            [.. killer.Violations, .. books.Violations, .. unequal, .. after.Violations.Except(books.Violations).Select(
+                v => $"After every command was repeated: {v}")]);
     }
 
     private async Task<IReadOnlyList<string>> OpenAccountsAsync(CancellationToken cancel)
@@ -85,7 +96,8 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
         var ids = new List<string>();
         for (var i = 0; i < AccountCount; i++)
         {
-            using var answer = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = $"customer {i}", currency = i < AccountCount - 2 ? "EUR" : "USD" }, cancel);
+            using var answer = await rig.Payments.PostAsJsonAsync(
+                "/accounts", new { owner = $"customer {i}", currency = i < AccountCount - 2 ? "EUR" : "USD" }, cancel);
             answer.EnsureSuccessStatusCode();
             ids.Add((await answer.Content.ReadFromJsonAsync<JsonElement>(cancel)).GetProperty("id").GetString()!);
         }
@@ -114,31 +126,42 @@ internal sealed class ChaosRun(ChaosOptions options, Rig rig)
     {
         var client = new HonestClient(rig.Nodes);
         var unequal = new ConcurrentBag<string>();
-        await Parallel.ForEachAsync(answers, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = cancel }, async (first, token) =>
+        await Parallel.ForEachAsync(
+            answers, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = cancel }, async (first, token) =>
         {
             var again = await client.SendAsync(first.Command, token);
             if (again.Status != first.Status || again.Body != first.Body || !again.Replayed)
-                unequal.Add($"{first.Command.Kind} {first.Command.Reference} was answered {first.Status} {first.Body}, and when repeated {again.Status} {again.Body}.");
+                unequal.Add(
+                    $"{first.Command.Kind} {first.Command.Reference} was answered {first.Status} {first.Body}, and when repeated "
+                        + $"{again.Status} {again.Body}.");
         });
         return [.. unequal];
     }
 }
 
 /// <summary>What a run found.</summary>
-internal sealed record ChaosReport(Accounts Accounts, int Kills, int Seed, int Retried, int Audits, IReadOnlyList<TimeSpan> Restarts, Cutter? Cutter, IReadOnlyList<string> Violations)
+internal sealed record ChaosReport(
+    Accounts Accounts, int Kills, int Seed, int Retried, int Audits,
+    IReadOnlyList<TimeSpan> Restarts, Cutter? Cutter, IReadOnlyList<string> Violations)
 {
-    public string Line => FormattableString.Invariant(
-        $"accepted={Accounts.Accepted} effects={Accounts.Effects} lost={Accounts.Lost} duplicated={Accounts.Duplicated} redelivered={Accounts.Redelivered} kills={Kills} refused={Accounts.Refused} ") + FormattableString.Invariant(
-        $"retried={Retried} paid={Accounts.Paid} released={Accounts.Released} audits={Audits} restart_median_ms={MedianMs:0} restart_max_ms={MaxMs:0}{Cut} broken={Violations.Count} seed={Seed}");
+    public string Line => string.Create(
+        CultureInfo.InvariantCulture,
+        $"accepted={Accounts.Accepted} effects={Accounts.Effects} lost={Accounts.Lost} duplicated={Accounts.Duplicated} "
+            + $"redelivered={Accounts.Redelivered} kills={Kills} refused={Accounts.Refused} retried={Retried} paid={Accounts.Paid} "
+            + $"released={Accounts.Released} audits={Audits} restart_median_ms={MedianMs:0} restart_max_ms={MaxMs:0}{Cut} "
+            + $"broken={Violations.Count} seed={Seed}");
 
     public double MaxMs => Longest(Restarts);
 
     public double MedianMs => Middle(Restarts);
 
-    private string Cut => Cutter is null ? "" : FormattableString.Invariant(
-        $" cuts={Cutter.Cuts} connections_cut={Cutter.Connections} recovery_median_ms={Middle(Cutter.Recoveries):0} recovery_max_ms={Longest(Cutter.Recoveries):0} without_payment_max_ms={Cutter.LongestWithoutPayment.TotalMilliseconds:0}");
+    private string Cut => Cutter is null ? "" : string.Create(
+        CultureInfo.InvariantCulture,
+        $" cuts={Cutter.Cuts} connections_cut={Cutter.Connections} recovery_median_ms={Middle(Cutter.Recoveries):0} "
+            + $"recovery_max_ms={Longest(Cutter.Recoveries):0} without_payment_max_ms={Cutter.LongestWithoutPayment.TotalMilliseconds:0}");
 
     private static double Longest(IReadOnlyList<TimeSpan> times) => times.Count == 0 ? 0 : times.Max().TotalMilliseconds;
 
-    private static double Middle(IReadOnlyList<TimeSpan> times) => times.Count == 0 ? 0 : times.Order().ElementAt(times.Count / 2).TotalMilliseconds;
+    private static double Middle(IReadOnlyList<TimeSpan> times) =>
+        times.Count == 0 ? 0 : times.Order().ElementAt(times.Count / 2).TotalMilliseconds;
 }

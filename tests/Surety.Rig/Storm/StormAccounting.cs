@@ -13,7 +13,8 @@ internal static class StormAccounting
     {
         var name = $"{round.Command.Kind} {round.Command.Reference}";
         foreach (var stuck in round.Stuck) yield return stuck;
-        foreach (var refused in round.Answers.Where(a => !a.Accepted).Take(1)) yield return $"{name} was refused: {refused.Status} {refused.Body}";
+        foreach (var refused in round.Answers.Where(a => !a.Accepted).Take(1))
+            yield return $"{name} was refused: {refused.Status} {refused.Body}";
         var different = round.Answers.Select(a => (a.Status, a.Body)).Distinct().Count();
         if (different > 1) yield return $"{name} was answered in {different} ways.";
         var first = round.Answers.Count(a => !a.Replayed);

@@ -27,7 +27,8 @@ internal sealed class StormRun(StormOptions options, Rig rig)
     private async Task<StormReport> RunAsync(Action<int> tick, CancellationToken cancel)
     {
         var (from, to) = (await OpenAsync(cancel), await OpenAsync(cancel));
-        var funding = await new HonestClient(rig.Nodes).SendAsync(new Command(CommandKind.Deposit, "funding", from, null, 1_000_000_000), cancel);
+        var funding = await new HonestClient(rig.Nodes).SendAsync(
+            new Command(CommandKind.Deposit, "funding", from, null, 1_000_000_000), cancel);
         if (!funding.Accepted) throw new RigException($"The first deposit was refused: {funding.Body}");
 
         var rounds = new List<Round>();
@@ -35,16 +36,22 @@ internal sealed class StormRun(StormOptions options, Rig rig)
         {
             var reference = string.Create(CultureInfo.InvariantCulture, $"storm-{number}");
             var kind = (CommandKind)random.Next(3);
-            rounds.Add(await RoundAsync(new Command(kind, reference, from, kind == CommandKind.Transfer ? to : null, random.Next(1, 1000)), number % 2 == 0, cancel));
+            rounds.Add(
+                await RoundAsync(new Command(
+                kind, reference, from, kind == CommandKind.Transfer ? to : null, random.Next(1, 1000)), number % 2 == 0, cancel));
             tick(number);
         }
 
-        var entries = (await Books.ReadAsync(rig, [from, to], new Dictionary<string, string>(), cancel)).Entries.Where(e => e.Reference is not null).ToList();
+        var entries = (await Books.ReadAsync(
+            rig, [from, to], new Dictionary<string, string>(), cancel)).Entries.Where(e => e.Reference is not null).ToList();
         var byReference = entries.ToLookup(e => e.Reference!);
-        var violations = rounds.SelectMany(r => StormAccounting.Faults(r, [.. byReference[r.Command.Reference]])).Concat((await Audit.ReadAsync(rig, cancel)).Faults()).ToList();
+        var violations = rounds.SelectMany(r => StormAccounting.Faults(r, [.. byReference[r.Command.Reference]]))
+            .Concat((await Audit.ReadAsync(rig, cancel)).Faults()).ToList();
         return new StormReport(
-            options.Rounds, options.Clients, restarts.Count, rounds.Count(r => r.Answers.Any(a => a.Accepted)), rounds.Sum(r => StormAccounting.Effects(r.Command, byReference[r.Command.Reference])),
-            rounds.Sum(r => r.Answers.Count), rounds.Sum(r => r.Answers.Count(a => a.Replayed)), rounds.Sum(r => r.Stuck.Count), options.Seed, violations);
+            options.Rounds, options.Clients, restarts.Count, rounds.Count(r => r.Answers.Any(a => a.Accepted)),
+            rounds.Sum(r => StormAccounting.Effects(r.Command, byReference[r.Command.Reference])),
+            rounds.Sum(r => r.Answers.Count), rounds.Sum(
+                r => r.Answers.Count(a => a.Replayed)), rounds.Sum(r => r.Stuck.Count), options.Seed, violations);
     }
 
     private async Task<Round> RoundAsync(Command command, bool kill, CancellationToken cancel)
@@ -86,8 +93,12 @@ internal sealed class StormRun(StormOptions options, Rig rig)
 }
 
 /// <summary>What a storm found.</summary>
-internal sealed record StormReport(int Rounds, int Clients, int Kills, int Accepted, int Effects, int Answers, int Replayed, int Stuck, int Seed, IReadOnlyList<string> Violations)
+internal sealed record StormReport(
+    int Rounds, int Clients, int Kills, int Accepted, int Effects,
+    int Answers, int Replayed, int Stuck, int Seed, IReadOnlyList<string> Violations)
 {
-    public string Line => FormattableString.Invariant(
-        $"rounds={Rounds} clients={Clients} kills={Kills} accepted={Accepted} effects={Effects} answers={Answers} replayed={Replayed} stuck={Stuck} broken={Violations.Count} seed={Seed}");
+    public string Line => string.Create(
+        CultureInfo.InvariantCulture,
+        $"rounds={Rounds} clients={Clients} kills={Kills} accepted={Accepted} effects={Effects} answers={Answers} replayed={Replayed} "
+            + $"stuck={Stuck} broken={Violations.Count} seed={Seed}");
 }
