@@ -60,15 +60,7 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
         await using var work = await database.BeginAsync(cancel);
         // First of all: the transaction that takes this row has the file to itself until the commit.
         var (last, counted) = (batch[^1], batch.Count(l => !l.IsHeader));
-        var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
-        var moved = import.Line == 0
-            ? await ExecuteAsync(
-                "INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) "
-                    + "ON CONFLICT DO NOTHING", place)
-            : await ExecuteAsync(
-                "UPDATE statement SET line = @Number, position = @End, lines = lines + @counted "
-                    + "WHERE upload = @Upload AND line = @before", place);
-        if (moved == 0) throw new InvalidOperationException($"Another attempt at the file is beyond line {import.Line}.");
+        await MoveOnAsync(import, last, counted, ExecuteAsync);
 
         var orders = batch.Where(l => !l.IsHeader).Select(StatementLine.Read).ToList();
         var customers = await LockAsync(orders, work, cancel);
@@ -94,7 +86,7 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
             if (import.Rejected + rejected++ >= MostRejectedShown) continue;
             await ExecuteAsync(
                 "INSERT INTO statement_rejection (upload, line, code, detail) VALUES (@Upload, @Number, @Code, @Detail)",
-                    new { import.Upload, order.Number, refusal.Code, refusal.Detail });
+                new { import.Upload, order.Number, refusal.Code, refusal.Detail });
         }
 
         await ExecuteAsync(
@@ -104,11 +96,24 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
         return import with
         {
             Line = last.Number, Position = last.End, Lines = import.Lines + counted,
-                Posted = import.Posted + posted, Rejected = import.Rejected + rejected,
+            Posted = import.Posted + posted, Rejected = import.Rejected + rejected,
         };
 
         Task<int> ExecuteAsync(string sql, object values) =>
             work.Connection.ExecuteAsync(new CommandDefinition(sql, values, work.Transaction, cancellationToken: cancel));
+    }
+
+    /// <exception cref="InvalidOperationException">Another attempt at the same file is ahead.</exception>
+    private static async Task MoveOnAsync(Import import, Line last, int counted, Func<string, object, Task<int>> executeAsync)
+    {
+        const string insert =
+            "INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) "
+                + "ON CONFLICT DO NOTHING";
+        const string update =
+            "UPDATE statement SET line = @Number, position = @End, lines = lines + @counted WHERE upload = @Upload AND line = @before";
+        var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
+        var moved = await executeAsync(import.Line == 0 ? insert : update, place);
+        if (moved == 0) throw new InvalidOperationException($"Another attempt at the file is beyond line {import.Line}.");
     }
 
     public async Task<object> ResultAsync(Import import, CancellationToken cancel)

@@ -38,7 +38,24 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
         var account = (await opened.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
 
-        // Each node answers a command of its own by its own clock, and every other node repeats that.
+        await ShouldRepeatAnswersAsync(rig, account);
+        // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over
+        // before a lease is, further down.
+        var dated = await MakeKeyAsync(rig, new { principal = "dated", expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(12) });
+        for (var node = 0; node < 3; node++) (await AskAsync(rig, node, dated)).ShouldNotBe(401);
+        await ShouldRefuseEndedKeysAsync(rig, limit.Token);
+        await ShouldWaitForTheProviderAsync(rig, account, limit.Token);
+
+        // For longer than a lease nobody takes anybody for dead.
+        var beat = await BeatAsync(rig, limit.Token);
+        while (await BeatAsync(rig, limit.Token) < beat + Lease) await Task.Delay(200, limit.Token);
+        (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
+        for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
+    }
+
+    /// <summary>Each node answers a command of its own by its own clock, and every other node repeats that.</summary>
+    private static async Task ShouldRepeatAnswersAsync(Rig rig, string account)
+    {
         for (var node = 0; node < 3; node++)
         {
             var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
@@ -49,58 +66,56 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             for (var other = 0; other < 3; other++)
                 (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
         }
+    }
 
-        // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over
-        // before a lease is, further down.
-        var dated = await MakeKeyAsync(rig, new { principal = "dated", expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(12) });
-        for (var node = 0; node < 3; node++) (await AskAsync(rig, node, dated)).ShouldNotBe(401);
-        // One that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.
+    /// <summary>A key that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.</summary>
+    private static async Task ShouldRefuseEndedKeysAsync(Rig rig, CancellationToken cancel)
+    {
         var keys = new List<MadeKey>();
         for (var i = 0; i < 6; i++) keys.Add(await MakeKeyAsync(rig, new { principal = $"p{i}" }));
         foreach (var key in keys)
             for (var node = 0; node < 3; node++) (await AskAsync(rig, node, key)).ShouldNotBe(401);
         for (var node = 0; node < 3; node++)
         {
-            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", limit.Token))
+            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", cancel))
                 ((int)answer.StatusCode).ShouldBe(204);
             using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync(
-                $"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, limit.Token)) ((int)answer.StatusCode).ShouldBe(201);
+                $"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, cancel)) ((int)answer.StatusCode).ShouldBe(201);
             (await AskAsync(rig, node, keys[node])).ShouldBe(401);
             (await AskAsync(rig, node, keys[node + 3])).ShouldBe(401);
         }
 
         var ended = Stopwatch.GetTimestamp();
         foreach (var key in keys)
-            for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, key, limit.Token);
+            for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, key, cancel);
         Stopwatch.GetElapsedTime(ended).ShouldBeLessThan(Remembered + TimeSpan.FromSeconds(3));
+    }
 
-        // The provider says when to come back, and nobody comes sooner.
-        await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, limit.Token);
+    /// <summary>The provider says when to come back, and nobody comes sooner.</summary>
+    private async Task ShouldWaitForTheProviderAsync(Rig rig, string account, CancellationToken cancel)
+    {
+        await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, cancel);
         var since = Stopwatch.GetTimestamp();
         for (var node = 0; node < 3; node++)
             (await PostAsync(
                 rig, node, "/payouts", $"p{node}",
                 $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
-        while ((await ProviderPayment.AllAsync(rig, limit.Token)).Count == 0) await Task.Delay(20, limit.Token);
+        while ((await ProviderPayment.AllAsync(rig, cancel)).Count == 0) await Task.Delay(20, cancel);
         var soonest = Stopwatch.GetElapsedTime(since);
-        while (!(await Audit.ReadAsync(rig, limit.Token)).IsQuiet) await Task.Delay(50, limit.Token);
+        while (!(await Audit.ReadAsync(rig, cancel)).IsQuiet) await Task.Delay(50, cancel);
         var last = Stopwatch.GetElapsedTime(since);
         output.WriteLine($"the first payout was paid after {soonest.TotalSeconds:0.0} s, all were after {last.TotalSeconds:0.0} s");
         soonest.ShouldBeGreaterThan(TimeSpan.FromSeconds(4));
         last.ShouldBeLessThan(TimeSpan.FromSeconds(60));
-        (await ProviderPayment.AllAsync(rig, limit.Token))
+        (await ProviderPayment.AllAsync(rig, cancel))
             .Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
+    }
 
-        // For longer than a lease nobody takes anybody for dead.
-        var beat = await BeatAsync();
-        while (await BeatAsync() < beat + Lease) await Task.Delay(200, limit.Token);
-        (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
-        for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
-
-        async Task<TimeSpan> BeatAsync() =>
-            TimeSpan.FromSeconds(
-                double.Parse(await rig.Postgres!.QueryAsync(
-                "SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+    /// <summary>The oldest heartbeat's end, by the database's clock.</summary>
+    private static async Task<TimeSpan> BeatAsync(Rig rig, CancellationToken cancel)
+    {
+        var seconds = await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", cancel);
+        return TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture));
     }
 
     /// <summary>
