@@ -15,7 +15,10 @@ internal static class Idle
         try
         {
             await using var idle = Child.Start(false, "idle-child", folder, seconds.ToString(CultureInfo.InvariantCulture));
-            report.Add(new Figure("Idle host", double.Parse(await idle.LineAsync(), CultureInfo.InvariantCulture) * 100, "% of one core", "below 1", $"3 queues, over {seconds} s, {Settling(seconds)} s after its start"));
+            report.Add(
+                new Figure(
+                "Idle host", double.Parse(await idle.LineAsync(), CultureInfo.InvariantCulture) * 100,
+                "% of one core", "below 1", $"3 queues, over {seconds} s, {Settling(seconds)} s after its start"));
         }
         finally
         {
@@ -31,7 +34,8 @@ internal static class Idle
     public static async Task<int> RunAsync(string[] args)
     {
         var seconds = int.Parse(args[1], CultureInfo.InvariantCulture);
-        using var host = await SuretySide.StartAsync(args[0], s => s.Handle<Posted, CountEach>("first").Queue("second", _ => { }).Queue("third", _ => { }));
+        using var host = await SuretySide.StartAsync(
+            args[0], s => s.Handle<Posted, CountEach>("first").Queue("second", _ => { }).Queue("third", _ => { }));
         await Task.Delay(TimeSpan.FromSeconds(Settling(seconds)));
         var before = Environment.CpuUsage.TotalTime;
         await Task.Delay(TimeSpan.FromSeconds(seconds));

@@ -24,16 +24,19 @@ if (args is [{ } role, .. var rest])
 
 const string only = "--only=";
 var what = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "all";
-if (what is not ("sqlite" or "command" or "drain" or "idle" or "all" or "edge") || args.Any(a => a.StartsWith('-') && a != "--quick" && !a.StartsWith(only, StringComparison.Ordinal)))
+if (what is not ("sqlite" or "command" or "drain" or "idle" or "all" or "edge")
+    || args.Any(a => a.StartsWith('-') && a != "--quick" && !a.StartsWith(only, StringComparison.Ordinal)))
 {
-    Console.Error.WriteLine("usage: Surety.Bench [sqlite|command|drain|idle|all|edge] [--quick] [--only=PART-OF-A-NAME]\n       " + Settings.Usage);
+    Console.Error.WriteLine(
+        "usage: Surety.Bench [sqlite|command|drain|idle|all|edge] [--quick] [--only=PART-OF-A-NAME]\n       " + Settings.Usage);
     return 2;
 }
 
 var quick = args.Contains("--quick");
 var part = args.FirstOrDefault(a => a.StartsWith(only, StringComparison.Ordinal))?[only.Length..];
 // The one part that is not on SQLite, and so not among all.
-var report = what == "edge" ? new Report("PostgreSQL", Machine.Describe("PostgreSQL"), quick) : new Report("SQLite", Machine.Describe(), quick);
+var report = what == "edge"
+    ? new Report("PostgreSQL", Machine.Describe("PostgreSQL"), quick) : new Report("SQLite", Machine.Describe(), quick);
 Console.WriteLine(report.Machine);
 if (what is "sqlite" or "all") await QueueBenchmarks.RunAsync(report, quick, part ?? "");
 if (what is "command" or "all") await CommandBenchmark.RunAsync(report, quick);

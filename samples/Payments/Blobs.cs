@@ -9,6 +9,7 @@ internal static class Blobs
     public static SuretyBuilder KeepBlobs(this SuretyBuilder surety, IConfiguration configuration)
     {
         var s3 = configuration.GetSection("S3");
-        return s3["Bucket"] is { Length: > 0 } ? surety.UseS3Blobs(s3.Bind) : surety.UseBlobFolder(configuration["Blobs:Folder"] ?? "uploads");
+        return s3["Bucket"] is { Length: > 0 }
+            ? surety.UseS3Blobs(s3.Bind) : surety.UseBlobFolder(configuration["Blobs:Folder"] ?? "uploads");
     }
 }

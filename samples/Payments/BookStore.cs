@@ -8,7 +8,9 @@ using Surety.Hosting;
 
 namespace Payments;
 
-/// <summary>The database that keeps the books, and the little in which it differs from the other; every further statement is one text for both.</summary>
+/// <summary>
+/// The database that keeps the books, and the little in which it differs from the other; every further statement is one text for both.
+/// </summary>
 public abstract class BookStore
 {
     /// <summary>The resource that makes the payments' tables.</summary>
@@ -46,7 +48,8 @@ internal sealed class SqliteBooks(string connectionString) : BookStore
     public override SuretyBuilder Use(SuretyBuilder surety) => surety.UseSqlite(connectionString);
 
     /// <summary>Deferred: it reads only, and begins with its first statement.</summary>
-    public override Task<DbTransaction> SnapshotAsync(DbConnection connection, CancellationToken cancel) => Task.FromResult<DbTransaction>(((SqliteConnection)connection).BeginTransaction(deferred: true));
+    public override Task<DbTransaction> SnapshotAsync(DbConnection connection, CancellationToken cancel) =>
+        Task.FromResult<DbTransaction>(((SqliteConnection)connection).BeginTransaction(deferred: true));
 }
 
 internal sealed class PostgresBooks(string connectionString) : BookStore

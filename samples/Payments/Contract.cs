@@ -18,8 +18,9 @@ internal static class Contract
 
                 Amounts are whole numbers of minor units, as strings: `"1250"` is 12.50. Ids are strings. Instants are in UTC.
 
-                A command that was not answered (a time-out, a lost connection, a 5xx) is sent again, unchanged and with the same `Idempotency-Key`, until it is: it takes effect once. Long work is answered with
-                202 and a job to follow. Every error is a problem by RFC 9457; its `code` is for programs, and `outcome` says whether the request may have had an effect.
+                A command that was not answered (a time-out, a lost connection, a 5xx) is sent again, unchanged and with the same
+                `Idempotency-Key`, until it is: it takes effect once. Long work is answered with 202 and a job to follow. Every error is a
+                problem by RFC 9457; its `code` is for programs, and `outcome` says whether the request may have had an effect.
                 """,
             Contact = new OpenApiContact { Name = "The Surety authors", Url = new Uri("https://surety.example") },
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
@@ -35,7 +36,8 @@ internal static class Contract
         };
     }
 
-    public static TBuilder Refuses<TBuilder>(this TBuilder endpoints, params ReadOnlySpan<Refusal> refusals) where TBuilder : IEndpointConventionBuilder
+    public static TBuilder Refuses<TBuilder>(this TBuilder endpoints, params ReadOnlySpan<Refusal> refusals) where TBuilder
+        : IEndpointConventionBuilder
     {
         foreach (var refusal in refusals) endpoints.Refuses(refusal.Status, refusal.Code, refusal.Detail);
         return endpoints;
@@ -46,12 +48,14 @@ internal static class Contract
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
 public sealed class IdAttribute(string what) : Attribute, IDescribesSchema
 {
-    public void Describe(OpenApiSchema schema) => (schema.Description, schema.MaxLength, schema.Examples) = ($"The {what}'s id.", 20, ["1"]);
+    public void Describe(OpenApiSchema schema) =>
+        (schema.Description, schema.MaxLength, schema.Examples) = ($"The {what}'s id.", 20, ["1"]);
 }
 
 /// <summary>An amount that an answer speaks of; it may be negative.</summary>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
 public sealed class MinorUnitsAttribute(string description) : Attribute, IDescribesSchema
 {
-    public void Describe(OpenApiSchema schema) => (schema.Description, schema.Pattern, schema.Examples) = ($"{description}, in minor units.", "^-?[0-9]{1,19}$", ["1250"]);
+    public void Describe(OpenApiSchema schema) =>
+        (schema.Description, schema.Pattern, schema.Examples) = ($"{description}, in minor units.", "^-?[0-9]{1,19}$", ["1250"]);
 }

@@ -10,9 +10,12 @@ namespace Payments;
 public sealed class CurrencyAttribute : ValidationAttribute, IDescribesSchema
 {
     private static readonly FrozenSet<string> Known = (
-        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL " +
-        "GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN " +
-        "MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH " +
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE "
+            + "CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL " +
+        "GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD "
+            + "LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN " +
+        "MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP "
+            + "STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH " +
         "UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG").Split(' ').ToFrozenSet();
 
     public override bool IsValid(object? value) => value is null or "" || (value is string code && Known.Contains(code));
@@ -20,5 +23,6 @@ public sealed class CurrencyAttribute : ValidationAttribute, IDescribesSchema
     public override string FormatErrorMessage(string name) => $"{name} must be a currency code of ISO 4217, such as EUR.";
 
     public void Describe(OpenApiSchema schema) =>
-        (schema.Pattern, schema.MinLength, schema.MaxLength, schema.Description, schema.Examples) = ("^[A-Z]{3}$", 3, 3, "A currency code of ISO 4217.", ["EUR"]);
+        (schema.Pattern, schema.MinLength, schema.MaxLength, schema.Description, schema.Examples) =
+            ("^[A-Z]{3}$", 3, 3, "A currency code of ISO 4217.", ["EUR"]);
 }

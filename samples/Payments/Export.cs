@@ -7,10 +7,14 @@ namespace Payments;
 [Message("transfer.posted")]
 public sealed record TransferPosted(long TransferId);
 
-/// <summary>Copies entries to the analysts' table, many to a commit. That commit also says that the messages are handled, so each entry arrives exactly once.</summary>
+/// <summary>
+/// Copies entries to the analysts' table, many to a commit. That commit also says that the messages are handled, so each entry arrives
+/// exactly once.
+/// </summary>
 public sealed class ExportEntries : ITransactionalBatchHandler<TransferPosted>
 {
-    public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<TransferPosted>> deliveries, UnitOfWork work, CancellationToken cancel)
+    public async Task<IReadOnlyList<Outcome>> HandleAsync(
+        IReadOnlyList<Delivery<TransferPosted>> deliveries, UnitOfWork work, CancellationToken cancel)
     {
         // {=ids}: the numbers themselves. Dapper hands a list of parameters to PostgreSQL as one array, which IN does not take.
         await work.Connection.ExecuteAsync(new(

@@ -12,7 +12,9 @@ public readonly record struct Line(long Number, string? Text, long End)
     public bool IsHeader => Text is { Length: 0 } || (Number == 1 && Text == "reference,from,to,amount");
 }
 
-/// <summary>Lines out of a stream, in bounded memory whatever is in it, with the byte at which each ends, so that a reader can go on there.</summary>
+/// <summary>
+/// Lines out of a stream, in bounded memory whatever is in it, with the byte at which each ends, so that a reader can go on there.
+/// </summary>
 /// <param name="content">Positioned behind a line's end, or at the beginning.</param>
 /// <param name="position">That position.</param>
 /// <param name="number">How many lines are before it.</param>

@@ -4,9 +4,14 @@ using Surety;
 
 namespace Payments;
 
-/// <summary>A company that moves money to other banks (<c>samples/Provider</c> plays it). Anything but a clear answer throws, and the message is tried again.</summary>
+/// <summary>
+/// A company that moves money to other banks (<c>samples/Provider</c> plays it). Anything but a clear answer throws, and the message is
+/// tried again.
+/// </summary>
 /// <param name="http">For payments.</param>
-/// <param name="voids">For making sure that nothing is paid: by a pipeline of its own, or a company that fails at payments could not be asked.</param>
+/// <param name="voids">
+/// For making sure that nothing is paid: by a pipeline of its own, or a company that fails at payments could not be asked.
+/// </param>
 public sealed class PaymentProvider(HttpClient http, HttpClient voids)
 {
     public async Task<ProviderAnswer> PayAsync(Payout payout, CancellationToken cancel)
@@ -16,11 +21,15 @@ public sealed class PaymentProvider(HttpClient http, HttpClient voids)
         using var response = await http.SendAsync(request, cancel);
         if (response.IsSuccessStatusCode) return new ProviderAnswer(await ReferenceAsync(response, cancel), null);
         if (response.StatusCode is HttpStatusCode.UnprocessableEntity or HttpStatusCode.Conflict)
-            return new ProviderAnswer(null, $"The provider refused: {await response.Content.ReadAsStringAsync(cancel)}", IsVoided: response.StatusCode == HttpStatusCode.Conflict);
+            return new ProviderAnswer(
+                null, $"The provider refused: {await response.Content.ReadAsStringAsync(cancel)}",
+                IsVoided: response.StatusCode == HttpStatusCode.Conflict);
         throw Later(response);
     }
 
-    /// <summary>Makes sure that nothing will be paid under the payout's key. Returns the payment's reference when that is too late.</summary>
+    /// <summary>
+    /// Makes sure that nothing will be paid under the payout's key. Returns the payment's reference when that is too late.
+    /// </summary>
     public async Task<string?> VoidAsync(Payout payout, CancellationToken cancel)
     {
         using var request = Request(HttpMethod.Delete, $"/payments/{payout.ProviderKey}", payout.ProviderKey);
@@ -30,12 +39,17 @@ public sealed class PaymentProvider(HttpClient http, HttpClient voids)
         throw Later(response);
     }
 
-    private static HttpRequestMessage Request(HttpMethod method, string path, string key) => new(method, path) { Headers = { { "Idempotency-Key", key } } };
+    private static HttpRequestMessage Request(HttpMethod method, string path, string key) => new(method, path)
+    {
+        Headers = { { "Idempotency-Key", key } },
+    };
 
     private static async Task<string> ReferenceAsync(HttpResponseMessage response, CancellationToken cancel) =>
-        (await response.Content.ReadFromJsonAsync<PaymentBody>(cancel))?.Id ?? throw new RetryException("The provider's answer has no payment id.");
+        (await response.Content.ReadFromJsonAsync<PaymentBody>(cancel))?.Id ?? throw new RetryException(
+            "The provider's answer has no payment id.");
 
-    private static RetryException Later(HttpResponseMessage response) => new($"The provider answered {(int)response.StatusCode}.", After(response.Headers.RetryAfter));
+    private static RetryException Later(HttpResponseMessage response) =>
+        new($"The provider answered {(int)response.StatusCode}.", After(response.Headers.RetryAfter));
 
     private static TimeSpan? After(RetryConditionHeaderValue? header) => header?.Delta;
 
@@ -61,7 +75,8 @@ public sealed class PaymentProviders(IHttpClientFactory clients, OutgoingCalls c
     public static void Add(IServiceCollection services, IConfiguration configuration)
     {
         services.AddSingleton<PaymentProviders>();
-        foreach (var (provider, url) in new[] { (Primary, configuration["Payouts:PrimaryUrl"] ?? "http://localhost:5090"), (Fallback, configuration["Payouts:FallbackUrl"]) })
+        foreach (var (provider, url) in new[] { (Primary, configuration["Payouts:PrimaryUrl"]
+            ?? "http://localhost:5090"), (Fallback, configuration["Payouts:FallbackUrl"]) })
         {
             if (string.IsNullOrEmpty(url)) continue;
             foreach (var client in new[] { ClientOf(provider), VoidsOf(provider) })

@@ -13,25 +13,33 @@ public sealed record PayoutGivenUp(long PayoutId);
 
 internal static class PayoutEndpoints
 {
-    public static void MapPayouts(this IEndpointRouteBuilder app) => app.MapPost("/payouts", AcceptAsync).RequireIdempotencyKey().WithTags("Payouts")
-        .WithName("requestPayout").WithSummary("Pay money out").WithDescription("The money is set aside in the commit that accepts the payout, and then paid through the provider; when it cannot be paid, it goes back.")
+    public static void MapPayouts(this IEndpointRouteBuilder app) =>
+        app.MapPost("/payouts", AcceptAsync).RequireIdempotencyKey().WithTags("Payouts")
+        .WithName("requestPayout").WithSummary("Pay money out")
+        .WithDescription(
+            "The money is set aside in the commit that accepts the payout, and then paid through the provider; when it cannot be paid, it "
+                + "goes back.")
         .ProducesJob().Refuses(Refusal.NoAccount("99"), Refusal.TooLittle, Refusal.TooMuch);
 
-    private static async Task<IResult> AcceptAsync(RequestPayout request, PayoutBook payouts, Jobs jobs, UnitOfWork work, CancellationToken cancel)
+    private static async Task<IResult> AcceptAsync(
+        RequestPayout request, PayoutBook payouts, Jobs jobs, UnitOfWork work, CancellationToken cancel)
     {
-        if (await Customers.FindAsync(request.Account, work, cancel) is not { } account) return Refusal.NoAccount(request.Account).AsResult();
+        if (await Customers.FindAsync(request.Account, work, cancel) is not { } account)
+            return Refusal.NoAccount(request.Account).AsResult();
         var (id, refusal) = await payouts.HoldAsync(account, Ids.Parse(request.Amount), request.Destination, work, cancel);
         return refusal?.AsResult() ?? await jobs.AcceptAsync(new PayoutRequested(id), cancel: cancel);
     }
 }
 
 /// <summary>
-/// A payout's money goes from the account to the currency's holding account, and from there either out (paid) or back (released). Each step happens once, however often it is asked for: it is guarded
+/// A payout's money goes from the account to the currency's holding account, and from there either out (paid) or back (released). Each step
+/// happens once, however often it is asked for: it is guarded
 /// by the payout's state, in the transaction that moves the money.
 /// </summary>
 public sealed class PayoutBook(Ledger ledger, Database database, PaymentProviders providers, TimeProvider time)
 {
-    public async Task<(long Id, Refusal? Refusal)> HoldAsync(Account account, long amount, string destination, UnitOfWork work, CancellationToken cancel)
+    public async Task<(long Id, Refusal? Refusal)> HoldAsync(
+        Account account, long amount, string destination, UnitOfWork work, CancellationToken cancel)
     {
         var held = await Ledger.HouseAccountAsync("held", account.Currency, work, cancel);
         var posting = await ledger.PostAsync(new Movement("hold", account.Id, held, amount, destination), work, cancel);
@@ -41,7 +49,8 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
             INSERT INTO payout (state, account, amount, currency, destination, provider, provider_key)
             VALUES ('held', @Id, @amount, @Currency, @destination, @provider, @key) RETURNING id
             """,
-            new { account.Id, amount, account.Currency, destination, provider = providers.HasFallback ? null : PaymentProviders.Primary, key = Guid.CreateVersion7(time.GetUtcNow()).ToString("N") },
+            new { account.Id, amount, account.Currency, destination, provider = providers.HasFallback
+                ? null : PaymentProviders.Primary, key = Guid.CreateVersion7(time.GetUtcNow()).ToString("N") },
             work.Transaction,
             cancellationToken: cancel));
         return (id, null);
@@ -51,11 +60,13 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await connection.QuerySingleAsync<Payout>(new(
-            "SELECT id, state, account, amount, currency, destination, provider, provider_key AS ProviderKey FROM payout WHERE id = @id", new { id }, cancellationToken: cancel));
+            "SELECT id, state, account, amount, currency, destination, provider, provider_key AS ProviderKey FROM payout WHERE id = @id",
+                new { id }, cancellationToken: cancel));
     }
 
     /// <summary>
-    /// Notes which provider is asked, before it is. From then on nobody else is, until that one has promised never to pay under the key: an attempt that was believed dead may still be about to ask it.
+    /// Notes which provider is asked, before it is. From then on nobody else is, until that one has promised never to pay under the key: an
+    /// attempt that was believed dead may still be about to ask it.
     /// </summary>
     /// <returns>The payout as it is now; another attempt may have been first.</returns>
     public async Task<Payout> AssignAsync(Payout payout, string provider, CancellationToken cancel)
@@ -63,7 +74,8 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
         await using (var work = await database.BeginAsync(cancel))
         {
             await work.Connection.ExecuteAsync(new(
-                "UPDATE payout SET provider = @provider WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @from", new { payout.Id, provider, from = payout.Provider ?? "" }, work.Transaction,
+                "UPDATE payout SET provider = @provider WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @from",
+                new { payout.Id, provider, from = payout.Provider ?? "" }, work.Transaction,
                 cancellationToken: cancel));
             await work.CommitAsync();
         }
@@ -74,13 +86,16 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
     public Task PaidAsync(Payout payout, string providerReference, CancellationToken cancel) =>
         EndAsync(payout, "paid", providerReference, work => Ledger.HouseAccountAsync("settlement", payout.Currency, work, cancel), cancel);
 
-    public Task ReleaseAsync(Payout payout, CancellationToken cancel) => EndAsync(payout, "released", null, _ => Task.FromResult(payout.Account), cancel);
+    public Task ReleaseAsync(Payout payout, CancellationToken cancel) =>
+        EndAsync(payout, "released", null, _ => Task.FromResult(payout.Account), cancel);
 
-    private async Task EndAsync(Payout payout, string state, string? providerReference, Func<UnitOfWork, Task<long>> receiver, CancellationToken cancel)
+    private async Task EndAsync(
+        Payout payout, string state, string? providerReference, Func<UnitOfWork, Task<long>> receiver, CancellationToken cancel)
     {
         await using var work = await database.BeginAsync(cancel);
         var changed = await work.Connection.ExecuteAsync(new(
-            "UPDATE payout SET state = @state, provider_reference = @providerReference WHERE id = @Id AND state = 'held' AND coalesce(provider, '') = @provider",
+            "UPDATE payout SET state = @state, provider_reference = @providerReference WHERE id = @Id AND state = 'held' AND "
+                + "coalesce(provider, '') = @provider",
             new { payout.Id, state, providerReference, provider = payout.Provider ?? "" }, work.Transaction,
             cancellationToken: cancel));
         if (changed == 0) return;
@@ -93,10 +108,12 @@ public sealed class PayoutBook(Ledger ledger, Database database, PaymentProvider
 }
 
 /// <summary>A payout's row.</summary>
-public sealed record Payout(long Id, string State, long Account, long Amount, string Currency, string Destination, string? Provider, string ProviderKey);
+public sealed record Payout(
+    long Id, string State, long Account, long Amount, string Currency, string Destination, string? Provider, string ProviderKey);
 
 /// <summary>
-/// Runs at least once. A provider acts once, because the key is the same each time; the booking happens once, because the payout's state guards it. Two providers know nothing of each other, so the
+/// Runs at least once. A provider acts once, because the key is the same each time; the booking happens once, because the payout's state
+/// guards it. Two providers know nothing of each other, so the
 /// second one is asked only for a payout that the first was never asked about, or has voided.
 /// </summary>
 public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts) : IHandler<PayoutRequested>
@@ -115,8 +132,10 @@ public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts
         }
         catch (Exception e) when (e is HttpRequestException or RetryException && IsToMove(payout, e, delivery.Attempt))
         {
-            // An error says nothing about what was done. Only the promise never to pay does; while that cannot be had, the payout waits for its provider.
-            if (await providers.Of(PaymentProviders.Primary).VoidAsync(payout, cancel) is { } reference) return await PaidAsync(payout, reference, cancel);
+            // An error says nothing about what was done. Only the promise never to pay does; while that cannot be had, the payout waits for
+            // its provider.
+            if (await providers.Of(PaymentProviders.Primary).VoidAsync(payout, cancel) is { } reference)
+                return await PaidAsync(payout, reference, cancel);
             return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
         }
         catch (CallNotSentException e)
@@ -126,14 +145,16 @@ public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts
     }
 
     private bool IsToMove(Payout payout, Exception failure, int attempt) =>
-        payout.Provider == PaymentProviders.Primary && providers.HasFallback && (attempt >= AttemptsBeforeMoving || failure is CallNotSentException);
+        payout.Provider == PaymentProviders.Primary
+            && providers.HasFallback && (attempt >= AttemptsBeforeMoving || failure is CallNotSentException);
 
     private async Task<Outcome> PayAsync(Payout payout, CancellationToken cancel)
     {
         var answer = await providers.Of(payout.Provider!).PayAsync(payout, cancel);
         if (answer.Reference is { } reference) return await PaidAsync(payout, reference, cancel);
         // Voided here, and this process ended before it was noted.
-        if (answer.IsVoided && payout.Provider == PaymentProviders.Primary && providers.HasFallback) return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
+        if (answer.IsVoided && payout.Provider == PaymentProviders.Primary && providers.HasFallback)
+            return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
         return Outcome.Reject(answer.Refused!);
     }
 
@@ -145,7 +166,8 @@ public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts
 }
 
 /// <summary>
-/// Giving up on a payout says nothing about what the provider did: an answer may have been lost. So the provider that was asked is asked to void the key. It then either never pays under it, and the
+/// Giving up on a payout says nothing about what the provider did: an answer may have been lost. So the provider that was asked is asked to
+/// void the key. It then either never pays under it, and the
 /// money goes back, or says that it has paid, and that is booked.
 /// </summary>
 public sealed class PayoutGivenUpHandler(PaymentProviders providers, PayoutBook payouts) : IHandler<PayoutGivenUp>
@@ -153,10 +175,12 @@ public sealed class PayoutGivenUpHandler(PaymentProviders providers, PayoutBook 
     public async Task<Outcome> HandleAsync(Delivery<PayoutGivenUp> delivery, CancellationToken cancel)
     {
         var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancel);
-        if (payout.Provider is { } provider && await providers.Of(provider).VoidAsync(payout, cancel) is { } reference) await payouts.PaidAsync(payout, reference, cancel);
+        if (payout.Provider is { } provider && await providers.Of(provider).VoidAsync(payout, cancel) is { } reference)
+            await payouts.PaidAsync(payout, reference, cancel);
         else await payouts.ReleaseAsync(payout, cancel);
         // An attempt that was believed dead may have assigned it in between; then that provider has to be asked as well.
-        if ((await payouts.FindAsync(payout.Id, cancel)).State == "held") throw new RetryException("The payout was assigned to a provider while it was given up.");
+        if ((await payouts.FindAsync(payout.Id, cancel)).State == "held")
+            throw new RetryException("The payout was assigned to a provider while it was given up.");
         return Outcome.Done;
     }
 }

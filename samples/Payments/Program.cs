@@ -7,15 +7,18 @@ var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ar
 var storeName = builder.Configuration["Surety:Store"] ?? "sqlite";
 if (BookStore.Named(storeName, builder.Configuration.GetConnectionString("main")) is not { } store)
 {
-    await Console.Error.WriteLineAsync($"The configuration's Surety:Store is \"{storeName}\". It must be sqlite (the default) or postgres.");
+    await Console.Error.WriteLineAsync(
+        $"The configuration's Surety:Store is \"{storeName}\". It must be sqlite (the default) or postgres.");
     return 2;
 }
 
 builder.Services.AddSingleton(store);
 builder.Services.AddHostedService<Schema>(); // before Surety's workers, which use its tables
 builder.AddSurety(surety => store.Use(surety)
-    .HandleBatchInTransaction<TransferPosted, ExportEntries>(maxSize: 100, maxWait: TimeSpan.FromMilliseconds(50), queue: "export") // effect in this database: exactly once
-    .Handle<PayoutRequested, PayoutHandler>("payouts")                                                                                     // effect elsewhere: at least once, with a stable key
+    // An effect in this database: exactly once.
+    .HandleBatchInTransaction<TransferPosted, ExportEntries>(maxSize: 100, maxWait: TimeSpan.FromMilliseconds(50), queue: "export")
+    // An effect elsewhere: at least once, with a stable key.
+    .Handle<PayoutRequested, PayoutHandler>("payouts")
     .Handle<PayoutGivenUp, PayoutGivenUpHandler>("given-up-payouts")
     .OnDead<PayoutRequested>(payout => new PayoutGivenUp(payout.PayoutId))
     .Configure(o =>
@@ -34,12 +37,15 @@ builder.AddSurety(surety => store.Use(surety)
         q.Retry = Retry.Exponential(attempts: 12, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(5));
     })
     // Somebody's money is held until the provider has answered, so this does not give up on a day's outage.
-    .Queue("given-up-payouts", q => q.Retry = Retry.Exponential(attempts: 1000, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(10))));
+    .Queue("given-up-payouts", q =>
+        q.Retry = Retry.Exponential(attempts: 1000, initial: TimeSpan.FromMilliseconds(250), cap: TimeSpan.FromMinutes(10))));
 
 builder.Services.AddSuretyEdge(edge => ProblemTexts.Add(edge.ProblemTexts));
 builder.Services.AddValidation();
 builder.Services.AddSuretyOpenApi(Contract.Describe);
-builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy.WithOrigins(builder.Configuration.GetSection("Cors:Origins").Get<string[]>() ?? []).AllowAnyHeader().AllowAnyMethod()));
+builder.Services.AddCors(
+    cors => cors.AddDefaultPolicy(policy => policy.WithOrigins(builder.Configuration.GetSection("Cors:Origins").Get<string[]>() ?? [])
+    .AllowAnyHeader().AllowAnyMethod()));
 builder.Services.AddSingleton<Ledger>();
 builder.Services.AddSingleton<PayoutBook>();
 builder.Services.AddSingleton<StatementBook>();

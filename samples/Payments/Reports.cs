@@ -13,7 +13,8 @@ namespace Payments;
 public sealed record AccountReport(
     [property: Required, StringLength(20, MinimumLength = 1), Description("The account's id."), Example("1")] string Account,
     [property: Description("The first instant of the report."), Example("2026-05-01T00:00:00Z")] DateTimeOffset From,
-    [property: Description("The instant before which the report ends; after from."), Example("2026-06-01T00:00:00Z")] DateTimeOffset To) : IValidatableObject
+    [property: Description("The instant before which the report ends; after from."), Example("2026-06-01T00:00:00Z")] DateTimeOffset To)
+        : IValidatableObject
 {
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -23,7 +24,8 @@ public sealed record AccountReport(
 
 internal static class ReportEndpoints
 {
-    public static void MapReports(this IEndpointRouteBuilder app) => app.MapJob<AccountReport>("/reports").WithTags("Reports").WithName("requestReport").WithSummary("Ask for a report")
+    public static void MapReports(this IEndpointRouteBuilder app) =>
+        app.MapJob<AccountReport>("/reports").WithTags("Reports").WithName("requestReport").WithSummary("Ask for a report")
         .WithDescription("An account's entries between two instants, as CSV: the result of the job. At most 10,000 lines.");
 }
 
@@ -36,10 +38,12 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
     {
         var report = delivery.Message;
         await using var connection = await database.OpenReadAsync(cancel);
-        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account), cancel) is not { Kind: "customer" } account) return Outcome.Reject($"There is no account \"{report.Account}\".");
+        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account), cancel) is not { Kind: "customer" } account)
+            return Outcome.Reject($"There is no account \"{report.Account}\".");
         var rows = (await connection.QueryAsync<Row>(new(
             """
-            SELECT e.id, e.transfer, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt FROM entry e JOIN transfer t ON t.id = e.transfer
+            SELECT e.id, e.transfer, e.amount, e.balance_after AS BalanceAfter, t.posted_at AS PostedAt
+            FROM entry e JOIN transfer t ON t.id = e.transfer
             WHERE e.account = @Id AND t.posted_at >= @from AND t.posted_at < @to ORDER BY e.id LIMIT @limit
             """,
             new { account.Id, from = report.From.ToUnixTimeMilliseconds(), to = report.To.ToUnixTimeMilliseconds(), limit = MaxLines + 1 },
@@ -47,7 +51,10 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
         if (rows.Count > MaxLines) return Outcome.Reject($"The report would have more than {MaxLines} lines; ask for a shorter time.");
 
         var csv = new StringBuilder("id,transferId,amount,balanceAfter,postedAt\r\n");
-        foreach (var row in rows) csv.Append(CultureInfo.InvariantCulture, $"{row.Id},{row.Transfer},{row.Amount},{row.BalanceAfter},{Ids.Instant(row.PostedAt).UtcDateTime:O}\r\n");
+        foreach (var row in rows)
+            csv.Append(
+                CultureInfo.InvariantCulture,
+                $"{row.Id},{row.Transfer},{row.Amount},{row.BalanceAfter},{Ids.Instant(row.PostedAt).UtcDateTime:O}\r\n");
         delivery.ReportProgress(rows.Count, rows.Count, "lines");
 
         return Outcome.DoneWith(csv.ToString(), "text/csv; charset=utf-8");

@@ -23,7 +23,8 @@ public sealed record Deposit(
 
 public sealed record TransferMoney(
     [Required, StringLength(20, MinimumLength = 1), Description("The id of the account that pays."), Example("1")] string From,
-    [Required, StringLength(20, MinimumLength = 1), Description("The id of the account that is paid; another than from."), Example("2")] string To,
+    [Required, StringLength(
+        20, MinimumLength = 1), Description("The id of the account that is paid; another than from."), Example("2")] string To,
     [Required, Amount] string Amount,
     [StringLength(140), Text, Description("What it is for."), Example("rent")] string? Reference = null) : IValidatableObject
 {
@@ -36,7 +37,8 @@ public sealed record TransferMoney(
 public sealed record RequestPayout(
     [Required, StringLength(20, MinimumLength = 1), Description("The account's id."), Example("1")] string Account,
     [Required, Amount] string Amount,
-    [Required, StringLength(140, MinimumLength = 1), Text, Description("Where the provider pays to."), Example("DE89370400440532013000")] string Destination);
+    [Required, StringLength(
+        140, MinimumLength = 1), Text, Description("Where the provider pays to."), Example("DE89370400440532013000")] string Destination);
 
 /// <summary>Text that every database keeps: PostgreSQL has no U+0000.</summary>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
@@ -57,9 +59,11 @@ public sealed class AmountAttribute(long least = 1) : ValidationAttribute, IDesc
 
     public long Least => least;
 
-    public override bool IsValid(object? value) => value is null or "" || (value is string text && Ids.Parse(text) is var amount && Ids.Text(amount) == text && amount >= least && amount <= Most);
+    public override bool IsValid(object? value) => value is null or ""
+        || (value is string text && Ids.Parse(text) is var amount && Ids.Text(amount) == text && amount >= least && amount <= Most);
 
-    public override string FormatErrorMessage(string name) => $"{name} must be a whole number of minor units as a string, {least} to {Most}: \"1250\" is 12.50.";
+    public override string FormatErrorMessage(string name) =>
+        $"{name} must be a whole number of minor units as a string, {least} to {Most}: \"1250\" is 12.50.";
 
     public void Describe(OpenApiSchema schema)
     {

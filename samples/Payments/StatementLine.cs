@@ -11,17 +11,21 @@ public sealed record StatementLine(long Number, Movement? Movement, Refusal? Ref
     {
         if (line.Text is not { } text) return Bad($"A line has at most {LineReader.MostBytes} bytes of UTF-8.");
         if (Fields(text) is not [var reference, var from, var to, var amount]) return Bad("A line is reference,from,to,amount.");
-        if (reference.Length is 0 or > MostReference || reference.Contains('\0', StringComparison.Ordinal)) return Bad($"reference must have 1 to {MostReference} characters, none of them U+0000.");
+        if (reference.Length is 0 or > MostReference || reference.Contains('\0', StringComparison.Ordinal))
+            return Bad($"reference must have 1 to {MostReference} characters, none of them U+0000.");
         var (sum, payer, payee) = (Ids.Parse(amount), Ids.Parse(from), Ids.Parse(to));
         if (sum is < 1 or > AmountAttribute.Most) return Bad("amount must be a whole number of minor units, 1 or more.");
         if (payer == 0) return new StatementLine(line.Number, null, Refusal.NoAccount(from));
         if (payee == 0) return new StatementLine(line.Number, null, Refusal.NoAccount(to));
-        return payer == payee ? Bad("to must be another account than from.") : new StatementLine(line.Number, new Movement("transfer", payer, payee, sum, reference), null);
+        return payer == payee ? Bad("to must be another account than from.")
+            : new StatementLine(line.Number, new Movement("transfer", payer, payee, sum, reference), null);
 
         StatementLine Bad(string detail) => new(line.Number, null, new Refusal(400, "validation", detail));
     }
 
-    /// <summary>By RFC 4180: a field in quotes may hold commas, and quotes that are written twice. Null for quotes that do not end.</summary>
+    /// <summary>
+    /// By RFC 4180: a field in quotes may hold commas, and quotes that are written twice. Null for quotes that do not end.
+    /// </summary>
     private static List<string>? Fields(string line)
     {
         var fields = new List<string>();

@@ -10,11 +10,13 @@ public sealed record ImportStatement(string UploadId);
 
 internal static class StatementEndpoints
 {
-    public static void MapStatements(this IEndpointRouteBuilder app) => app.MapUploads("/statements", upload => new ImportStatement(upload.Id), o => o.MaxBytes = 4L << 30);
+    public static void MapStatements(this IEndpointRouteBuilder app) =>
+        app.MapUploads("/statements", upload => new ImportStatement(upload.Id), o => o.MaxBytes = 4L << 30);
 }
 
 /// <summary>
-/// Reads the file as a stream, however large, and posts its lines in batches. A batch and the note how far the import is are one commit, so an attempt that is killed goes on at the next line, and no
+/// Reads the file as a stream, however large, and posts its lines in batches. A batch and the note how far the import is are one commit, so
+/// an attempt that is killed goes on at the next line, and no
 /// line is posted twice.
 /// </summary>
 public sealed class ImportStatementHandler(IUploads uploads, StatementBook book) : IHandler<ImportStatement>
@@ -47,7 +49,9 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await connection.QuerySingleOrDefaultAsync<Import>(
-            new CommandDefinition("SELECT upload, line, position, lines, posted, rejected FROM statement WHERE upload = @upload", new { upload }, cancellationToken: cancel)) ?? new Import(upload, 0, 0, 0, 0, 0);
+            new CommandDefinition(
+                "SELECT upload, line, position, lines, posted, rejected FROM statement WHERE upload = @upload",
+                new { upload }, cancellationToken: cancel)) ?? new Import(upload, 0, 0, 0, 0, 0);
     }
 
     /// <exception cref="InvalidOperationException">Another attempt at the same file is ahead.</exception>
@@ -56,11 +60,7 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
         await using var work = await database.BeginAsync(cancel);
         // First of all: the transaction that takes this row has the file to itself until the commit.
         var (last, counted) = (batch[^1], batch.Count(l => !l.IsHeader));
-        var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
-        var moved = import.Line == 0
-            ? await ExecuteAsync("INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) ON CONFLICT DO NOTHING", place)
-            : await ExecuteAsync("UPDATE statement SET line = @Number, position = @End, lines = lines + @counted WHERE upload = @Upload AND line = @before", place);
-        if (moved == 0) throw new InvalidOperationException($"Another attempt at the file is beyond line {import.Line}.");
+        await MoveOnAsync(import, last, counted, ExecuteAsync);
 
         var orders = batch.Where(l => !l.IsHeader).Select(StatementLine.Read).ToList();
         var customers = await LockAsync(orders, work, cancel);
@@ -75,7 +75,9 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
                 if (posting.Transfer is { } transfer)
                 {
                     // The primary key says it once more: a line of a file is one transfer.
-                    await ExecuteAsync("INSERT INTO statement_line (upload, line, transfer) VALUES (@Upload, @Number, @Id)", new { import.Upload, order.Number, transfer.Id });
+                    await ExecuteAsync(
+                        "INSERT INTO statement_line (upload, line, transfer) VALUES (@Upload, @Number, @Id)",
+                        new { import.Upload, order.Number, transfer.Id });
                     posted++;
                 }
             }
@@ -83,32 +85,60 @@ public sealed class StatementBook(Ledger ledger, Database database, BookStore st
             if (refusal is null) continue;
             if (import.Rejected + rejected++ >= MostRejectedShown) continue;
             await ExecuteAsync(
-                "INSERT INTO statement_rejection (upload, line, code, detail) VALUES (@Upload, @Number, @Code, @Detail)", new { import.Upload, order.Number, refusal.Code, refusal.Detail });
+                "INSERT INTO statement_rejection (upload, line, code, detail) VALUES (@Upload, @Number, @Code, @Detail)",
+                new { import.Upload, order.Number, refusal.Code, refusal.Detail });
         }
 
-        await ExecuteAsync("UPDATE statement SET posted = posted + @posted, rejected = rejected + @rejected WHERE upload = @Upload", new { import.Upload, posted, rejected });
+        await ExecuteAsync(
+            "UPDATE statement SET posted = posted + @posted, rejected = rejected + @rejected WHERE upload = @Upload",
+            new { import.Upload, posted, rejected });
         await work.CommitAsync();
-        return import with { Line = last.Number, Position = last.End, Lines = import.Lines + counted, Posted = import.Posted + posted, Rejected = import.Rejected + rejected };
+        return import with
+        {
+            Line = last.Number, Position = last.End, Lines = import.Lines + counted,
+            Posted = import.Posted + posted, Rejected = import.Rejected + rejected,
+        };
 
-        Task<int> ExecuteAsync(string sql, object values) => work.Connection.ExecuteAsync(new CommandDefinition(sql, values, work.Transaction, cancellationToken: cancel));
+        Task<int> ExecuteAsync(string sql, object values) =>
+            work.Connection.ExecuteAsync(new CommandDefinition(sql, values, work.Transaction, cancellationToken: cancel));
+    }
+
+    /// <exception cref="InvalidOperationException">Another attempt at the same file is ahead.</exception>
+    private static async Task MoveOnAsync(Import import, Line last, int counted, Func<string, object, Task<int>> executeAsync)
+    {
+        const string insert =
+            "INSERT INTO statement (upload, line, position, lines, posted, rejected) VALUES (@Upload, @Number, @End, @counted, 0, 0) "
+                + "ON CONFLICT DO NOTHING";
+        const string update =
+            "UPDATE statement SET line = @Number, position = @End, lines = lines + @counted WHERE upload = @Upload AND line = @before";
+        var place = new { import.Upload, last.Number, last.End, counted, before = import.Line };
+        var moved = await executeAsync(import.Line == 0 ? insert : update, place);
+        if (moved == 0) throw new InvalidOperationException($"Another attempt at the file is beyond line {import.Line}.");
     }
 
     public async Task<object> ResultAsync(Import import, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         var shown = await connection.QueryAsync<Rejection>(
-            new CommandDefinition("SELECT line, code, detail FROM statement_rejection WHERE upload = @Upload ORDER BY line", new { import.Upload }, cancellationToken: cancel));
+            new CommandDefinition(
+                "SELECT line, code, detail FROM statement_rejection WHERE upload = @Upload ORDER BY line",
+                new { import.Upload }, cancellationToken: cancel));
         return new { import.Lines, import.Posted, RejectedInAll = import.Rejected, Rejected = shown };
     }
 
-    /// <summary>The customers' accounts of a batch, locked in the order of their ids: two batches that name the same ones must not wait for each other.</summary>
+    /// <summary>
+    /// The customers' accounts of a batch, locked in the order of their ids: two batches that name the same ones must not wait for each
+    /// other.
+    /// </summary>
     private async Task<HashSet<long>> LockAsync(IEnumerable<StatementLine> lines, UnitOfWork work, CancellationToken cancel)
     {
         var ids = lines.Where(l => l.Movement is not null).SelectMany(l => new[] { l.Movement!.From, l.Movement.To }).Distinct().ToList();
         return ids.Count == 0
             ? []
             : [.. await work.Connection.QueryAsync<long>(
-                new CommandDefinition($"SELECT id FROM account WHERE id IN {{=ids}} AND kind = 'customer' ORDER BY id {store.ForUpdate}", new { ids }, work.Transaction, cancellationToken: cancel))];
+                new CommandDefinition(
+                    $"SELECT id FROM account WHERE id IN {{=ids}} AND kind = 'customer' ORDER BY id {store.ForUpdate}",
+                    new { ids }, work.Transaction, cancellationToken: cancel))];
     }
 
     private async Task<Posting> PostAsync(Movement movement, HashSet<long> customers, UnitOfWork work, CancellationToken cancel)

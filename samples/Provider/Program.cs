@@ -18,11 +18,13 @@ app.MapPost("/payments", async (Instruction instruction, HttpContext http, Recor
         if (trouble.Delay > TimeSpan.Zero) await Task.Delay(trouble.Delay, CancellationToken.None);
         if (trouble.Refuse is { } status)
         {
-            if (troubles.Plan.RetryAfterSeconds is { } seconds) http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+            if (troubles.Plan.RetryAfterSeconds is { } seconds)
+                http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
             return Results.StatusCode(status);
         }
 
-        if (instruction.Destination.StartsWith("closed-", StringComparison.Ordinal)) return Results.UnprocessableEntity("The destination is closed.");
+        if (instruction.Destination.StartsWith("closed-", StringComparison.Ordinal))
+            return Results.UnprocessableEntity("The destination is closed.");
         var payment = await records.PayAsync(key, instruction);
         if (payment.State == "voided") return Results.Conflict("The key was voided.");
         if (!trouble.LoseAnswer) return Results.Ok(new { Id = $"pay-{payment.Id}" });
@@ -49,5 +51,6 @@ app.MapPut("/troubles", (TroublePlan plan, Troubles troubles) =>
 });
 
 await app.Services.GetRequiredService<Records>().OpenAsync();
-app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine($"The provider listens on {app.Urls.First()} and keeps its records in {app.Configuration.GetConnectionString("main")}."));
+app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine(
+    $"The provider listens on {app.Urls.First()} and keeps its records in {app.Configuration.GetConnectionString("main")}."));
 await app.RunAsync();

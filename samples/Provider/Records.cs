@@ -53,7 +53,8 @@ public sealed class Records(string connectionString) : IDisposable
         try
         {
             return await connection.QueryAsync<Payment>(
-                "SELECT id, key, state, amount, currency, destination, calls FROM payment WHERE id > @after ORDER BY id LIMIT @PageSize", new { after, PageSize });
+                "SELECT id, key, state, amount, currency, destination, calls FROM payment WHERE id > @after ORDER BY id LIMIT @PageSize",
+                    new { after, PageSize });
         }
         finally
         {

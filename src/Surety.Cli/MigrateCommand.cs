@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Surety.Cli.Migrate;
-using Surety.Cli.Rigs;
-using Command = System.CommandLine.Command;
 
 namespace Surety.Cli;
 
@@ -9,80 +7,89 @@ namespace Surety.Cli;
 internal static class MigrateCommand
 {
     private const int Done = 0, NotCurrent = 1, CouldNotRun = 2;
-    private const string Variable = "ConnectionStrings__main";
 
     public static Command Create()
     {
-        var store = new Option<string>("--store") { Description = "Where the messages are.", Required = true, Recursive = true }.AcceptOnlyFromAmong(RigOptions.Sqlite, RigOptions.Postgres);
-        var connection = new Option<string?>("--connection")
+        var where = new SchemaOptions();
+        var command = new Command("migrate", "The schema of a store: its state, the way to the newest version and the way back.")
         {
-            Description = $"The connection string; by default the environment variable {Variable}, which keeps a password out of the list of processes.", Recursive = true,
+            Status(where), Up(where), Down(where), Script(where),
         };
-        var schema = new Option<string>("--schema") { Description = "The schema on PostgreSQL.", DefaultValueFactory = _ => new PostgresOptions().Schema, Recursive = true };
-        var from = new Option<int>("--from") { Description = "The version there is; 0 for none.", Required = true };
+        where.AddTo(command);
+        return command;
+    }
+
+    private static Command Status(SchemaOptions where) => Step(
+        new Command("status", "Says which version there is. Exit code 0 when it is the newest, 1 when it is not."),
+        async (parsed, cancel) =>
+        {
+            var schema = where.Connect(parsed);
+            var version = await schema.VersionAsync(cancel);
+            await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {version}, newest {schema.Newest}");
+            return version == schema.Newest ? Done : NotCurrent;
+        });
+
+    private static Command Up(SchemaOptions where) => Step(
+        new Command("up", "Brings it to the newest version. Safe while hosts run, and from several places at once."),
+        async (parsed, cancel) =>
+        {
+            var schema = where.Connect(parsed);
+            await schema.UpAsync(cancel);
+            await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {await schema.VersionAsync(cancel)}");
+            return Done;
+        });
+
+    private static Command Down(SchemaOptions where)
+    {
         var to = new Option<int>("--to") { Description = "The version there is to be; 0 for none.", Required = true };
-        var newest = new Option<int?>("--to") { Description = "The version there is to be; by default the newest, 0 for none." };
         var yes = new Option<bool>("--yes") { Description = "Yes, drop what only the newer versions keep." };
-
-        return new Command("migrate", "The schema of a store: its state, the way to the newest version and the way back.")
+        const string description = "Takes it back to an older version. Stop every host that needs the newer one first.";
+        return Step(new Command("down", description) { to, yes }, async (parsed, cancel) =>
         {
-            store, connection, schema,
-            Sub("status", "Says which version there is. Exit code 0 when it is the newest, 1 when it is not.", async (tables, parsed, cancel) =>
+            var schema = where.Connect(parsed);
+            if (!parsed.GetValue(yes))
             {
-                var version = await tables.VersionAsync(cancel);
-                await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {version}, newest {tables.Newest}");
-                return version == tables.Newest ? Done : NotCurrent;
-            }),
-            Sub("up", "Brings it to the newest version. Safe while hosts run, and from several places at once.", async (tables, parsed, cancel) =>
-            {
-                await tables.UpAsync(cancel);
-                await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {await tables.VersionAsync(cancel)}");
-                return Done;
-            }),
-            Sub("down", "Takes it back to an older version. Stop every host that needs the newer one first.", async (tables, parsed, cancel) =>
-            {
-                if (!parsed.GetValue(yes))
-                {
-                    var output = parsed.InvocationConfiguration.Error;
-                    await output.WriteLineAsync($"Nothing was done. To run this, say --yes; it cannot be undone:\n\n{tables.Script(await tables.VersionAsync(cancel), parsed.GetValue(to))}");
-                    return CouldNotRun;
-                }
+                var script = schema.Script(await schema.VersionAsync(cancel), parsed.GetValue(to));
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(
+                    $"Nothing was done. To run this, say --yes; it cannot be undone:\n\n{script}");
+                return CouldNotRun;
+            }
 
-                await tables.DownAsync(parsed.GetValue(to), cancel);
-                await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {await tables.VersionAsync(cancel)}");
-                return Done;
-            }, to, yes),
-            Sub("script", "Prints the statements between two versions, up or down, as one transaction. Needs no connection.", async (tables, parsed, cancel) =>
-            {
-                await parsed.InvocationConfiguration.Output.WriteAsync(tables.Script(parsed.GetValue(from), parsed.GetValue(newest) ?? tables.Newest).AsMemory(), cancel);
-                return Done;
-            }, from, newest),
-        };
+            await schema.DownAsync(parsed.GetValue(to), cancel);
+            await parsed.InvocationConfiguration.Output.WriteLineAsync($"version {await schema.VersionAsync(cancel)}");
+            return Done;
+        });
+    }
 
-        Command Sub(string name, string description, Func<ISchema, ParseResult, CancellationToken, Task<int>> run, params Option[] options)
+    private static Command Script(SchemaOptions where)
+    {
+        var from = new Option<int>("--from") { Description = "The version there is; 0 for none.", Required = true };
+        var to = new Option<int?>("--to") { Description = "The version there is to be; by default the newest, 0 for none." };
+        const string description = "Prints the statements between two versions, up or down, as one transaction. Needs no connection.";
+        return Step(new Command("script", description) { from, to }, async (parsed, cancel) =>
         {
-            var command = new Command(name, description);
-            foreach (var option in options) command.Options.Add(option);
-            command.SetAction(async (parsed, cancel) =>
-            {
-                try
-                {
-                    return await run(Open(parsed, needsConnection: name != "script"), parsed, cancel);
-                }
-                catch (Exception e) when (e is StoreException or ArgumentException or RigException)
-                {
-                    await parsed.InvocationConfiguration.Error.WriteLineAsync(e.Message);
-                    return CouldNotRun;
-                }
-            });
-            return command;
-        }
+            var schema = where.Unconnected(parsed);
+            var script = schema.Script(parsed.GetValue(from), parsed.GetValue(to) ?? schema.Newest);
+            await parsed.InvocationConfiguration.Output.WriteAsync(script.AsMemory(), cancel);
+            return Done;
+        });
+    }
 
-        ISchema Open(ParseResult parsed, bool needsConnection)
+    /// <summary>Gives a command its action: what cannot be done is one sentence, not a stack of calls.</summary>
+    private static Command Step(Command command, Func<ParseResult, CancellationToken, Task<int>> run)
+    {
+        command.SetAction(async (parsed, cancel) =>
         {
-            var text = parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable(Variable);
-            if (text is null && needsConnection) throw new RigException($"No connection string: say --connection, or set {Variable}.");
-            return parsed.GetValue(store) == RigOptions.Postgres ? new PostgresSchema(text ?? "", parsed.GetValue(schema)!) : new SqliteSchema(text ?? "");
-        }
+            try
+            {
+                return await run(parsed, cancel);
+            }
+            catch (Exception e) when (e is StoreException or ArgumentException or NoConnectionException)
+            {
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(e.Message);
+                return CouldNotRun;
+            }
+        });
+        return command;
     }
 }

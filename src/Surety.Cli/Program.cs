@@ -1,5 +1,5 @@
 using System.CommandLine;
 using Surety.Cli;
 
-var root = new RootCommand("Brings a store's schema up to date; kills a payments backend again and again, and does the accounts.") { MigrateCommand.Create(), ChaosCommand.Create(), StormCommand.Create() };
+var root = new RootCommand("Brings a store's schema up to date, or back.") { MigrateCommand.Create() };
 return await root.Parse(args).InvokeAsync();

@@ -70,7 +70,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
     }
 
     public async ValueTask TidyAsync(
-        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) => await TryAsync("cannot be tidied", async () =>
+        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) =>
+            await TryAsync("cannot be tidied", async () =>
     {
         var segments = counting.ToDictionary(s => s.Number);
         await foreach (var (key, _) in ObjectsAsync(Key(id) + '/', cancel))
@@ -78,7 +79,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
             var names = key[(Key(id).Length + 1)..].Split('/');
             if (names.Length != 2 || !long.TryParse(names[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)) continue;
             if (number >= below) continue;
-            var counts = segments.TryGetValue(number, out var segment) && S3Layout.Of(segment, options.PartBytes).Has(names[1], segment.Length);
+            var counts = segments.TryGetValue(number, out var segment)
+                && S3Layout.Of(segment, options.PartBytes).Has(names[1], segment.Length);
             if (!counts) await client.DeleteObjectAsync(options.Bucket, key, cancel);
         }
 
@@ -132,7 +134,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             throw new StoreException(
-                $"Bytes of upload {IdOf(key)} are missing from {Place}, although they were acknowledged: they were deleted by hand, or by a rule "
+                $"Bytes of upload {IdOf(key)} are missing from {Place}, although they were acknowledged: they were deleted by hand, or by "
+                    + $"a rule "
                 + "of the bucket's.",
                 innerException: e);
         }
@@ -140,11 +143,13 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 
     private async Task<bool> PutAsync(string key, Stream content, CancellationToken cancel)
     {
-        await client.PutObjectAsync(new PutObjectRequest { BucketName = options.Bucket, Key = key, InputStream = content, UseChunkEncoding = false }, cancel);
+        await client.PutObjectAsync(
+            new PutObjectRequest { BucketName = options.Bucket, Key = key, InputStream = content, UseChunkEncoding = false }, cancel);
         return true;
     }
 
-    private async IAsyncEnumerable<(string Key, DateTimeOffset ChangedAt)> ObjectsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<(string Key, DateTimeOffset ChangedAt)> ObjectsAsync(
+        string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = prefix };
         while (true)
@@ -162,7 +167,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         {
             return await run();
         }
-        catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException)
+        catch (Exception e) when (
+            e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException)
         {
             // A refusal (credentials, no such bucket) is everybody's, too: it lasts until a person has been there.
             throw new StoreException($"{Place} {what}: {e.Message}", FailureKind.Unavailable, innerException: e);
@@ -179,7 +185,8 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 
     private static bool IsId(string id) => id.Length is > 0 and <= 100 && id.All(char.IsAsciiHexDigitLower);
 
-    private static DateTimeOffset Utc(DateTime? instant) => instant is { } known ? new DateTimeOffset(known.ToUniversalTime()) : DateTimeOffset.MinValue;
+    private static DateTimeOffset Utc(DateTime? instant) =>
+        instant is { } known ? new DateTimeOffset(known.ToUniversalTime()) : DateTimeOffset.MinValue;
 
     private static AmazonS3Client Connect(S3BlobOptions options)
     {
@@ -193,6 +200,7 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         };
         if (options.ServiceUrl is { } url) config.ServiceURL = url.AbsoluteUri;
         else config.RegionEndpoint = Amazon.RegionEndpoint.GetBySystemName(options.Region);
-        return options.AccessKey is { } key ? new AmazonS3Client(new BasicAWSCredentials(key, options.SecretKey), config) : new AmazonS3Client(config);
+        return options.AccessKey is { } key
+            ? new AmazonS3Client(new BasicAWSCredentials(key, options.SecretKey), config) : new AmazonS3Client(config);
     }
 }

@@ -20,7 +20,8 @@ public static class S3Hosting
         ArgumentNullException.ThrowIfNull(configure);
         var options = new S3BlobOptions();
         configure(options);
-        if (options.Faults().ToList() is { Count: > 0 } faults) throw new ArgumentException($"UseS3Blobs: {string.Join(" ", faults)}", nameof(configure));
+        if (options.Faults().ToList() is { Count: > 0 } faults)
+            throw new ArgumentException($"UseS3Blobs: {string.Join(" ", faults)}", nameof(configure));
         return builder.UseBlobs($"the bucket {options.Bucket}", _ => new S3Blobs(options));
     }
 }

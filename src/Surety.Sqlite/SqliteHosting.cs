@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Hosting;
+using Surety.Operations;
 using Surety.Sqlite;
 using Surety.Storage;
 
@@ -33,7 +34,7 @@ public static class SqliteHosting
                 .Add<IMessageReader>(s => s.Messages)
                 .Add<IDeadLetters>(s => s.Messages)
                 .Add<INodeStore>(s => s.Nodes)
-                .Add<IQueues>(s => s.Queues)
+                .Add<IQueues>((s, host) => new KnownQueues(s.Queues, host.GetRequiredService<Configuration>().Queues.Keys))
                 .Add<IIdempotencyStore>(s => s.Idempotency)
                 .Add<IApiKeyStore>(s => s.ApiKeys)
                 .Add<IQuotaStore>(s => s.Quotas)

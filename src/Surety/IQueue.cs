@@ -1,4 +1,7 @@
+using System.Collections;
+using System.ComponentModel;
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 
 namespace Surety;
 
@@ -54,6 +57,17 @@ public static class QueueExtensions
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
     public static ValueTask<Enqueued> EnqueueAsync<T>(this IQueue queue, T message, EnqueueOptions options, DbTransaction transaction, CancellationToken cancel = default)
         where T : notnull => One(queue, new Envelope(message, options), Required(transaction), cancel);
+
+    /// <summary>Does not compile: a collection is many messages, not one.</summary>
+    /// <exception cref="NotSupportedException">Always.</exception>
+    [Obsolete(Several, error: true)]
+    [OverloadResolutionPriority(1), EditorBrowsable(EditorBrowsableState.Never)]
+    public static ValueTask<Enqueued> EnqueueAsync(
+        this IQueue queue, IEnumerable messages, object? options = null, object? transaction = null, CancellationToken cancel = default) =>
+        throw new NotSupportedException(Several);
+
+    private const string Several = "A collection is many messages, not one. Give each of them an envelope: "
+        + "queue.EnqueueAsync([.. messages.Select(m => new Envelope(m))]). The same for one message whose type is a collection.";
 
     private static DbTransaction Required(DbTransaction? transaction) => transaction ?? throw new ArgumentNullException(nameof(transaction));
 

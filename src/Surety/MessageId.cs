@@ -1,9 +1,14 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Surety;
 
-/// <summary>Names one message in one store, for as long as the store lives. Ids grow, are never reused, and pass 2^31.</summary>
+/// <summary>
+/// Names one message in one store, for as long as the store lives. Ids grow, are never reused, and pass 2^31. In JSON a string of decimal
+/// digits, such as <c>"17"</c>.
+/// </summary>
 /// <param name="Value">The store's own number; positive.</param>
+[JsonConverter(typeof(MessageIdConverter))]
 public readonly record struct MessageId(long Value) : ISpanParsable<MessageId>
 {
     /// <summary>The decimal number, the form used in URLs, JSON and logs.</summary>

@@ -136,15 +136,13 @@ public sealed record MessageInfo
 
 /// <summary>One attempt in a message's history.</summary>
 /// <param name="ClaimNumber">The claim it ran under.</param>
-/// <param name="Outcome">
-/// How it ended: <c>done</c>, <c>retry</c>, <c>reject</c>, <c>snooze</c>, <c>cancel</c>, <c>lost</c> (its process died) or <c>requeue</c>
-/// (by a person).
-/// </param>
+/// <param name="Outcome">How it ended.</param>
 /// <param name="Error">The failure, for people; null on success.</param>
 /// <param name="Node">The node that ran it.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="EndedAt">When it ended.</param>
-public sealed record AttemptInfo(long ClaimNumber, string Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
+public sealed record AttemptInfo(
+    long ClaimNumber, AttemptOutcome Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
 
 /// <summary>Which messages; every given member must fit.</summary>
 public sealed record MessageFilter
@@ -227,12 +225,17 @@ public interface IQueues
     /// <summary>
     /// Stops claims from the queue, on every node, until resumed; what already runs goes on. Stored, so a restart changes nothing.
     /// </summary>
-    /// <param name="queue">The queue; need not hold messages yet.</param>
+    /// <param name="queue">The queue; one that this host knows, or that the store has seen.</param>
     /// <param name="reason">Why, shown wherever the queue is; 1 to 200 characters.</param>
     /// <param name="cancel">Gives up before the change is sent.</param>
+    /// <exception cref="ArgumentException">
+    /// There is no such queue, as after a typing mistake: this host knows none of that name, and the store has never had a message or a
+    /// pause of one. Says which names are near. Or the reason is empty or too long.
+    /// </exception>
     ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default);
 
     /// <summary>Lets the queue be claimed from again; does nothing when it is not paused.</summary>
+    /// <exception cref="ArgumentException">There is no such queue; as for <see cref="PauseAsync"/>.</exception>
     ValueTask ResumeAsync(string queue, CancellationToken cancel = default);
 }
 

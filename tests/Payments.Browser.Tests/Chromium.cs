@@ -12,7 +12,9 @@ public sealed class Chromium : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var path = Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium";
-        if (!File.Exists(path)) throw new FileNotFoundException($"There is no browser at {path}. Install Debian's package chromium (./test does), or name another one in CHROMIUM.", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException(
+                $"There is no browser at {path}. Install Debian's package chromium (./test does), or name another one in CHROMIUM.", path);
         playwright = await Playwright.CreateAsync();
         Browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = path });
     }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Microsoft.Playwright;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -34,7 +34,8 @@ public sealed class CrossOriginTests(Chromium chromium) : IClassFixture<Chromium
     public async Task A_page_that_the_host_lets_in_uploads_in_chunks_and_reads_where_its_job_is()
     {
         await using var pages = new PageServer(Ports.Free());
-        await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(Environment: _ => new Dictionary<string, string> { ["Cors__Origins__0"] = pages.Origin }), default);
+        await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(
+            Environment: _ => new Dictionary<string, string> { ["Cors__Origins__0"] = pages.Origin }), default);
         var told = await UploadAsync(pages, rig);
         told.TryGetProperty("error", out var error).ShouldBeFalse(error.ToString());
         told.GetProperty("offsets").EnumerateArray().Select(o => o.GetInt64()).ShouldBe([100_000, 200_000, 250_026]);

@@ -84,7 +84,8 @@ internal sealed class DroppingProxy : IAsyncDisposable
         var buffer = new byte[16_384];
         try
         {
-            while (await from.ReceiveAsync(buffer, stopping.Token) is > 0 and var read) await to.SendAsync(buffer.AsMemory(0, read), stopping.Token);
+            while (await from.ReceiveAsync(buffer, stopping.Token) is > 0 and var read)
+                await to.SendAsync(buffer.AsMemory(0, read), stopping.Token);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {

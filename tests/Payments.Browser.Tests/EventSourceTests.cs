@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Playwright;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -20,7 +20,8 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
             window.opened = 0;
             window.source = new EventSource(address);
             source.onopen = () => opened++;
-            for (const name of ['message', 'gap', 'end']) source.addEventListener(name, e => seen.push({ name, id: e.lastEventId, data: JSON.parse(e.data) }));
+            for (const name of ['message', 'gap', 'end'])
+                source.addEventListener(name, e => seen.push({ name, id: e.lastEventId, data: JSON.parse(e.data) }));
         }
         """;
 
@@ -52,7 +53,9 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
         await UntilAsync(async () => Steps(await SeenAsync(page)).Count >= 5);
         var seen = await EndAsync(page, job);
         var all = await witness;
-        output.WriteLine($"{seen.Count} events, {Steps(seen).Count} steps, opened {await page.EvaluateAsync<int>("opened")} times; the witness saw {all.Count}");
+        output.WriteLine(
+            $"{seen.Count} events, {Steps(seen).Count} steps, opened {await page.EvaluateAsync<int>("opened")} times; the witness saw "
+                + $"{all.Count}");
         (await page.EvaluateAsync<int>("opened")).ShouldBeGreaterThanOrEqualTo(3);
         seen.ShouldNotContain(e => e.Name == "gap");
         seen.Select(e => e.Id).ShouldBeUnique();
@@ -86,14 +89,21 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
     /// <summary>A page of the backend's own origin, whose requests carry the key as a session's cookie would be carried.</summary>
     private async Task<IBrowserContext> OpenAsync(Uri origin)
     {
-        var context = await chromium.Browser.NewContextAsync(new BrowserNewContextOptions { ExtraHTTPHeaders = new Dictionary<string, string> { ["Authorization"] = "Bearer dev" } });
+        var context = await chromium.Browser.NewContextAsync(new BrowserNewContextOptions
+        {
+            ExtraHTTPHeaders = new Dictionary<string, string> { ["Authorization"] = "Bearer dev" },
+        });
         var page = await context.NewPageAsync();
-        await page.RouteAsync("**/page", route => route.FulfillAsync(new RouteFulfillOptions { ContentType = "text/html", Body = "<!doctype html><title>Statements</title>" }));
+        await page.RouteAsync("**/page", route => route.FulfillAsync(new RouteFulfillOptions
+        {
+            ContentType = "text/html", Body = "<!doctype html><title>Statements</title>",
+        }));
         await page.GotoAsync(new Uri(origin, "/page").ToString());
         return context;
     }
 
-    private static async Task<List<Seen>> SeenAsync(IPage page) => JsonSerializer.Deserialize<List<Seen>>(await page.EvaluateAsync<string>("JSON.stringify(seen)"), JsonSerializerOptions.Web)!;
+    private static async Task<List<Seen>> SeenAsync(IPage page) =>
+        JsonSerializer.Deserialize<List<Seen>>(await page.EvaluateAsync<string>("JSON.stringify(seen)"), JsonSerializerOptions.Web)!;
 
     /// <summary>Cancels the job and waits until the browser has heard of it.</summary>
     private async Task<List<Seen>> EndAsync(IPage page, string job)
@@ -108,7 +118,9 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
 
     /// <summary>The steps of the running job's progress; the states around a step repeat it.</summary>
     private static List<long> Steps(IEnumerable<Seen> seen) =>
-        [.. Changes(seen.Where(e => e.Name == "message" && e.Data.GetProperty("status").GetString() == "running" && e.Data.GetProperty("progress").ValueKind == JsonValueKind.Object).Select(e => e.Data.GetProperty("progress").GetProperty("done").GetInt64()))];
+        [.. Changes(
+            seen.Where(e => e.Name == "message" && e.Data.GetProperty("status").GetString() == "running" && e.Data.GetProperty(
+            "progress").ValueKind == JsonValueKind.Object).Select(e => e.Data.GetProperty("progress").GetProperty("done").GetInt64()))];
 
     private static IEnumerable<long> Changes(IEnumerable<long> values)
     {
@@ -138,11 +150,13 @@ public sealed class EventSourceTests(Chromium chromium, ITestOutputHelper output
         var accounts = new List<string>();
         foreach (var owner in new[] { "payer", "payee" })
         {
-            using var opened = await rig.Payments.PostAsync("/accounts", new StringContent(JsonSerializer.Serialize(new { owner, currency = "EUR", overdraftLimit = "1000000" }), Encoding.UTF8, "application/json"));
+            using var opened = await rig.Payments.PostAsync("/accounts", new StringContent(
+                JsonSerializer.Serialize(new { owner, currency = "EUR", overdraftLimit = "1000000" }), Encoding.UTF8, "application/json"));
             accounts.Add(JsonDocument.Parse(await opened.Content.ReadAsStringAsync()).RootElement.GetProperty("id").GetString()!);
         }
 
-        using var file = StatementFile.Of(Enumerable.Range(0, Lines).Select(i => string.Create(CultureInfo.InvariantCulture, $"line-{i},{accounts[0]},{accounts[1]},1")));
+        using var file = StatementFile.Of(
+            Enumerable.Range(0, Lines).Select(i => string.Create(CultureInfo.InvariantCulture, $"line-{i},{accounts[0]},{accounts[1]},1")));
         await using var content = File.OpenRead(file.Path);
         using var part = new StreamContent(content) { Headers = { ContentType = new MediaTypeHeaderValue("text/csv") } };
         using var form = new MultipartFormDataContent { { part, "file", "payments.csv" } };

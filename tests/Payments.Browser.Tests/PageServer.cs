@@ -47,7 +47,8 @@ internal sealed class PageServer : IAsyncDisposable
             using var response = request.Response;
             var isScript = request.Request.Url!.AbsolutePath == "/tus.js";
             response.ContentType = isScript ? "text/javascript" : "text/html";
-            await response.OutputStream.WriteAsync(isScript ? client : Encoding.UTF8.GetBytes("<!doctype html><title>A shop</title><script src=/tus.js></script>"));
+            await response.OutputStream.WriteAsync(
+                isScript ? client : Encoding.UTF8.GetBytes("<!doctype html><title>A shop</title><script src=/tus.js></script>"));
         }
     }
 
@@ -58,7 +59,8 @@ internal sealed class PageServer : IAsyncDisposable
             var tus = Path.Combine(folder, "tests", "Payments.Tests", "tus");
             if (!Directory.Exists(tus)) continue;
             var script = Path.Combine(tus, "node_modules", "tus-js-client", "dist", "tus.min.js");
-            return File.Exists(script) ? script : throw new FileNotFoundException("tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus.", script);
+            return File.Exists(script) ? script : throw new FileNotFoundException(
+                "tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus.", script);
         }
 
         throw new FileNotFoundException("tests/Payments.Tests/tus");

@@ -1,6 +1,6 @@
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
-using Surety.Cli.Storm;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
+using Surety.Rigs.Storm;
 
 namespace Payments.Tests;
 
@@ -21,9 +21,13 @@ public class AccountingTests
     [Fact]
     public void Each_accepted_command_with_one_effect_is_no_fault()
     {
-        var accounts = Judge([Accepted(Deposit), Accepted(Transfer), Accepted(Payout)], [Deposited, .. Transferred, Held], [Paid with { Calls = 3 }]);
+        var accounts = Judge([Accepted(Deposit), Accepted(Transfer), Accepted(Payout)], [Deposited, .. Transferred, Held], [Paid with
+        {
+            Calls = 3,
+        }]);
         accounts.Violations.ShouldBeEmpty();
-        (accounts.Accepted, accounts.Refused, accounts.Effects, accounts.Lost, accounts.Duplicated, accounts.Redelivered, accounts.Paid).ShouldBe((3, 0, 3, 0, 0, 2, 1));
+        (accounts.Accepted, accounts.Refused, accounts.Effects, accounts.Lost, accounts.Duplicated, accounts.Redelivered, accounts.Paid)
+            .ShouldBe((3, 0, 3, 0, 0, 2, 1));
     }
 
     [Fact]
@@ -98,7 +102,8 @@ public class AccountingTests
     {
         foreach (var audit in new[]
         {
-            Sound with { Sums = new Dictionary<string, string> { ["EUR"] = "1" } }, Sound with { MismatchedAccounts = 1 }, Sound with { UnbalancedTransfers = 1 }, Sound with { OverdrawnAccounts = 1 },
+            Sound with { Sums = new Dictionary<string, string> { ["EUR"] = "1" } },
+            Sound with { MismatchedAccounts = 1 }, Sound with { UnbalancedTransfers = 1 }, Sound with { OverdrawnAccounts = 1 },
             Sound with { OpenHolds = 1 }, Sound with { Exported = 7 }, Sound with { Exported = 9 }, Sound with { ExportedTwice = 1 },
         })
             Accounting.Of([], new Books([], [], new Dictionary<string, string>(), audit)).Violations.ShouldHaveSingleItem();
@@ -111,8 +116,10 @@ public class AccountingTests
         StormAccounting.Faults(round, [Deposited]).ShouldBeEmpty();
         StormAccounting.Faults(round, []).ShouldHaveSingleItem().ShouldContain("0 times");
         StormAccounting.Faults(round, [Deposited, Deposited]).ShouldHaveSingleItem().ShouldContain("2 times");
-        StormAccounting.Faults(round with { Answers = [Accepted(Deposit), Accepted(Deposit)] }, [Deposited]).ShouldHaveSingleItem().ShouldContain("for 2 clients");
-        StormAccounting.Faults(round with { Answers = [Accepted(Deposit), new Answer(Deposit, 201, "other", 1, true)] }, [Deposited]).ShouldHaveSingleItem().ShouldContain("2 ways");
+        StormAccounting.Faults(round with { Answers = [Accepted(Deposit), Accepted(Deposit)] }, [Deposited])
+            .ShouldHaveSingleItem().ShouldContain("for 2 clients");
+        StormAccounting.Faults(round with { Answers = [Accepted(Deposit), new Answer(Deposit, 201, "other", 1, true)] }, [Deposited])
+            .ShouldHaveSingleItem().ShouldContain("2 ways");
         StormAccounting.Faults(round with { Stuck = ["stuck"] }, [Deposited]).ShouldHaveSingleItem();
         StormAccounting.Faults(round with { Answers = [Refused(Deposit)] }, [Deposited]).ShouldHaveSingleItem().ShouldContain("refused");
     }

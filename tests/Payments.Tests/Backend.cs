@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -27,12 +27,14 @@ public class Backend : IAsyncLifetime
         if (rig is not null) await rig.DisposeAsync();
     }
 
-    public Task<Reply> GetAsync(string path, params (string Name, string Value)[] headers) => SendAsync(new HttpRequestMessage(HttpMethod.Get, path), headers);
+    public Task<Reply> GetAsync(string path, params (string Name, string Value)[] headers) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Get, path), headers);
 
     public Task<Reply> DeleteAsync(string path) => SendAsync(new HttpRequestMessage(HttpMethod.Delete, path));
 
     /// <summary>Posts with the given idempotency key, or with a new one.</summary>
-    public Task<Reply> PostAsync(string path, object body, string? key = null) => PostTextAsync(path, JsonSerializer.Serialize(body), ("Idempotency-Key", key ?? NewKey()));
+    public Task<Reply> PostAsync(string path, object body, string? key = null) =>
+        PostTextAsync(path, JsonSerializer.Serialize(body), ("Idempotency-Key", key ?? NewKey()));
 
     public Task<Reply> PostTextAsync(string path, string body, params (string Name, string Value)[] headers) =>
         SendAsync(
@@ -50,7 +52,8 @@ public class Backend : IAsyncLifetime
         {
             foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
             using var response = await Rig.Payments.SendAsync(request);
-            var found = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
+            var found = response.Headers.Concat(response.Content.Headers).ToDictionary(
+                h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
             var reply = new Reply((int)response.StatusCode, found, await response.Content.ReadAsStringAsync());
             DeclaredAnswers.Fault(request.Method.Method, response.RequestMessage!.RequestUri!.AbsolutePath, reply).ShouldBeNull();
             return reply;
@@ -62,23 +65,29 @@ public class Backend : IAsyncLifetime
     /// <summary>A new account that holds so much.</summary>
     public async Task<string> AccountAsync(long holds = 0, string currency = "EUR", long overdraft = 0)
     {
-        var id = (await PostAsync("/accounts", new { owner = "somebody", currency, overdraftLimit = Text(overdraft) })).ShouldBe(201)["id"]!;
+        var id = (await PostAsync("/accounts", new { owner = "somebody", currency, overdraftLimit = Text(overdraft) })).ShouldBe(
+            201)["id"]!;
         if (holds > 0) (await DepositAsync(id, holds)).ShouldBe(201);
         return id;
     }
 
-    public Task<Reply> DepositAsync(string account, long amount, string? key = null) => PostAsync("/deposits", new { account, amount = Text(amount), reference = "a deposit" }, key);
+    public Task<Reply> DepositAsync(string account, long amount, string? key = null) =>
+        PostAsync("/deposits", new { account, amount = Text(amount), reference = "a deposit" }, key);
 
-    public Task<Reply> TransferAsync(string from, string to, long amount, string? key = null) => PostAsync("/transfers", new { from, to, amount = Text(amount), reference = "a transfer" }, key);
+    public Task<Reply> TransferAsync(string from, string to, long amount, string? key = null) =>
+        PostAsync("/transfers", new { from, to, amount = Text(amount), reference = "a transfer" }, key);
 
-    public Task<Reply> PayOutAsync(string account, long amount, string destination = "DE00", string? key = null) => PostAsync("/payouts", new { account, amount = Text(amount), destination }, key);
+    public Task<Reply> PayOutAsync(string account, long amount, string destination = "DE00", string? key = null) =>
+        PostAsync("/payouts", new { account, amount = Text(amount), destination }, key);
 
-    public async Task<long> BalanceAsync(string account) => long.Parse((await GetAsync($"/accounts/{account}")).ShouldBe(200)["balance"]!, CultureInfo.InvariantCulture);
+    public async Task<long> BalanceAsync(string account) =>
+        long.Parse((await GetAsync($"/accounts/{account}")).ShouldBe(200)["balance"]!, CultureInfo.InvariantCulture);
 
     public async Task<Reply> JobUntilAsync(string id, string status)
     {
         Reply? job = null;
-        await UntilAsync(async () => (job = await GetAsync($"/jobs/{id}?wait=1")).ShouldBe(200)["status"] == status, () => $"job {id} is not {status}: {job?.Body}");
+        await UntilAsync(async () =>
+            (job = await GetAsync($"/jobs/{id}?wait=1")).ShouldBe(200)["status"] == status, () => $"job {id} is not {status}: {job?.Body}");
         return job!;
     }
 
@@ -113,7 +122,8 @@ public sealed record Reply(int Status, IReadOnlyDictionary<string, string> Heade
     public JsonElement Json => JsonDocument.Parse(Body).RootElement;
 
     /// <summary>A member of the body as text; null when it is absent or null.</summary>
-    public string? this[string member] => Json.TryGetProperty(member, out var value) && value.ValueKind != JsonValueKind.Null ? value.ToString() : null;
+    public string? this[string member] =>
+        Json.TryGetProperty(member, out var value) && value.ValueKind != JsonValueKind.Null ? value.ToString() : null;
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
@@ -132,8 +142,10 @@ public sealed record Reply(int Status, IReadOnlyDictionary<string, string> Heade
         this["status"].ShouldBe(Backend.Text(status));
         this["outcome"].ShouldBe("none");
         this["type"]!.ShouldEndWith("#" + code);
-        foreach (var member in new[] { "title", "detail", "instance", "traceId" }) this[member].ShouldNotBeNullOrEmpty($"{member} of {Body}");
-        foreach (var inside in new[] { "Payments.", "System.", "Microsoft.", "   at ", "SQLite", "sqlite", "Npgsql", "SQLSTATE" }) Body.ShouldNotContain(inside, Case.Sensitive);
+        foreach (var member in new[] { "title", "detail", "instance", "traceId" })
+            this[member].ShouldNotBeNullOrEmpty($"{member} of {Body}");
+        foreach (var inside in new[] { "Payments.", "System.", "Microsoft.", "   at ", "SQLite", "sqlite", "Npgsql", "SQLSTATE" })
+            Body.ShouldNotContain(inside, Case.Sensitive);
         return this;
     }
 

@@ -26,7 +26,8 @@ public abstract partial class BadInputTests(Backend backend)
     [InlineData("{\"account\":\"1\",\"amount\":\"5\",\"amount\":\"6\",\"reference\":\"r\"}")]
     [InlineData("{\"Account\":\"1\",\"amount\":\"5\",\"reference\":\"r\"}")]
     [InlineData("{'account':'1','amount':'5','reference':'r'}")]
-    public async Task A_body_of_another_shape_is_named_as_malformed(string body) => await RefusedAsync("/deposits", body, 400, "malformed-body", "validation");
+    public async Task A_body_of_another_shape_is_named_as_malformed(string body) =>
+        await RefusedAsync("/deposits", body, 400, "malformed-body", "validation");
 
     [Theory]
     [InlineData("\"0\"")]
@@ -44,14 +45,17 @@ public abstract partial class BadInputTests(Backend backend)
     [InlineData("null")]
     public async Task An_amount_that_is_no_amount_is_pointed_at(string amount)
     {
-        var reply = await RefusedAsync("/deposits", $$"""{"account":"1","amount":{{amount}},"reference":"r"}""", 400, "validation", "malformed-body");
+        var reply = await RefusedAsync(
+            "/deposits", $$"""{"account":"1","amount":{{amount}},"reference":"r"}""", 400, "validation", "malformed-body");
         if (reply["code"] == "validation") reply.ShouldPointAt("#/amount");
     }
 
     [Fact]
     public async Task Every_fault_of_a_body_is_named_at_once()
     {
-        var reply = await RefusedAsync("/transfers", $$"""{"from":"","to":"{{new string('9', 21)}}","amount":"x","reference":"{{new string('r', 141)}}"}""", 400, "validation");
+        var reply = await RefusedAsync(
+            "/transfers", $$"""{"from":"","to":"{{new string('9', 21)}}","amount":"x","reference":"{{new string('r', 141)}}"}""",
+            400, "validation");
         reply.ShouldPointAt("#/from").ShouldPointAt("#/to").ShouldPointAt("#/amount").ShouldPointAt("#/reference");
         var account = await RefusedAsync("/accounts", """{"owner":"","currency":"XXX","overdraftLimit":"-1"}""", 400, "validation");
         account.ShouldPointAt("#/owner").ShouldPointAt("#/currency").ShouldPointAt("#/overdraftLimit");
@@ -66,11 +70,14 @@ public abstract partial class BadInputTests(Backend backend)
 
     [Fact]
     public async Task A_huge_body_is_refused() =>
-        await RefusedAsync("/deposits", $$"""{"account":"1","amount":"5","reference":"{{new string('r', 2_000_000)}}"}""", 413, "payload-too-large");
+        await RefusedAsync(
+            "/deposits", $$"""{"account":"1","amount":"5","reference":"{{new string('r', 2_000_000)}}"}""", 413, "payload-too-large");
 
     [Fact]
     public async Task A_deep_body_is_refused() =>
-        await RefusedAsync("/deposits", $$"""{"account":"1","amount":"5","reference":{{new string('[', 10_000)}}{{new string(']', 10_000)}}}""", 400, "malformed-body");
+        await RefusedAsync(
+            "/deposits", $$"""{"account":"1","amount":"5","reference":{{new string('[', 10_000)}}{{new string(']', 10_000)}}}""",
+            400, "malformed-body");
 
     [Theory]
     [InlineData("text/plain")]
@@ -80,9 +87,13 @@ public abstract partial class BadInputTests(Backend backend)
     public async Task A_body_of_another_media_type_is_refused(string type)
     {
         var before = await backend.AuditAsync();
-        var request = new HttpRequestMessage(HttpMethod.Post, "/deposits") { Content = new StringContent("""{"account":"1","amount":"5","reference":"r"}""") };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/deposits")
+        {
+            Content = new StringContent("""{"account":"1","amount":"5","reference":"r"}"""),
+        };
         request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
-        var reply = (await backend.SendAsync(request, ("Idempotency-Key", backend.NewKey()))).ShouldBeProblem(415, "unsupported-media-type");
+        var reply = (await backend.SendAsync(request, ("Idempotency-Key", backend.NewKey()))).ShouldBeProblem(
+            415, "unsupported-media-type");
         reply.Header("Accept")!.ShouldContain("application/json");
         (await backend.AuditAsync()).Transfers.ShouldBe(before.Transfers);
     }
@@ -108,7 +119,8 @@ public abstract partial class BadInputTests(Backend backend)
         var account = await backend.AccountAsync();
         (await backend.DepositAsync(account, 1, new string('k', 255))).ShouldBe(201);
         (await backend.DepositAsync(account, 1, new string('k', 256))).ShouldBeProblem(400, "idempotency-key-invalid");
-        foreach (var path in new[] { "/deposits", "/transfers", "/payouts" }) (await backend.PostTextAsync(path, "{}")).ShouldBeProblem(400, "idempotency-key-missing");
+        foreach (var path in new[] { "/deposits", "/transfers", "/payouts" })
+            (await backend.PostTextAsync(path, "{}")).ShouldBeProblem(400, "idempotency-key-missing");
     }
 
     [Theory]
@@ -168,11 +180,16 @@ public abstract partial class BadInputTests(Backend backend)
     [Fact]
     public async Task Every_endpoint_of_the_sample_is_closed_without_a_credential_and_the_operators_without_the_scope()
     {
-        var endpoints = SampleSources().SelectMany(source => Mapping().Matches(source)).SelectMany(Requests).Append((HttpMethod.Get, "/jobs/1")).Append((HttpMethod.Delete, "/jobs/1")).ToList();
+        var endpoints = SampleSources().SelectMany(source => Mapping().Matches(source))
+            .SelectMany(Requests).Append((HttpMethod.Get, "/jobs/1")).Append((HttpMethod.Delete, "/jobs/1")).ToList();
         endpoints.Count.ShouldBeGreaterThan(15);
         var made = (await backend.PostTextAsync("/keys", """{"principal":"walker"}""")).ShouldBe(201);
         using var nobody = new HttpClient { BaseAddress = backend.Rig.Payments.BaseAddress };
-        using var walker = new HttpClient { BaseAddress = backend.Rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", made["secret"]) } };
+        using var walker = new HttpClient
+        {
+            BaseAddress = backend.Rig.Payments.BaseAddress,
+                DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", made["secret"]) },
+        };
         foreach (var (method, path) in endpoints)
         {
             using var answer = await nobody.SendAsync(new HttpRequestMessage(method, path));
@@ -184,9 +201,11 @@ public abstract partial class BadInputTests(Backend backend)
 
         static IEnumerable<(HttpMethod Method, string Path)> Requests(Match mapping)
         {
-            var (how, path) = (mapping.Groups["how"].Value, (mapping.Groups["on"].Value == "keys" ? "/keys" : "") + Variable().Replace(mapping.Groups["path"].Value, "1"));
+            var (how, path) = (mapping.Groups["how"].Value, (mapping.Groups["on"].Value == "keys" ? "/keys" : "") + Variable().Replace(
+                mapping.Groups["path"].Value, "1"));
             if (how != "Uploads") return [(new HttpMethod(how == "Job" ? "POST" : how.ToUpperInvariant()), path)];
-            return [(HttpMethod.Post, path), .. new[] { HttpMethod.Head, HttpMethod.Patch, HttpMethod.Delete }.Select(m => (m, path + "/1"))];
+            return [(HttpMethod.Post, path), .. new[] { HttpMethod.Head, HttpMethod.Patch, HttpMethod.Delete }.Select(
+                m => (m, path + "/1"))];
         }
     }
 
@@ -200,7 +219,11 @@ public abstract partial class BadInputTests(Backend backend)
     public async Task A_key_made_by_an_operator_works_until_it_is_revoked_and_makes_no_others()
     {
         var made = (await backend.PostTextAsync("/keys", """{"principal":"shop"}""")).ShouldBe(201);
-        using var shop = new HttpClient { BaseAddress = backend.Rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", made["secret"]) } };
+        using var shop = new HttpClient
+        {
+            BaseAddress = backend.Rig.Payments.BaseAddress,
+                DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", made["secret"]) },
+        };
         ((int)(await shop.GetAsync("/audit")).StatusCode).ShouldBe(200);
         ((int)(await shop.GetAsync("/keys")).StatusCode).ShouldBe(403);
         (await backend.GetAsync("/keys")).ShouldBe(200).Body.ShouldNotContain(made["secret"]!);
@@ -213,7 +236,8 @@ public abstract partial class BadInputTests(Backend backend)
     public async Task Every_problem_of_the_sample_has_its_page()
     {
         var page = (await backend.GetAsync("/problems")).ShouldBe(200).Body;
-        var codes = SampleSources().SelectMany(source => ProblemCode().Matches(source)).Select(m => m.Groups["code"].Value).Distinct().ToList();
+        var codes = SampleSources()
+            .SelectMany(source => ProblemCode().Matches(source)).Select(m => m.Groups["code"].Value).Distinct().ToList();
         codes.ShouldContain("insufficient-funds");
         codes.Where(code => !page.Contains($"id=\"{code}\"", StringComparison.Ordinal)).ShouldBeEmpty();
     }
@@ -236,7 +260,8 @@ public abstract partial class BadInputTests(Backend backend)
         await slow.ConnectAsync(backend.Rig.Payments.BaseAddress!.Host, backend.Rig.Payments.BaseAddress.Port);
         var stream = slow.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nIdempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{{\"account\":\"{account}\""));
+            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nIdempotency-Key: slow\r\nContent-Type: "
+                + $"application/json\r\nContent-Length: 60000\r\n\r\n{{\"account\":\"{account}\""));
         for (var i = 0; i < 20; i++) (await backend.DepositAsync(account, 1)).ShouldBe(201);
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
@@ -250,7 +275,10 @@ public abstract partial class BadInputTests(Backend backend)
     [Fact]
     public async Task Bytes_that_are_no_text_are_refused_and_text_of_every_kind_is_kept()
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/deposits") { Content = new ByteArrayContent([.. "{\"account\":\"1\",\"amount\":\"5\",\"reference\":\""u8, 0xff, 0xfe, .. "\"}"u8]) };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/deposits")
+        {
+            Content = new ByteArrayContent([.. "{\"account\":\"1\",\"amount\":\"5\",\"reference\":\""u8, 0xff, 0xfe, .. "\"}"u8]),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         (await backend.SendAsync(request, ("Idempotency-Key", backend.NewKey()))).ShouldBeProblem(400, "malformed-body");
 
@@ -262,9 +290,12 @@ public abstract partial class BadInputTests(Backend backend)
     [Fact]
     public async Task A_character_that_PostgreSQL_cannot_keep_is_pointed_at_on_every_store()
     {
-        (await RefusedAsync("/deposits", """{"account":"1","amount":"5","reference":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/reference");
-        (await RefusedAsync("/transfers", """{"from":"1","to":"2","amount":"5","reference":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/reference");
-        (await RefusedAsync("/payouts", """{"account":"1","amount":"5","destination":"a\u0000b"}""", 400, "validation")).ShouldPointAt("#/destination");
+        (await RefusedAsync("/deposits", """{"account":"1","amount":"5","reference":"a\u0000b"}""", 400, "validation")).ShouldPointAt(
+            "#/reference");
+        (await RefusedAsync("/transfers", """{"from":"1","to":"2","amount":"5","reference":"a\u0000b"}""", 400, "validation"))
+            .ShouldPointAt("#/reference");
+        (await RefusedAsync("/payouts", """{"account":"1","amount":"5","destination":"a\u0000b"}""", 400, "validation")).ShouldPointAt(
+            "#/destination");
         (await RefusedAsync("/accounts", """{"owner":"a\u0000b","currency":"EUR"}""", 400, "validation")).ShouldPointAt("#/owner");
     }
 

@@ -1,6 +1,6 @@
 using Surety;
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
 
 namespace Payments.Tests;
 

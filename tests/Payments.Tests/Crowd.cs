@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -13,7 +13,8 @@ internal static class Crowd
     {
         for (var i = 1; i <= accounts; i++)
         {
-            using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000000000" });
+            using var opened = await rig.Payments.PostAsJsonAsync(
+                "/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000000000" });
             (await opened.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString().ShouldBe(Backend.Text(i));
         }
 
@@ -23,8 +24,10 @@ internal static class Crowd
 
     /// <summary>MiB of a process's memory that are in the machine's.</summary>
     public static long Resident(int process) =>
-        long.Parse(File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        long.Parse(File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal))
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
     /// <summary>What so many of the times are no longer than.</summary>
-    public static double Part(IEnumerable<double> times, double part) => times.Order().ToArray() is { Length: > 0 } sorted ? sorted[(int)((sorted.Length - 1) * part)] : 0;
+    public static double Part(IEnumerable<double> times, double part) =>
+        times.Order().ToArray() is { Length: > 0 } sorted ? sorted[(int)((sorted.Length - 1) * part)] : 0;
 }

@@ -1,5 +1,5 @@
 using System.Net.Http.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -11,7 +11,10 @@ public class TwoProviders : Backend, IAsyncLifetime
 
     public HttpClient Fallback { get; } = new() { BaseAddress = new Uri($"http://127.0.0.1:{Ports.Free()}") };
 
-    private protected virtual IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["Payouts__FallbackUrl"] = Fallback.BaseAddress!.ToString() };
+    private protected virtual IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
+    {
+        ["Payouts__FallbackUrl"] = Fallback.BaseAddress!.ToString(),
+    };
 
     private protected override RigOptions Options => new() { Environment = _ => Environment };
 
@@ -36,14 +39,16 @@ public class TwoProviders : Backend, IAsyncLifetime
         var (program, port) = (Programs.Find().Provider, address.BaseAddress!.Port);
         var provider = ChildProcess.Start(program, folder, new Dictionary<string, string>
         {
-            ["ASPNETCORE_URLS"] = address.BaseAddress.GetLeftPart(UriPartial.Authority), ["ConnectionStrings__main"] = $"Data Source={port}.db", ["Logging__LogLevel__Default"] = "Warning",
+            ["ASPNETCORE_URLS"] = address.BaseAddress.GetLeftPart(
+                UriPartial.Authority), ["ConnectionStrings__main"] = $"Data Source={port}.db", ["Logging__LogLevel__Default"] = "Warning",
         });
         await provider.UntilAnswersAsync(address, "/troubles", program, default);
         return provider;
     }
 
     private protected static async Task<List<string>> PaidAsync(HttpClient provider) =>
-        [.. (await provider.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!.Where(p => p.State == "paid").Select(p => p.Destination)];
+        [.. (await provider.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!.Where(p => p.State == "paid").Select(
+            p => p.Destination)];
 }
 
 /// <summary>As before, and nobody listens at the primary one's address until it is opened.</summary>
@@ -51,7 +56,10 @@ public sealed class UnreachablePrimary : TwoProviders
 {
     private readonly HttpClient primary = new() { BaseAddress = new Uri($"http://127.0.0.1:{Ports.Free()}") };
 
-    private protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(base.Environment) { ["Payouts__PrimaryUrl"] = primary.BaseAddress!.ToString() };
+    private protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(base.Environment)
+    {
+        ["Payouts__PrimaryUrl"] = primary.BaseAddress!.ToString(),
+    };
 
     internal Task<ChildProcess> OpenPrimaryAsync() => OpenAsync(primary);
 
@@ -72,7 +80,8 @@ public class FallbackProviderTests(TwoProviders backend) : IClassFixture<TwoProv
         await backend.TroubleAsync(new { });
         await backend.QuietAsync();
 
-        var primary = (await ProviderPayment.AllAsync(backend.Rig, default)).Where(p => p.State == "paid").Select(p => p.Destination).ToList();
+        var primary = (await ProviderPayment.AllAsync(backend.Rig, default))
+            .Where(p => p.State == "paid").Select(p => p.Destination).ToList();
         var fallback = await backend.PaidByFallbackAsync();
         var ours = primary.Concat(fallback).Where(d => d.StartsWith("moved-", StringComparison.Ordinal)).ToList();
         ours.Count.ShouldBe(12);
@@ -92,7 +101,8 @@ public class FallbackProviderTests(TwoProviders backend) : IClassFixture<TwoProv
         await backend.TroubleAsync(new { });
         await backend.QuietAsync();
 
-        var paid = (await ProviderPayment.AllAsync(backend.Rig, default)).Concat((await backend.Fallback.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!);
+        var paid = (await ProviderPayment.AllAsync(backend.Rig, default)).Concat(
+            (await backend.Fallback.GetFromJsonAsync<List<ProviderPayment>>("/payments?after=0"))!);
         paid.Where(p => p.Destination == "paid-in-silence").ShouldHaveSingleItem().State.ShouldBe("paid");
         (await backend.BalanceAsync(account)).ShouldBe(700);
         (await backend.AuditAsync()).Faults().ShouldBeEmpty();
@@ -110,10 +120,13 @@ public class UnreachablePrimaryTests(UnreachablePrimary backend) : IClassFixture
         {
             jobs.Add((await backend.PayOutAsync(account, 100, $"p{i}")).ShouldBe(202)["id"]!);
             // One after the other: by and by it is known that nothing is sent to the primary.
-            if (i < 12) await Backend.UntilAsync(async () => await backend.GetAsync($"/jobs/{jobs[^1]}") is { } job && (job["status"] == "succeeded" || job.Json.GetProperty("attempt").GetInt32() > 0), () => $"payout {i} is not tried");
+            if (i < 12)
+                await Backend.UntilAsync(async () => await backend.GetAsync($"/jobs/{jobs[^1]}") is { } job
+                    && (job["status"] == "succeeded" || job.Json.GetProperty("attempt").GetInt32() > 0), () => $"payout {i} is not tried");
         }
 
-        await Backend.UntilAsync(async () => (await backend.PaidByFallbackAsync()).Count >= 6, () => "nobody is paid by the other provider");
+        await Backend.UntilAsync(
+            async () => (await backend.PaidByFallbackAsync()).Count >= 6, () => "nobody is paid by the other provider");
         (await backend.AuditAsync()).OpenHolds.ShouldBeGreaterThan(0, "nothing waits for the primary provider");
 
         await using var primary = await backend.OpenPrimaryAsync();

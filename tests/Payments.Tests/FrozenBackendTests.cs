@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -30,7 +30,8 @@ public sealed class FrozenBackendTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var impatient = new Dictionary<string, string> { ["Surety__Edge__CommandTimeout"] = CommandTimeout.ToString() };
-        rig = await Rig.StartAsync(Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Environment: _ => impatient), limit.Token);
+        rig = await Rig.StartAsync(
+            Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2, Environment: _ => impatient), limit.Token);
         (from, to) = (await OpenAccountAsync(), await OpenAccountAsync());
     }
 
@@ -41,7 +42,7 @@ public sealed class FrozenBackendTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_a_backend_that_is_frozen_with_rows_locked_the_others_are_free_within_its_time_limit_and_what_it_says_afterwards_is_true()
+    public async Task A_frozen_backends_locked_rows_are_free_within_its_time_limit_and_what_it_says_afterwards_is_true()
     {
         for (var seed = 1; seed <= Counts.Of(10); seed++) await FreezeAsync(new Random(seed));
     }
@@ -110,7 +111,8 @@ public sealed class FrozenBackendTests : IAsyncLifetime
         foreach (var one in tries) effects.GetValueOrDefault(one.Command.Reference).ShouldBe(1, one.Command.Reference);
     }
 
-    private Command NewTransfer() => new(CommandKind.Transfer, string.Create(CultureInfo.InvariantCulture, $"f{Interlocked.Increment(ref made)}"), from, to, 1);
+    private Command NewTransfer() =>
+        new(CommandKind.Transfer, string.Create(CultureInfo.InvariantCulture, $"f{Interlocked.Increment(ref made)}"), from, to, 1);
 
     private async Task<Try> TryAsync(Node node, Command command)
     {
@@ -124,19 +126,25 @@ public sealed class FrozenBackendTests : IAsyncLifetime
     /// <summary>Whether somebody has the account's row who is not doing anything.</summary>
     private async Task<bool> IsHeldAsync()
     {
-        if (await rig.Postgres!.QueryAsync($"SELECT id FROM account WHERE id = {from} FOR UPDATE SKIP LOCKED", limit.Token) != "") return false;
+        if (await rig.Postgres!.QueryAsync($"SELECT id FROM account WHERE id = {from} FOR UPDATE SKIP LOCKED", limit.Token) != "")
+            return false;
         // A statement that was under way comes to its end.
-        await UntilAsync(async () => await rig.Postgres.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock' AND pid <> pg_backend_pid()", limit.Token) == "0", TimeSpan.FromSeconds(40));
+        await UntilAsync(async () => await rig.Postgres.QueryAsync(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'active' AND wait_event_type IS "
+                + "DISTINCT FROM 'Lock' AND pid <> pg_backend_pid()", limit.Token) == "0", TimeSpan.FromSeconds(40));
         return await rig.Postgres.QueryAsync($"SELECT id FROM account WHERE id = {from} FOR UPDATE SKIP LOCKED", limit.Token) == "";
     }
 
     private async Task<Dictionary<string, int>> EffectsAsync() =>
-        (await rig.Postgres!.QueryAsync("SELECT reference || ' ' || count(*) FROM transfer WHERE reference IS NOT NULL GROUP BY reference", limit.Token)).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        (await rig.Postgres!.QueryAsync(
+            "SELECT reference || ' ' || count(*) FROM transfer WHERE reference IS NOT NULL GROUP BY reference", limit.Token)).Split(
+            '\n', StringSplitOptions.RemoveEmptyEntries)
         .Select(line => line.Split(' ')).ToDictionary(words => words[0], words => int.Parse(words[1], CultureInfo.InvariantCulture));
 
     private async Task<string> OpenAccountAsync()
     {
-        using var answer = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000000" }, limit.Token);
+        using var answer = await rig.Payments.PostAsJsonAsync(
+            "/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000000" }, limit.Token);
         answer.EnsureSuccessStatusCode();
         return (await answer.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
     }

@@ -4,8 +4,8 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
@@ -31,13 +31,16 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
     {
         var library = Path.Combine(folder.FullName, "full-disk.so");
         var (code, _, complained) = await Tool.RunAsync(new ProcessStartInfo(
-            "cc", ["-shared", "-fPIC", "-O2", "-o", library, Path.Combine(Repository.Root, "tests", "Payments.Tests", "full-disk.c"), "-ldl"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true });
+            "cc", ["-shared", "-fPIC", "-O2", "-o", library, Path.Combine(Repository.Root, "tests", "Payments.Tests", "full-disk.c"),
+                "-ldl"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true });
         code.ShouldBe(0, complained);
         if (!OperatingSystem.IsWindows()) folder.UnixFileMode |= UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-        rig = await Rig.StartAsync(Programs.Find(), new RigOptions(RigOptions.Postgres, Server: [$"LD_PRELOAD={library}", $"FULL_DISK={Full}"]), limit.Token);
+        rig = await Rig.StartAsync(
+            Programs.Find(), new RigOptions(RigOptions.Postgres, Server: [$"LD_PRELOAD={library}", $"FULL_DISK={Full}"]), limit.Token);
         while (accounts.Count < 2 * Clients)
         {
-            using var answer = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "100000" }, limit.Token);
+            using var answer = await rig.Payments.PostAsJsonAsync(
+                "/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "100000" }, limit.Token);
             accounts.Add((await answer.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!);
         }
     }
@@ -93,7 +96,8 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
     private async Task<Try> TryAsync(int client)
     {
         var number = Interlocked.Increment(ref asked);
-        var (from, to, reference) = (accounts[2 * client], accounts[(2 * client) + 1], string.Create(CultureInfo.InvariantCulture, $"p{number}"));
+        var (from, to, reference) = (accounts[2 * client], accounts[(2 * client) + 1], string.Create(
+            CultureInfo.InvariantCulture, $"p{number}"));
         var kind = (number % 8) switch { 0 => CommandKind.Payout, 1 => CommandKind.Deposit, _ => CommandKind.Transfer };
         var command = new Command(kind, reference, from, kind == CommandKind.Transfer ? to : null, 1);
         using var request = new HttpRequestMessage(HttpMethod.Post, command.Path) { Content = new ByteArrayContent(command.Body()) };
@@ -135,7 +139,8 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
     {
         refused.Count.ShouldBeGreaterThan(20);
         var list = string.Join(", ", refused.Select(t => $"'{t.Command.Reference}'"));
-        (await rig.Postgres!.QueryAsync($"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})", limit.Token)).ShouldBe("");
+        var sql = $"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})";
+        (await rig.Postgres!.QueryAsync(sql, limit.Token)).ShouldBe("");
     }
 
     /// <summary>Every command once more, until its answer is certain.</summary>
@@ -150,14 +155,17 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
             answers.Add(answer);
         });
         answers.ShouldAllBe(a => a.Accepted);
-        var jobs = answers.Where(a => a.Command.Kind == CommandKind.Payout).ToDictionary(a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
+        var jobs = answers.Where(a => a.Command.Kind == CommandKind.Payout).ToDictionary(
+            a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
         while (!(await Audit.ReadAsync(rig, limit.Token)).IsQuiet) await Task.Delay(50, limit.Token);
         var books = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, limit.Token));
         books.Violations.ShouldBeEmpty();
         (books.Accepted, books.Effects, books.Lost, books.Duplicated).ShouldBe((answers.Count, answers.Count, 0, 0));
         // Nothing was given up, and the full disk spent nobody's attempts.
         (await rig.Postgres!.QueryAsync("SELECT count(*) FROM surety.message WHERE state = 6", limit.Token)).ShouldBe("0");
-        (await rig.Postgres.QueryAsync("SELECT outcome, error FROM surety.attempt WHERE outcome = 'retry' AND error LIKE '%53100%' LIMIT 3", limit.Token)).ShouldBe("");
+        (await rig.Postgres.QueryAsync(
+            "SELECT outcome, error FROM surety.attempt WHERE outcome = 'retry' AND error LIKE '%53100%' LIMIT 3", limit.Token))
+            .ShouldBe("");
     }
 
     private sealed record Try(Command Command, int Status, string Body)

@@ -6,7 +6,8 @@ namespace Payments.Tests;
 
 public sealed class FuzzOnSqliteTests(Backend backend, ITestOutputHelper output) : FuzzTests(backend, output), IClassFixture<Backend>;
 
-public sealed class FuzzOnPostgresTests(PostgresBackend backend, ITestOutputHelper output) : FuzzTests(backend, output), IClassFixture<PostgresBackend>;
+public sealed class FuzzOnPostgresTests(PostgresBackend backend, ITestOutputHelper output)
+    : FuzzTests(backend, output), IClassFixture<PostgresBackend>;
 
 /// <summary>
 /// Requests made from the OpenAPI document by chance, several at once, with a seed that makes each of them again.
@@ -31,7 +32,7 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
     private int worlds;
 
     [Fact]
-    public async Task No_request_made_by_chance_from_the_contract_fails_hangs_tells_of_the_inside_or_has_an_effect_that_its_answer_does_not_promise()
+    public async Task No_request_made_by_chance_from_the_contract_fails_hangs_tells_of_the_inside_or_does_what_its_answer_does_not_promise()
     {
         var judge = await Judge.WithCodesOfAsync(backend);
         // Some jobs are still at it when they are asked for, waited for or cancelled.
@@ -41,7 +42,8 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
             await LookIntoAsync(batch, judge);
         }
 
-        string.Join(Environment.NewLine, faults).ShouldBeEmpty($"Repeat one with SURETY_FUZZ_SEED={Seed} SURETY_FUZZ_ONLY=(its number) ./test {GetType().Name}. Statuses: {Statuses()}");
+        string.Join(Environment.NewLine, faults).ShouldBeEmpty(
+            $"Repeat one with SURETY_FUZZ_SEED={Seed} SURETY_FUZZ_ONLY=(its number) ./test {GetType().Name}. Statuses: {Statuses()}");
         (await backend.GetAsync("/readyz")).ShouldBe(200);
         await backend.TroubleAsync(new { });
         await backend.QuietAsync();
@@ -57,9 +59,11 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
         one.ShouldBe(same);
         one.Distinct().Count().ShouldBeGreaterThan(one.Count * 4 / 5);
         one.Intersect(other).Count().ShouldBeLessThan(one.Count / 10);
-        Enumerable.Range(0, 5_000).Select(n => RequestMaker.Make(Seed, n, World.Imagined()).Operation.Name).Distinct().Order().ShouldBe(Contract.Operations.Select(o => o.Name).Order());
+        Enumerable.Range(0, 5_000).Select(n => RequestMaker.Make(Seed, n, World.Imagined()).Operation.Name)
+            .Distinct().Order().ShouldBe(Contract.Operations.Select(o => o.Name).Order());
 
-        static List<string> Make(int seed) => [.. Enumerable.Range(0, 500).Select(n => Convert.ToHexString(RequestMaker.Make(seed, n, World.Imagined()).Bytes))];
+        static List<string> Make(int seed) =>
+            [.. Enumerable.Range(0, 500).Select(n => Convert.ToHexString(RequestMaker.Make(seed, n, World.Imagined()).Bytes))];
     }
 
     /// <summary>An effect too many is looked for in halves, each in a world of its own, until its request is found.</summary>
@@ -70,7 +74,8 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
         var middle = numbers.Length / 2;
         if (middle == 0 || !(await LookIntoAsync(numbers[..middle], judge) | await LookIntoAsync(numbers[middle..], judge)))
         {
-            var these = middle == 0 ? $"{RequestMaker.Make(Seed, numbers[0], World.Imagined())}" : $"requests {numbers[0]}-{numbers[^1]} together";
+            var these = middle == 0
+                ? $"{RequestMaker.Make(Seed, numbers[0], World.Imagined())}" : $"requests {numbers[0]}-{numbers[^1]} together";
             foreach (var difference in differences) faults.Enqueue($"{these}: {difference}");
         }
 
@@ -123,5 +128,6 @@ public abstract class FuzzTests(Backend backend, ITestOutputHelper output)
         return Enumerable.Range(ends[0], ends[^1] - ends[0] + 1);
     }
 
-    private static int Setting(string name, int otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+    private static int Setting(string name, int otherwise) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -22,24 +22,31 @@ public sealed class HandoverTests(ITestOutputHelper output)
         await using var rig = await Rig.StartAroundAsync(Programs.Find(), Options, limit.Token);
         var (killed, heir) = (rig.Nodes[0], rig.Nodes[1]);
         await killed.StartAsync(limit.Token);
-        using var opened = await killed.Http.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000" }, limit.Token);
+        using var opened = await killed.Http.PostAsJsonAsync(
+            "/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000" }, limit.Token);
         var account = (await opened.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
 
         // It has claimed them all before there is another node, and waits for the provider.
         await rig.TroubleAsync(new { delayMs = 4_000 }, limit.Token);
         for (var i = 0; i < Payouts; i++)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/payouts") { Content = JsonContent.Create(new { account, amount = "10", destination = $"p{i}" }), Headers = { { "Idempotency-Key", $"p{i}" } } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/payouts")
+            {
+                Content = JsonContent.Create(
+                    new { account, amount = "10", destination = $"p{i}" }), Headers = { { "Idempotency-Key", $"p{i}" } },
+            };
             using var answer = await killed.Http.SendAsync(request, limit.Token);
             ((int)answer.StatusCode).ShouldBe(202);
         }
 
-        while (await rig.Provider.GetStringAsync("/in-flight", limit.Token) != Payouts.ToString(CultureInfo.InvariantCulture)) await Task.Delay(5, limit.Token);
+        while (await rig.Provider.GetStringAsync("/in-flight", limit.Token) != Payouts.ToString(CultureInfo.InvariantCulture))
+            await Task.Delay(5, limit.Token);
         await rig.TroubleAsync(new { }, limit.Token);
         heir.Spawn();
         var since = Stopwatch.GetTimestamp();
         await killed.KillAsync();
-        while (await rig.Postgres!.QueryAsync("SELECT count(*) FROM payout WHERE state = 'paid'", limit.Token) != Payouts.ToString(CultureInfo.InvariantCulture)) await Task.Delay(50, limit.Token);
+        while (await rig.Postgres!.QueryAsync("SELECT count(*) FROM payout WHERE state = 'paid'", limit.Token) != Payouts.ToString(
+            CultureInfo.InvariantCulture)) await Task.Delay(50, limit.Token);
         var took = Stopwatch.GetElapsedTime(since);
         output.WriteLine($"handed over and paid {took.TotalSeconds:0.0} s after the kill");
         // The lease, the pause between two looks, the heir's own start, and what a busy machine adds.

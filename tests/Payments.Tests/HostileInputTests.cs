@@ -27,7 +27,9 @@ public abstract partial class BadInputTests
                 using var request = hostile.Make();
                 using var response = await backend.Rig.Payments.SendAsync(request, limit.Token);
                 var body = await response.Content.ReadAsStringAsync(limit.Token);
-                if (Judgement.FaultOfRefusal((int)response.StatusCode, body, request.Method == HttpMethod.Head, $"{response.Content.Headers.ContentType}") is { } fault) faults.Add($"{Judgement.Short(hostile.Name)}: {fault}");
+                if (Judgement.FaultOfRefusal(
+                    (int)response.StatusCode, body, request.Method == HttpMethod.Head,
+                    $"{response.Content.Headers.ContentType}") is { } fault) faults.Add($"{Judgement.Short(hostile.Name)}: {fault}");
             }
             catch (OperationCanceledException)
             {

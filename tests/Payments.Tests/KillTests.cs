@@ -1,6 +1,6 @@
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
-using Surety.Cli.Storm;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
+using Surety.Rigs.Storm;
 
 namespace Payments.Tests;
 
@@ -48,10 +48,11 @@ public class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Two_nodes_whose_connections_to_PostgreSQL_are_all_cut_twice_a_second_lose_nothing_double_nothing_and_go_on_between_the_cuts()
+    public async Task Two_nodes_whose_connections_to_PostgreSQL_are_cut_twice_a_second_lose_nothing_double_nothing_and_go_on()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(Counts.Of(60)));
+        var options = new ChaosOptions(0, Seed: 20261121, Clients: 16, Programs.Find(), new RigOptions(
+            RigOptions.Postgres, Nodes: 2), Keep: false, Failpoints: [], CutFor: TimeSpan.FromSeconds(Counts.Of(60)));
         var report = await ChaosRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
@@ -59,28 +60,33 @@ public class KillTests(ITestOutputHelper output)
         report.Cutter!.Connections.ShouldBeGreaterThan(30, report.Line);
         report.Cutter.Recoveries.Count.ShouldBeGreaterThan(3, report.Line);
         // Half of them; a machine that is busy otherwise may be late now and then.
-        report.Cutter.Recoveries.Order().ElementAt(report.Cutter.Recoveries.Count / 2).ShouldBeLessThan(TimeSpan.FromSeconds(2), report.Line);
+        report.Cutter.Recoveries.Order()
+            .ElementAt(report.Cutter.Recoveries.Count / 2).ShouldBeLessThan(TimeSpan.FromSeconds(2), report.Line);
     }
 
     [Fact]
     public async Task A_storm_of_one_key_over_three_nodes_on_PostgreSQL_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var options = new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
+        var options = new StormOptions(
+            Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(RigOptions.Postgres, Nodes: 3), Keep: false);
         var report = await StormRun.RunAsync(options, _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
-        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe(
+            (Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
     }
 
     [Fact]
     public async Task A_storm_of_one_key_has_one_effect_and_one_answer()
     {
         using var limit = new CancellationTokenSource(Limit);
-        var report = await StormRun.RunAsync(new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
+        var report = await StormRun.RunAsync(
+            new StormOptions(Rounds, Clients: 64, Seed: 20261121, Programs.Find(), new RigOptions(), Keep: false), _ => { }, limit.Token);
         output.WriteLine(report.Line);
         report.Violations.ShouldBeEmpty(report.Line);
-        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe((Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
+        (report.Accepted, report.Effects, report.Answers, report.Kills, report.Stuck).ShouldBe(
+            (Rounds, Rounds, Rounds * 64, Rounds / 2, 0));
     }
 
     private static ChaosOptions Kills(int count, RigOptions rig) =>

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -23,14 +23,16 @@ public abstract class LedgerPropertyTests(Backend backend)
     [Fact]
     public void Balances_follow_the_model_and_everything_sums_to_zero()
     {
-        var step = from kind in Gen.Frequency((3, Gen.Constant(CommandKind.Deposit)), (5, Gen.Constant(CommandKind.Transfer)), (2, Gen.Constant(CommandKind.Payout)))
+        var step = from kind in Gen.Frequency(
+            (3, Gen.Constant(CommandKind.Deposit)), (5, Gen.Constant(CommandKind.Transfer)), (2, Gen.Constant(CommandKind.Payout)))
                    from sender in Gen.Choose(0, Accounts - 1)
                    from receiver in Gen.Choose(0, Accounts - 1)
                    from amount in Gen.Choose(1, 400)
                    from repeated in Gen.Elements(true, false, false)
                    select new Step(kind, sender, receiver, amount, repeated);
         var runs = step.ListOf().Select(s => s.Take(40).ToList());
-        Prop.ForAll(runs.ToArbitrary(), steps => RunAsync(steps).GetAwaiter().GetResult()).Check(Config.QuickThrowOnFailure.WithMaxTest(30));
+        Prop.ForAll(runs.ToArbitrary(), steps => RunAsync(steps).GetAwaiter().GetResult()).Check(
+            Config.QuickThrowOnFailure.WithMaxTest(30));
     }
 
     private async Task RunAsync(List<Step> steps)

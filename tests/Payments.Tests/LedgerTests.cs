@@ -16,7 +16,8 @@ public abstract class LedgerTests(Backend backend)
         (seen["owner"], seen["currency"], seen["balance"], seen["overdraftLimit"]).ShouldBe(("Ada", "EUR", "0", "500"));
         (await backend.GetAsync(opened.Header("Location")!, ("If-None-Match", seen.Header("ETag")!))).ShouldBe(304);
         await backend.DepositAsync(opened["id"]!, 1);
-        (await backend.GetAsync(opened.Header("Location")!, ("If-None-Match", seen.Header("ETag")!))).ShouldBe(200)["balance"].ShouldBe("1");
+        (await backend.GetAsync(opened.Header("Location")!, ("If-None-Match", seen.Header("ETag")!)))
+            .ShouldBe(200)["balance"].ShouldBe("1");
     }
 
     [Fact]
@@ -25,7 +26,8 @@ public abstract class LedgerTests(Backend backend)
         var account = $"/accounts/{await backend.AccountAsync(holds: 100, overdraft: 50)}";
         var seen = (await backend.GetAsync(account)).ShouldBe(200).Header("ETag")!;
         (await ChangeAsync("""{"overdraftLimit":"1"}""")).ShouldBeProblem(428, "precondition-required");
-        var answers = await Task.WhenAll(Enumerable.Range(1, 6).Select(i => ChangeAsync($$"""{"overdraftLimit":"{{i}}00"}""", ("If-Match", seen))));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(1, 6).Select(i => ChangeAsync($$"""{"overdraftLimit":"{{i}}00"}""", ("If-Match", seen))));
         var won = answers.Where(a => a.Status == 200).ShouldHaveSingleItem();
         foreach (var lost in answers.Except([won])) lost.ShouldBeProblem(412, "precondition-failed");
         (await backend.GetAsync(account)).Body.ShouldBe(won.Body);
@@ -36,10 +38,14 @@ public abstract class LedgerTests(Backend backend)
         (renamed["owner"], renamed["overdraftLimit"], renamed["balance"]).ShouldBe(("Grace", "0", "100"));
         var borrower = $"/accounts/{await backend.AccountAsync(overdraft: 50)}";
         (await backend.TransferAsync(borrower["/accounts/".Length..], account["/accounts/".Length..], 40)).ShouldBe(201);
-        (await backend.SendAsync(Patch(borrower, """{"overdraftLimit":"39"}"""), ("If-Match", "*"))).ShouldBeProblem(422, "overdraft-in-use");
+        (await backend.SendAsync(Patch(borrower, """{"overdraftLimit":"39"}"""), ("If-Match", "*"))).ShouldBeProblem(
+            422, "overdraft-in-use");
 
         Task<Reply> ChangeAsync(string body, params (string, string)[] headers) => backend.SendAsync(Patch(account, body), headers);
-        static HttpRequestMessage Patch(string path, string body) => new(HttpMethod.Patch, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        static HttpRequestMessage Patch(string path, string body) => new(HttpMethod.Patch, path)
+        {
+            Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"),
+        };
     }
 
     [Fact]
@@ -60,7 +66,8 @@ public abstract class LedgerTests(Backend backend)
     {
         var (from, to) = (await backend.AccountAsync(1000), await backend.AccountAsync());
         var posted = (await backend.TransferAsync(from, to, 400)).ShouldBe(201);
-        (posted["from"], posted["to"], posted["amount"], posted["currency"], posted["reference"]).ShouldBe((from, to, "400", "EUR", "a transfer"));
+        (posted["from"], posted["to"], posted["amount"], posted["currency"], posted["reference"]).ShouldBe(
+            (from, to, "400", "EUR", "a transfer"));
         posted["postedAt"]!.ShouldEndWith("Z");
         (await backend.GetAsync(posted.Header("Location")!)).ShouldBe(200).Body.ShouldBe(posted.Body);
         (await backend.BalanceAsync(from)).ShouldBe(600);
@@ -79,7 +86,8 @@ public abstract class LedgerTests(Backend backend)
         (await backend.BalanceAsync(overdrawn)).ShouldBe(-50);
         // A refusal is an answer like any other: the key keeps it, though there would be money now.
         await backend.DepositAsync(plain, 1000);
-        (await backend.TransferAsync(plain, to, 101, "too-much")).ShouldBeProblem(422, "insufficient-funds").Header("Idempotent-Replayed").ShouldBe("true");
+        (await backend.TransferAsync(plain, to, 101, "too-much"))
+            .ShouldBeProblem(422, "insufficient-funds").Header("Idempotent-Replayed").ShouldBe("true");
         (await backend.BalanceAsync(plain)).ShouldBe(1000);
     }
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Microsoft.Data.Sqlite;
 using Surety.Cli;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 

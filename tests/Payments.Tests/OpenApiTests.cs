@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
@@ -20,9 +20,11 @@ public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
     public async Task The_document_in_the_repository_is_what_the_build_writes_and_what_the_host_serves()
     {
         var document = await ServedAsync();
-        if (Environment.GetEnvironmentVariable("SURETY_ACCEPT") == "1") await File.WriteAllTextAsync(Golden, document.ReplaceLineEndings("\n").TrimEnd() + "\n");
+        if (Environment.GetEnvironmentVariable("SURETY_ACCEPT") == "1")
+            await File.WriteAllTextAsync(Golden, document.ReplaceLineEndings("\n").TrimEnd() + "\n");
         var served = Text(document);
-        Text(await File.ReadAllTextAsync(Golden)).ShouldBe(served, "If the change is meant, run this test with SURETY_ACCEPT=1 and commit samples/Payments/openapi.json.");
+        Text(await File.ReadAllTextAsync(Golden)).ShouldBe(
+            served, "If the change is meant, run this test with SURETY_ACCEPT=1 and commit samples/Payments/openapi.json.");
         Text(await File.ReadAllTextAsync(Built)).ShouldBe(served);
     }
 
@@ -45,8 +47,10 @@ public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
     {
         var headers = new Dictionary<string, string> { ["Content-Type"] = "application/json" };
         DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(200, headers, "{}")).ShouldBeNull();
-        DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(418, headers, "{}"))!.ShouldContain("GET /accounts/{id}: 418 is not declared");
-        DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(200, new Dictionary<string, string>(headers) { ["Location"] = "/" }, "{}"))!.ShouldContain("Location");
+        DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(418, headers, "{}"))!.ShouldContain(
+            "GET /accounts/{id}: 418 is not declared");
+        DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(
+            200, new Dictionary<string, string>(headers) { ["Location"] = "/" }, "{}"))!.ShouldContain("Location");
         DeclaredAnswers.Fault("GET", "/accounts/1", new Reply(404, headers, "{}"))!.ShouldContain("as application/json");
     }
 
@@ -54,7 +58,8 @@ public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
     public async Task Redocly_finds_nothing_in_it()
     {
         var folder = await PrepareAsync();
-        var (code, said) = await NodeTools.RunAsync(folder, "node_modules/@redocly/cli/bin/cli.js", "lint", "--extends=recommended", "--max-problems=1000", "openapi.json");
+        var (code, said) = await NodeTools.RunAsync(
+            folder, "node_modules/@redocly/cli/bin/cli.js", "lint", "--extends=recommended", "--max-problems=1000", "openapi.json");
         code.ShouldBe(0, said);
         said.ShouldContain("Your API description is valid");
         // "You have 3 warnings." That Node.js should be newer is no finding.
@@ -66,7 +71,9 @@ public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
     public async Task Spectral_finds_nothing_in_it()
     {
         var folder = await PrepareAsync("spectral.yaml");
-        var (code, said) = await NodeTools.RunAsync(folder, "node_modules/@stoplight/spectral-cli/dist/index.js", "lint", "--ruleset", "spectral.yaml", "--fail-severity", "hint", "openapi.json");
+        var (code, said) = await NodeTools.RunAsync(
+            folder, "node_modules/@stoplight/spectral-cli/dist/index.js",
+            "lint", "--ruleset", "spectral.yaml", "--fail-severity", "hint", "openapi.json");
         code.ShouldBe(0, said);
         said.ShouldContain("No results with a severity of 'hint' or higher found!");
         Directory.Delete(folder, recursive: true);
@@ -76,7 +83,8 @@ public sealed class OpenApiTests(Backend backend) : IClassFixture<Backend>
     public async Task A_client_made_from_it_alone_drives_the_whole_backend()
     {
         var folder = await PrepareAsync("drive.ts", "declared.ts", "tsconfig.json", "package.json");
-        await DoneAsync("node_modules/openapi-typescript/bin/cli.js", "openapi.json", "-o", "schema.d.ts", "--default-non-nullable", "false");
+        await DoneAsync(
+            "node_modules/openapi-typescript/bin/cli.js", "openapi.json", "-o", "schema.d.ts", "--default-non-nullable", "false");
         await DoneAsync("node_modules/typescript/bin/tsc", "--project", "tsconfig.json");
         var said = await DoneAsync("out/drive.js", backend.Rig.Payments.BaseAddress!.GetLeftPart(UriPartial.Authority), "dev");
         said.ShouldContain(" operations");

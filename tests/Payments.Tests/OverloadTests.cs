@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -29,7 +29,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
     {
         // A short run beside other work shows that what is accepted stays bounded; a whole one, on a quiet machine, by how much. Long
         // enough that the first burst, which is let in before anything is known of the overload, is not one in a hundred of the accepted.
-        var (seconds, most, calm) = int.TryParse(Environment.GetEnvironmentVariable("SURETY_OVERLOAD_SECONDS"), out var asked) ? (asked, 3, WholeCalm) : (14, 6, Calm);
+        var (seconds, most, calm) = int.TryParse(Environment.GetEnvironmentVariable("SURETY_OVERLOAD_SECONDS"), out var asked)
+            ? (asked, 3, WholeCalm) : (14, 6, Calm);
         var settings = new Dictionary<string, string>
         {
             // The library's default, which the rig's other tests do not want.
@@ -69,7 +70,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
         faults.ShouldBeEmpty();
         Audit? books = null;
-        await Backend.UntilAsync(async () => (books = await Audit.ReadAsync(rig, default)).IsQuiet, () => $"{books?.Exported} of {books?.Entries} entries are exported");
+        await Backend.UntilAsync(async () =>
+            (books = await Audit.ReadAsync(rig, default)).IsQuiet, () => $"{books?.Exported} of {books?.Entries} entries are exported");
         books!.Faults().ShouldBeEmpty();
         books.Transfers.ShouldBe(accepted);
     }
@@ -80,8 +82,10 @@ public sealed class OverloadTests(ITestOutputHelper output)
         // Beside other work the machine is not the same from one to the other. On a quiet one, what is slow afterwards is no excuse: it has
         // not recovered.
         var unloaded = whole ? before.P99 : Math.Max(before.P99, after.P99);
-        if (pressed.Refused <= pressed.Accepted) yield return $"It was no overload: {pressed.Accepted} were accepted, {pressed.Refused} refused.";
-        if (pressed.P99 >= most * unloaded) yield return $"Of the accepted, one in a hundred took longer than {pressed.P99} ms; unloaded, {unloaded} ms.";
+        if (pressed.Refused <= pressed.Accepted)
+            yield return $"It was no overload: {pressed.Accepted} were accepted, {pressed.Refused} refused.";
+        if (pressed.P99 >= most * unloaded)
+            yield return $"Of the accepted, one in a hundred took longer than {pressed.P99} ms; unloaded, {unloaded} ms.";
         if (watch.SlowestProbe >= 1000) yield return $"A health probe took {watch.SlowestProbe} ms.";
         if (watch.SlowRefusal >= Math.Max(100, unloaded)) yield return $"One in twenty refusals took longer than {watch.SlowRefusal} ms.";
         if (after.RefusedShare > before.RefusedShare + 0.1) yield return $"{after.Refused} of {after.Sent} were refused when all was over.";
@@ -108,7 +112,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
         }
 
         public override string ToString() =>
-            $"probes {Of(probes)}, operators {Of(operators)}, others refused {Of(refusals)}; {memory[0]} MiB at first, {memory[memory.Count / 2]} half-way, {memory[^1]} at last, {memory.Max()} at most";
+            $"probes {Of(probes)}, operators {Of(operators)}, others refused {Of(refusals)}; {memory[0]} MiB at first, "
+                + $"{memory[memory.Count / 2]} half-way, {memory[^1]} at last, {memory.Max()} at most";
 
         private static async Task RepeatAsync(Task pressing, Func<Task> step)
         {
@@ -133,7 +138,10 @@ public sealed class OverloadTests(ITestOutputHelper output)
 
         private async Task<int> TimeAsync(string path, string credential, List<double> times)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", credential) } };
+            using var request = new HttpRequestMessage(HttpMethod.Get, path)
+            {
+                Headers = { Authorization = new AuthenticationHeaderValue("Bearer", credential) },
+            };
             var began = Stopwatch.GetTimestamp();
             using var answer = await rig.Payments.SendAsync(request);
             times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
@@ -141,6 +149,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
         }
 
         private static string Of(List<double> times) =>
-            string.Create(CultureInfo.InvariantCulture, $"{times.Count} (p50 {Crowd.Part(times, 0.5):0.0} ms, p99 {Crowd.Part(times, 0.99):0.0}, most {Crowd.Part(times, 1):0.0})");
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{times.Count} (p50 {Crowd.Part(times, 0.5):0.0} ms, p99 {Crowd.Part(times, 0.99):0.0}, most {Crowd.Part(times, 1):0.0})");
     }
 }

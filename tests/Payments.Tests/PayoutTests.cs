@@ -1,4 +1,4 @@
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -17,7 +17,8 @@ public abstract class PayoutTests(Backend backend)
         accepted.Header("Retry-After").ShouldBe("1");
         (await backend.BalanceAsync(account)).ShouldBe(700);
         var job = await backend.JobUntilAsync(accepted["id"]!, "succeeded");
-        (await backend.GetAsync(job.Json.GetProperty("links").GetProperty("result").GetString()!)).ShouldBe(200)["providerReference"]!.ShouldStartWith("pay-");
+        (await backend.GetAsync(job.Json.GetProperty("links").GetProperty("result").GetString()!)).ShouldBe(
+            200)["providerReference"]!.ShouldStartWith("pay-");
         (await backend.PayOutAsync(account, 300, "to-be-paid", "payout-once")).ShouldBe(202).Body.ShouldBe(accepted.Body);
 
         var payment = (await PaymentsToAsync("to-be-paid")).ShouldHaveSingleItem();
@@ -45,7 +46,8 @@ public abstract class PayoutTests(Backend backend)
         await backend.TroubleAsync(new { failNext = 1, status = 429, retryAfterSeconds = 2 });
         var accepted = (await backend.PayOutAsync(account, 300, "busy")).ShouldBe(202);
         var retrying = await backend.JobUntilAsync(accepted["id"]!, "retrying");
-        var wait = DateTimeOffset.Parse(retrying["nextRunAt"]!, System.Globalization.CultureInfo.InvariantCulture) - DateTimeOffset.Parse(retrying["createdAt"]!, System.Globalization.CultureInfo.InvariantCulture);
+        var wait = DateTimeOffset.Parse(retrying["nextRunAt"]!, System.Globalization.CultureInfo.InvariantCulture) - DateTimeOffset.Parse(
+            retrying["createdAt"]!, System.Globalization.CultureInfo.InvariantCulture);
         wait.ShouldBeGreaterThanOrEqualTo(TimeSpan.FromSeconds(2));
         await backend.JobUntilAsync(accepted["id"]!, "succeeded");
         (await PaymentsToAsync("busy")).ShouldHaveSingleItem();
@@ -110,20 +112,24 @@ public abstract class PayoutTests(Backend backend)
     public async Task A_report_is_a_job_whose_result_is_the_accounts_lines()
     {
         var account = await backend.AccountAsync(1000);
-        var accepted = (await backend.PostAsync("/reports", new { account, from = "2000-01-01T00:00:00Z", to = "2100-01-01T00:00:00Z" })).ShouldBe(202);
+        var accepted = (await backend.PostAsync("/reports", new { account, from = "2000-01-01T00:00:00Z", to = "2100-01-01T00:00:00Z" }))
+            .ShouldBe(202);
         var job = await backend.JobUntilAsync(accepted["id"]!, "succeeded");
         var progress = job.Json.GetProperty("progress");
-        (progress.GetProperty("done").GetInt64(), progress.GetProperty("total").GetInt64(), progress.GetProperty("unit").GetString()).ShouldBe((1, 1, "lines"));
+        (progress.GetProperty("done").GetInt64(), progress.GetProperty("total").GetInt64(), progress.GetProperty("unit").GetString())
+            .ShouldBe((1, 1, "lines"));
         var result = (await backend.GetAsync($"/jobs/{accepted["id"]}/result")).ShouldBe(200);
         result.Header("Content-Type").ShouldBe("text/csv; charset=utf-8");
         var lines = result.Body.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         lines[0].ShouldBe("id,transferId,amount,balanceAfter,postedAt");
         lines.Length.ShouldBe(2);
         lines[1].ShouldContain(",1000,1000,");
-        (await backend.PostAsync("/reports", new { account, from = "2100-01-01T00:00:00Z", to = "2000-01-01T00:00:00Z" })).ShouldBeProblem(400, "validation").ShouldPointAt("#/to");
+        (await backend.PostAsync("/reports", new { account, from = "2100-01-01T00:00:00Z", to = "2000-01-01T00:00:00Z" }))
+            .ShouldBeProblem(400, "validation").ShouldPointAt("#/to");
     }
 
-    private async Task<List<ProviderPayment>> PaymentsToAsync(string destination) => [.. (await ProviderPayment.AllAsync(backend.Rig, default)).Where(p => p.Destination == destination)];
+    private async Task<List<ProviderPayment>> PaymentsToAsync(string destination) =>
+        [.. (await ProviderPayment.AllAsync(backend.Rig, default)).Where(p => p.Destination == destination)];
 
     private async Task SettledAsync()
     {

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -38,59 +38,84 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
         var account = (await opened.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
 
-        // Each node answers a command of its own by its own clock, and every other node repeats that.
-        for (var node = 0; node < 3; node++)
-        {
-            var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
-            var first = await PostAsync(rig, node, "/deposits", $"d{node}", body);
-            var off = JsonDocument.Parse(first.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
-            off.TotalHours.ShouldBe(Hours[node], 0.1);
-            for (var other = 0; other < 3; other++) (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
-        }
-
+        await ShouldRepeatAnswersAsync(rig, account);
         // A key works as long as the database's clock says, at every node; the one that makes it takes it for half a day more. It is over
         // before a lease is, further down.
         var dated = await MakeKeyAsync(rig, new { principal = "dated", expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(12) });
         for (var node = 0; node < 3; node++) (await AskAsync(rig, node, dated)).ShouldNotBe(401);
-        // One that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.
+        await ShouldRefuseEndedKeysAsync(rig, limit.Token);
+        await ShouldWaitForTheProviderAsync(rig, account, limit.Token);
+
+        // For longer than a lease nobody takes anybody for dead.
+        var beat = await BeatAsync(rig, limit.Token);
+        while (await BeatAsync(rig, limit.Token) < beat + Lease) await Task.Delay(200, limit.Token);
+        (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
+        for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
+    }
+
+    /// <summary>Each node answers a command of its own by its own clock, and every other node repeats that.</summary>
+    private static async Task ShouldRepeatAnswersAsync(Rig rig, string account)
+    {
+        for (var node = 0; node < 3; node++)
+        {
+            var body = $$"""{"account":"{{account}}","amount":"1000","reference":"r"}""";
+            var first = await PostAsync(rig, node, "/deposits", $"d{node}", body);
+            var off = JsonDocument.Parse(first.Body).RootElement.GetProperty("postedAt")
+                .GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
+            off.TotalHours.ShouldBe(Hours[node], 0.1);
+            for (var other = 0; other < 3; other++)
+                (await PostAsync(rig, other, "/deposits", $"d{node}", body)).ShouldBe(first with { Replayed = true });
+        }
+    }
+
+    /// <summary>A key that is revoked, or replaced without an overlap, is refused at once there, and soon at the others.</summary>
+    private static async Task ShouldRefuseEndedKeysAsync(Rig rig, CancellationToken cancel)
+    {
         var keys = new List<MadeKey>();
         for (var i = 0; i < 6; i++) keys.Add(await MakeKeyAsync(rig, new { principal = $"p{i}" }));
         foreach (var key in keys)
             for (var node = 0; node < 3; node++) (await AskAsync(rig, node, key)).ShouldNotBe(401);
         for (var node = 0; node < 3; node++)
         {
-            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", limit.Token)) ((int)answer.StatusCode).ShouldBe(204);
-            using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync($"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, limit.Token)) ((int)answer.StatusCode).ShouldBe(201);
+            using (var answer = await rig.Nodes[node].Http.DeleteAsync($"/keys/{keys[node].Prefix}", cancel))
+                ((int)answer.StatusCode).ShouldBe(204);
+            using (var answer = await rig.Nodes[node].Http.PostAsJsonAsync(
+                $"/keys/{keys[node + 3].Prefix}/rotate", new { overlapSeconds = 0 }, cancel)) ((int)answer.StatusCode).ShouldBe(201);
             (await AskAsync(rig, node, keys[node])).ShouldBe(401);
             (await AskAsync(rig, node, keys[node + 3])).ShouldBe(401);
         }
 
         var ended = Stopwatch.GetTimestamp();
         foreach (var key in keys)
-            for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, key, limit.Token);
+            for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, key, cancel);
         Stopwatch.GetElapsedTime(ended).ShouldBeLessThan(Remembered + TimeSpan.FromSeconds(3));
+    }
 
-        // The provider says when to come back, and nobody comes sooner.
-        await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, limit.Token);
+    /// <summary>The provider says when to come back, and nobody comes sooner.</summary>
+    private async Task ShouldWaitForTheProviderAsync(Rig rig, string account, CancellationToken cancel)
+    {
+        await rig.TroubleAsync(new { failNext = 3, retryAfterSeconds = 4 }, cancel);
         var since = Stopwatch.GetTimestamp();
-        for (var node = 0; node < 3; node++) (await PostAsync(rig, node, "/payouts", $"p{node}", $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
-        while ((await ProviderPayment.AllAsync(rig, limit.Token)).Count == 0) await Task.Delay(20, limit.Token);
+        for (var node = 0; node < 3; node++)
+            (await PostAsync(
+                rig, node, "/payouts", $"p{node}",
+                $$"""{"account":"{{account}}","amount":"100","destination":"p{{node}}"}""")).Status.ShouldBe(202);
+        while ((await ProviderPayment.AllAsync(rig, cancel)).Count == 0) await Task.Delay(20, cancel);
         var soonest = Stopwatch.GetElapsedTime(since);
-        while (!(await Audit.ReadAsync(rig, limit.Token)).IsQuiet) await Task.Delay(50, limit.Token);
+        while (!(await Audit.ReadAsync(rig, cancel)).IsQuiet) await Task.Delay(50, cancel);
         var last = Stopwatch.GetElapsedTime(since);
         output.WriteLine($"the first payout was paid after {soonest.TotalSeconds:0.0} s, all were after {last.TotalSeconds:0.0} s");
         soonest.ShouldBeGreaterThan(TimeSpan.FromSeconds(4));
         last.ShouldBeLessThan(TimeSpan.FromSeconds(60));
-        (await ProviderPayment.AllAsync(rig, limit.Token)).Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
+        (await ProviderPayment.AllAsync(rig, cancel))
+            .Select(p => (p.Destination, p.State)).Order().ShouldBe([("p0", "paid"), ("p1", "paid"), ("p2", "paid")]);
+    }
 
-        // For longer than a lease nobody takes anybody for dead.
-        var beat = await BeatAsync();
-        while (await BeatAsync() < beat + Lease) await Task.Delay(200, limit.Token);
-        (await rig.Postgres!.QueryAsync("SELECT count(*), count(dead_at) FROM surety.node", limit.Token)).ShouldBe("3|0");
-        for (var node = 0; node < 3; node++) await UntilRefusedAsync(rig, node, dated, limit.Token);
-
-        async Task<TimeSpan> BeatAsync() =>
-            TimeSpan.FromSeconds(double.Parse(await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", limit.Token), CultureInfo.InvariantCulture));
+    /// <summary>The oldest heartbeat's end, by the database's clock.</summary>
+    private static async Task<TimeSpan> BeatAsync(Rig rig, CancellationToken cancel)
+    {
+        var seconds = await rig.Postgres!.QueryAsync("SELECT min(extract(epoch FROM lease_until)) FROM surety.node", cancel);
+        return TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture));
     }
 
     /// <summary>
@@ -105,7 +130,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         await SetAsync(0);
         var options = new RigOptions(Environment: _ => new Dictionary<string, string>
         {
-            ["LD_PRELOAD"] = Library(), ["FAKETIME_TIMESTAMP_FILE"] = setting, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
+            ["LD_PRELOAD"] = Library(), ["FAKETIME_TIMESTAMP_FILE"] = setting,
+                ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["DONT_FAKE_MONOTONIC"] = "1",
         });
         await using var rig = await Rig.StartAsync(Programs.Find(), options, limit.Token);
         using var opened = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR" }, limit.Token);
@@ -120,7 +146,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
             await SetAsync(2 * jump);
             // Its clock has jumped, and says so in what it writes.
             var other = await PostAsync(rig, 0, "/deposits", $"other-{jump}", body);
-            (JsonDocument.Parse(other.Body).RootElement.GetProperty("postedAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow()).TotalDays.ShouldBe(2 * jump, 0.1);
+            (JsonDocument.Parse(other.Body).RootElement.GetProperty("postedAt")
+                .GetDateTimeOffset() - TimeProvider.System.GetUtcNow()).TotalDays.ShouldBe(2 * jump, 0.1);
             (await PostAsync(rig, 0, "/deposits", "once", body)).ShouldBe(first with { Replayed = true });
             // A host that starts prunes at once.
             await rig.Nodes[0].KillAsync();
@@ -129,7 +156,8 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
         }
 
         using var asked = await rig.Payments.GetAsync($"/accounts/{account}", limit.Token);
-        (await asked.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("balance").ToString().ShouldBe($"{1000 * (jumps + 1)}");
+        (await asked.Content.ReadFromJsonAsync<JsonElement>(limit.Token))
+            .GetProperty("balance").ToString().ShouldBe($"{1000 * (jumps + 1)}");
         File.Delete(setting);
 
         // Renamed into place: the process reads it whenever it looks at its clock.
@@ -161,14 +189,19 @@ public sealed class SkewedClockTests(ITestOutputHelper output)
     }
 
     private static string Library() =>
-        Directory.GetFiles("/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }).FirstOrDefault()
+        Directory.GetFiles("/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 })
+            .FirstOrDefault()
         ?? throw new InvalidOperationException("libfaketime is not installed. Run ./test, or install the package faketime.");
 
     private static async Task<Reply> PostAsync(Rig rig, int node, string path, string key, string body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } },
+        };
         using var response = await rig.Nodes[node].Http.SendAsync(request);
-        return new Reply((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
+        return new Reply(
+            (int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
     }
 
     private sealed record Reply(int Status, string Body, bool Replayed);

@@ -5,7 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -25,58 +25,24 @@ public sealed class SlowClientTests(ITestOutputHelper output)
     {
         var idle = Counts.Of(5_000, "SURETY_CONNECTIONS");
         await using var rig = await Rig.StartAsync(Programs.Find(), new RigOptions(), default);
-        var key = await Crowd.PrepareAsync(rig, accounts: 2);
-        using var client = new HttpClient { BaseAddress = rig.Payments.BaseAddress };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        var sent = 0;
-        async Task<double> TransferAsync()
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/transfers") { Content = JsonContent.Create(new { from = "1", to = "2", amount = "1" }), Headers = { { "Idempotency-Key", $"normal-{sent++}" } } };
-            var began = Stopwatch.GetTimestamp();
-            using var answer = await client.SendAsync(request);
-            ((int)answer.StatusCode).ShouldBe(201);
-            return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-        }
+        using var normal = new NormalClient(rig, await Crowd.PrepareAsync(rig, accounts: 2));
+        await normal.TransferAsync(200);
+        var before = await normal.TransferAsync(200);
+        var memory = Crowd.Resident(rig.Nodes[0].Id);
 
-        for (var i = 0; i < 200; i++) await TransferAsync();
-        var before = new List<double>();
-        for (var i = 0; i < 200; i++) before.Add(await TransferAsync());
-        var (memory, most) = (Crowd.Resident(rig.Nodes[0].Id), 0L);
-
-        var head = $"POST /transfers HTTP/1.1\r\nHost: slow\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n";
         var clients = new List<SlowClient>();
         try
         {
-            while (clients.Count < idle) clients.Add(await OpenAsync("", 0));
-            for (var i = 0; i < idle / 10; i++)
-            {
-                clients.Add(await OpenAsync("POST /transfers HTTP/1.1\r\nHost: slow\r\nX-Half", 0));
-                clients.Add(await OpenAsync("POST /transfers HTTP/1.1\r\nHost: slow\r\nX-Drip: ", 1));
-                clients.Add(await OpenAsync($"{head}Idempotency-Key: half-{i}\r\n\r\n{{\"from\":", 0));
-                clients.Add(await OpenAsync($"{head}Idempotency-Key: drip-{i}\r\n\r\n{{\"from\":\"", 20));
-            }
-
-            var opened = Stopwatch.GetTimestamp();
+            await OpenAsync(clients, rig.Payments.BaseAddress!.Port, normal.Key, idle);
             var slow = clients.Skip(idle).ToList();
-            var answers = Task.WhenAll(slow.Select(s => s.FirstLineAsync()));
-            var dripping = DripAsync(slow, answers);
-            var meanwhile = new List<double>();
-            while (!answers.IsCompleted)
-            {
-                meanwhile.Add(await TransferAsync());
-                most = Math.Max(most, Crowd.Resident(rig.Nodes[0].Id));
-                foreach (var probe in new[] { "/livez", "/readyz" }) (await client.GetStringAsync(probe)).ShouldBe("ok");
-                Stopwatch.GetElapsedTime(opened).ShouldBeLessThan(Patience, "slow clients are still connected");
-            }
-
-            await dripping;
-            var cutAfter = Stopwatch.GetElapsedTime(opened);
+            var (meanwhile, most, lines) = await WhileCutOffAsync(rig, normal, slow);
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{idle} idle, {slow.Count} slow, all of those cut off {cutAfter.TotalSeconds:0.0} s after the last had opened; {memory} MiB before, {most} at most; a transfer p50 {Crowd.Part(before, 0.5):0.0} ms, p99 {Crowd.Part(before, 0.99):0.0} before, {Crowd.Part(meanwhile, 0.5):0.0} and {Crowd.Part(meanwhile, 0.99):0.0} meanwhile ({meanwhile.Count})"));
+                $"{idle} idle, {slow.Count} slow; {memory} MiB before, {most} at most; a transfer p50 {Crowd.Part(before, 0.5):0.0} ms, "
+                    + $"p99 {Crowd.Part(before, 0.99):0.0} before, {Crowd.Part(meanwhile, 0.5):0.0} and {Crowd.Part(meanwhile, 0.99):0.0} "
+                    + $"meanwhile ({meanwhile.Count})"));
 
             // Said so where the client still listened.
-            var lines = await answers;
             lines.ShouldAllBe(line => line == "HTTP/1.1 408 Request Timeout" || line == "");
             lines.Count(line => line.Length > 0).ShouldBeGreaterThan(slow.Count / 2);
             clients.Take(idle).ShouldAllBe(c => c.IsOpen);
@@ -89,10 +55,86 @@ public sealed class SlowClientTests(ITestOutputHelper output)
             foreach (var one in clients) one.Dispose();
         }
 
-        await TransferAsync();
-        (await Audit.ReadAsync(rig, default)).Transfers.ShouldBe(sent);
+        await normal.TransferAsync(1);
+        (await Audit.ReadAsync(rig, default)).Transfers.ShouldBe(normal.Sent);
+    }
 
-        async Task<SlowClient> OpenAsync(string text, int drip) => await SlowClient.OpenAsync(rig.Payments.BaseAddress!.Port, new IPAddress([127, 0, 0, (byte)(2 + (clients.Count / OfOneAddress))]), text, drip);
+    /// <summary>The idle ones first, then slow ones of four kinds.</summary>
+    private static async Task OpenAsync(List<SlowClient> clients, int port, string key, int idle)
+    {
+        var head = $"POST /transfers HTTP/1.1\r\nHost: slow\r\nAuthorization: Bearer {key}\r\n"
+            + "Content-Type: application/json\r\nContent-Length: 100000\r\n";
+        while (clients.Count < idle) await AddAsync("", 0);
+        for (var i = 0; i < idle / 10; i++)
+        {
+            await AddAsync("POST /transfers HTTP/1.1\r\nHost: slow\r\nX-Half", 0);
+            await AddAsync("POST /transfers HTTP/1.1\r\nHost: slow\r\nX-Drip: ", 1);
+            await AddAsync($"{head}Idempotency-Key: half-{i}\r\n\r\n{{\"from\":", 0);
+            await AddAsync($"{head}Idempotency-Key: drip-{i}\r\n\r\n{{\"from\":\"", 20);
+        }
+
+        async Task AddAsync(string text, int drip) => clients.Add(await SlowClient.OpenAsync(
+            port, new IPAddress([127, 0, 0, (byte)(2 + (clients.Count / OfOneAddress))]), text, drip));
+    }
+
+    /// <summary>Until all the slow ones are cut off: how long transfers took, the most memory, and what the slow ones were told.</summary>
+    private async Task<(List<double> Times, long Most, string[] Lines)> WhileCutOffAsync(
+        Rig rig, NormalClient normal, IReadOnlyList<SlowClient> slow)
+    {
+        var opened = Stopwatch.GetTimestamp();
+        var answers = Task.WhenAll(slow.Select(s => s.FirstLineAsync()));
+        var dripping = DripAsync(slow, answers);
+        var (times, most) = (new List<double>(), 0L);
+        while (!answers.IsCompleted)
+        {
+            times.AddRange(await normal.TransferAsync(1));
+            most = Math.Max(most, Crowd.Resident(rig.Nodes[0].Id));
+            foreach (var probe in new[] { "/livez", "/readyz" }) (await rig.Payments.GetStringAsync(probe)).ShouldBe("ok");
+            Stopwatch.GetElapsedTime(opened).ShouldBeLessThan(Patience, "slow clients are still connected");
+        }
+
+        await dripping;
+        output.WriteLine($"all are cut off {Stopwatch.GetElapsedTime(opened).TotalSeconds:0.0} s after the last had opened");
+        return (times, most, await answers);
+    }
+
+    /// <summary>Sends a transfer after the other, each as fast as it is answered.</summary>
+    private sealed class NormalClient : IDisposable
+    {
+        private readonly HttpClient http;
+
+        public NormalClient(Rig rig, string key)
+        {
+            Key = key;
+            http = new HttpClient { BaseAddress = rig.Payments.BaseAddress };
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
+        public string Key { get; }
+
+        public int Sent { get; private set; }
+
+        /// <summary>How long each took, in milliseconds.</summary>
+        public async Task<List<double>> TransferAsync(int count)
+        {
+            var times = new List<double>();
+            for (var i = 0; i < count; i++)
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/transfers")
+                {
+                    Content = JsonContent.Create(new { from = "1", to = "2", amount = "1" }),
+                    Headers = { { "Idempotency-Key", $"normal-{Sent++}" } },
+                };
+                var began = Stopwatch.GetTimestamp();
+                using var answer = await http.SendAsync(request);
+                ((int)answer.StatusCode).ShouldBe(201);
+                times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            }
+
+            return times;
+        }
+
+        public void Dispose() => http.Dispose();
     }
 
     private static async Task DripAsync(IReadOnlyList<SlowClient> clients, Task until)

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Surety.Cli.Chaos;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
+using Surety.Rigs.Chaos;
 
 namespace Payments.Tests;
 
@@ -27,7 +27,8 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var impatient = new Dictionary<string, string> { ["Surety__Edge__CommandTimeout"] = "00:00:02" };
-        rig = await Rig.StartAsync(Programs.Find(), new RigOptions(RigOptions.Postgres, Connection: "Command Timeout=2;Timeout=2", Environment: _ => impatient), limit.Token);
+        rig = await Rig.StartAsync(Programs.Find(), new RigOptions(
+            RigOptions.Postgres, Connection: "Command Timeout=2;Timeout=2", Environment: _ => impatient), limit.Token);
         server = rig.Postgres!;
         // As many as there are payments at once, or most would wait for each other's rows instead of for the standby.
         while (accounts.Count < 2 * Payments) accounts.Add(await OpenAccountAsync());
@@ -67,7 +68,8 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
             await server.BeginAsync(limit.Token);
         });
         tries.ShouldAllBe(t => t.Status == 0 || t.Status >= 400);
-        (await VisibleAsync(asked)).Count.ShouldBeGreaterThan(10, "without commits that can be read and are on no standby this shows nothing");
+        (await VisibleAsync(asked)).Count.ShouldBeGreaterThan(
+            10, "without commits that can be read and are on no standby this shows nothing");
 
         // Asked again while there is still no standby: the answers are stored, and can be read.
         var again = await SendWhileAsync(asked, () => Task.CompletedTask);
@@ -95,13 +97,17 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.Add("Idempotency-Key", command.Reference);
         using var response = await rig.Payments.SendAsync(request, limit.Token);
-        return new Try(command, (int)response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsStringAsync(limit.Token));
+        return new Try(
+            command, (int)response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsStringAsync(
+            limit.Token));
     }
 
     private async Task ShouldBeHonestAsync(IReadOnlyList<Try> tries, string what)
     {
         var visible = await VisibleAsync([.. tries.Select(t => t.Command)]);
-        output.WriteLine($"{what}: {string.Join(", ", tries.CountBy(t => $"{t.Status} {t.Outcome}").Select(c => $"{c.Value} × {c.Key}"))}; {visible.Count} committed on the server alone");
+        output.WriteLine(
+            $"{what}: {string.Join(", ", tries.CountBy(t => $"{t.Status} {t.Outcome}").Select(c => $"{c.Value} × {c.Key}"))}; "
+                + $"{visible.Count} committed on the server alone");
         foreach (var one in tries)
         {
             (one.Status is 409 or 503).ShouldBeTrue($"{one.Status} {one.Body} {rig.Nodes[0].LastLines}");
@@ -126,7 +132,8 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
         // The standby first: payouts go on being paid, and what is read there cannot be ahead.
         await UntilAsync(async () => await standby.QueryAsync(transfers, limit.Token) == await server.QueryAsync(transfers, limit.Token));
 
-        var jobs = answers.Where(a => a.Command.Kind == CommandKind.Payout).ToDictionary(a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
+        var jobs = answers.Where(a => a.Command.Kind == CommandKind.Payout).ToDictionary(
+            a => a.Command.Reference, a => JsonDocument.Parse(a.Body).RootElement.GetProperty("id").GetString()!);
         await UntilAsync(async () => (await Audit.ReadAsync(rig, limit.Token)).IsQuiet);
         var books = Accounting.Of(answers, await Books.ReadAsync(rig, accounts, jobs, limit.Token));
         books.Violations.ShouldBeEmpty();
@@ -137,9 +144,11 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
     {
         var made = Enumerable.Range(0, Payments).Select(i =>
         {
-            var (from, to, reference) = (accounts[2 * i], accounts[(2 * i) + 1], string.Create(CultureInfo.InvariantCulture, $"p{commands.Count + i}"));
+            var (from, to, reference) = (accounts[2 * i], accounts[(2 * i) + 1], string.Create(
+                CultureInfo.InvariantCulture, $"p{commands.Count + i}"));
             // Deposits and payouts go through one account of the house, and would wait for the first of them.
-            return i < 3 ? new Command(i == 0 ? CommandKind.Payout : CommandKind.Deposit, reference, from, null, 1) : new Command(CommandKind.Transfer, reference, from, to, 1);
+            return i < 3 ? new Command(i == 0 ? CommandKind.Payout : CommandKind.Deposit, reference, from, null, 1)
+                : new Command(CommandKind.Transfer, reference, from, to, 1);
         }).ToList();
         commands.AddRange(made);
         return made;
@@ -147,7 +156,8 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task<string> OpenAccountAsync()
     {
-        using var answer = await rig.Payments.PostAsJsonAsync("/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000" }, limit.Token);
+        using var answer = await rig.Payments.PostAsJsonAsync(
+            "/accounts", new { owner = "somebody", currency = "EUR", overdraftLimit = "1000" }, limit.Token);
         answer.EnsureSuccessStatusCode();
         return (await answer.Content.ReadFromJsonAsync<JsonElement>(limit.Token)).GetProperty("id").GetString()!;
     }
@@ -156,10 +166,12 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
     private async Task<HashSet<string>> VisibleAsync(IReadOnlyList<Command> asked)
     {
         var list = string.Join(", ", asked.Select(c => $"'{c.Reference}'"));
-        return [.. (await server.QueryAsync($"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})", limit.Token)).Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        var sql = $"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})";
+        return [.. (await server.QueryAsync(sql, limit.Token)).Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
 
-    private Task EndWaitsAsync(string how) => server.QueryAsync($"SELECT count({how}(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", limit.Token);
+    private Task EndWaitsAsync(string how) =>
+        server.QueryAsync($"SELECT count({how}(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", limit.Token);
 
     private async Task<long> CountAsync(string sql) => long.Parse(await server.QueryAsync(sql, limit.Token), CultureInfo.InvariantCulture);
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -49,7 +49,10 @@ public sealed partial class StartTests : IAsyncLifetime
             lines.Count.ShouldBe(2);
             foreach (Match line in lines)
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, line.Groups["url"].Value) { Content = new StringContent(line.Groups["body"].Value) };
+                using var request = new HttpRequestMessage(HttpMethod.Post, line.Groups["url"].Value)
+                {
+                    Content = new StringContent(line.Groups["body"].Value),
+                };
                 request.Content.Headers.ContentType = null;
                 foreach (Match header in Header().Matches(line.Value))
                 {
@@ -73,7 +76,10 @@ public sealed partial class StartTests : IAsyncLifetime
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "dev");
             ((int)(await client.GetAsync("/audit")).StatusCode).ShouldBe(401);
 
-            var make = new ProcessStartInfo("dotnet", [Programs.Find().Payments, "keys", "create", "ada"]) { WorkingDirectory = folder, RedirectStandardOutput = true, UseShellExecute = false };
+            var make = new ProcessStartInfo("dotnet", [Programs.Find().Payments, "keys", "create", "ada"])
+            {
+                WorkingDirectory = folder, RedirectStandardOutput = true, UseShellExecute = false,
+            };
             using var making = Process.Start(make)!;
             var key = (await making.StandardOutput.ReadToEndAsync()).Trim().Split('\n')[^1];
             await making.WaitForExitAsync();
@@ -86,7 +92,10 @@ public sealed partial class StartTests : IAsyncLifetime
     [Fact]
     public async Task A_store_that_does_not_exist_is_refused_by_name()
     {
-        var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string> { ["Surety__Store"] = "oracle", ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" });
+        var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string>
+        {
+            ["Surety__Store"] = "oracle", ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+        });
         started.Add(process);
         (await process.ExitedAsync(TimeSpan.FromSeconds(30), default)).ShouldBeTrue();
         process.LastLines.ShouldBe("The configuration's Surety:Store is \"oracle\". It must be sqlite (the default) or postgres.");
@@ -94,9 +103,14 @@ public sealed partial class StartTests : IAsyncLifetime
 
     private async Task<(HttpClient Client, string Output)> StartAsync(string environment)
     {
-        var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = environment, ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" });
+        var process = ChildProcess.Start(Programs.Find().Payments, folder, new Dictionary<string, string>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = environment, ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+        });
         started.Add(process);
-        await Backend.UntilAsync(() => Task.FromResult(process.HasExited || process.LastLines.Contains("/deposits", StringComparison.Ordinal) || process.LastLines.Contains("keys create", StringComparison.Ordinal)), () => process.LastLines);
+        await Backend.UntilAsync(
+            () => Task.FromResult(process.HasExited || process.LastLines.Contains("/deposits", StringComparison.Ordinal)
+            || process.LastLines.Contains("keys create", StringComparison.Ordinal)), () => process.LastLines);
         var url = Listens().Match(process.LastLines).Groups["url"].Value;
         url.ShouldNotBeEmpty(process.LastLines);
         return (new HttpClient { BaseAddress = new Uri(url) }, process.LastLines);
@@ -104,7 +118,10 @@ public sealed partial class StartTests : IAsyncLifetime
 
     private static async Task PostAsync(HttpClient client, string path, string body, string key)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Headers = { { "Idempotency-Key", key } },
+        };
         using var response = await client.SendAsync(request);
         ((int)response.StatusCode).ShouldBe(201, await response.Content.ReadAsStringAsync());
     }

@@ -22,7 +22,8 @@ internal sealed class StatementFile : IDisposable
 
     public long Length { get; }
 
-    public static StatementFile Of(params IEnumerable<string> lines) => new("reference,from,to,amount\n" + string.Concat(lines.Select(l => l + "\n")));
+    public static StatementFile Of(params IEnumerable<string> lines) =>
+        new("reference,from,to,amount\n" + string.Concat(lines.Select(l => l + "\n")));
 
     /// <summary>A few payments among lines that cost nothing but their reading.</summary>
     public static StatementFile Large(long bytes, string from, string to, int payments)

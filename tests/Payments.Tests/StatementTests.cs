@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Surety;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Payments.Tests;
@@ -12,7 +12,8 @@ namespace Payments.Tests;
 public sealed class StatementTests(ITestOutputHelper output)
 {
     [Fact]
-    public Task A_tus_client_that_is_cut_fifty_times_and_whose_server_is_killed_uploads_one_whole_file() => UploadUnderKillsAsync(new RigOptions(), output);
+    public Task A_tus_client_that_is_cut_fifty_times_and_whose_server_is_killed_uploads_one_whole_file() =>
+        UploadUnderKillsAsync(new RigOptions(), output);
 
     internal static async Task UploadUnderKillsAsync(RigOptions options, ITestOutputHelper output)
     {
@@ -26,20 +27,25 @@ public sealed class StatementTests(ITestOutputHelper output)
             await rig.Nodes[0].KillAsync();
             await rig.Nodes[0].StartAsync(default);
         });
-        var told = JsonDocument.Parse(await RunAsync("node", TusClient(), $"{proxy.Address}statements", "dev", file.Path, file.Digest)).RootElement;
+        var told = JsonDocument.Parse(
+            await RunAsync("node", TusClient(), $"{proxy.Address}statements", "dev", file.Path, file.Digest)).RootElement;
         var offsets = told.GetProperty("offsets").EnumerateArray().Select(o => o.GetInt64()).ToList();
         output.WriteLine($"{proxy.Cuts} cuts, {kills} kills, {offsets.Count} answers with an offset");
         (proxy.Cuts, kills).ShouldBe((50, 5));
         offsets.SequenceEqual(offsets.Order()).ShouldBeTrue("an offset went back");
         offsets.Count(o => o > 0).ShouldBeGreaterThan(30, "a cut that costs everything that came is no resumption");
 
-        using var client = new HttpClient { BaseAddress = rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new("Bearer", "dev") } };
+        using var client = new HttpClient
+        {
+            BaseAddress = rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new("Bearer", "dev") },
+        };
         var (offset, job) = await HeadAsync(client, told.GetProperty("address").GetString()!);
         offset.ShouldBe(file.Length);
         job.ShouldNotBeNull();
         (await CountJobsAsync(client, job)).ShouldBe(1);
         // The server has compared the digest with the one that was announced; that every line is there, the import says.
-        await Backend.UntilAsync(async () => (await JsonAsync(client, $"{job}?wait=1")).GetProperty("status").GetString() == "succeeded", () => "the import does not end");
+        await Backend.UntilAsync(async () => (await JsonAsync(client, $"{job}?wait=1"))
+            .GetProperty("status").GetString() == "succeeded", () => "the import does not end");
         (await JsonAsync(client, job + "/result")).GetProperty("lines").GetInt64().ShouldBe(File.ReadLines(file.Path).Count() - 1);
     }
 
@@ -55,7 +61,10 @@ public sealed class StatementTests(ITestOutputHelper output)
         new Random(7).NextBytes(bytes);
         await using var rig = await Rig.StartAroundAsync(Programs.Find(), new RigOptions(), default);
         rig.Nodes[0].Spawn($"{point}:{(point is Failpoint.UploadStored or Failpoint.UploadCommitted ? 1 : 3)}");
-        using var client = new HttpClient { BaseAddress = rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new("Bearer", "dev") } };
+        using var client = new HttpClient
+        {
+            BaseAddress = rig.Payments.BaseAddress, DefaultRequestHeaders = { Authorization = new("Bearer", "dev") },
+        };
         await Backend.UntilAsync(async () => await AnswersAsync(client), () => "the backend does not answer");
         var begun = await SendAsync(client, HttpMethod.Post, "/statements", null, ("Upload-Length", $"{bytes.Length}"));
         var address = begun!.Headers.Location!.ToString();
@@ -104,18 +113,22 @@ public sealed class StatementTests(ITestOutputHelper output)
 
         var (lines, kills) = Counts.AreWhole ? (6_000, 4) : (2_000, 2);
         using var file = StatementFile.Of(Enumerable.Range(0, lines).Select(i => $"line-{i},{accounts[0]},{accounts[1]},1"));
-        var job = (await RunAsync("curl", ["-sS", "-o", "/dev/null", "-D", "-", "-H", "Authorization: Bearer dev", "-F", $"file=@{file.Path};type=text/csv", $"{http.BaseAddress}statements"]))
+        var job = (await RunAsync(
+            "curl", ["-sS", "-o", "/dev/null",
+            "-D", "-", "-H", "Authorization: Bearer dev", "-F", $"file=@{file.Path};type=text/csv", $"{http.BaseAddress}statements"]))
             .Split('\n').Single(l => l.StartsWith("Location:", StringComparison.OrdinalIgnoreCase))["Location:".Length..].Trim();
         for (var kill = 1; kill <= kills; kill++)
         {
             var least = kill * lines / (kills + 2);
-            await Backend.UntilAsync(async () => await BalanceAsync(http, accounts[1]) >= least, () => $"the import does not get to line {least}");
+            await Backend.UntilAsync(
+                async () => await BalanceAsync(http, accounts[1]) >= least, () => $"the import does not get to line {least}");
             await rig.Nodes[0].KillAsync();
             await rig.Nodes[0].StartAsync(default);
         }
 
         JsonElement status = default;
-        await Backend.UntilAsync(async () => (status = await JsonAsync(http, $"{job}?wait=1")).GetProperty("status").GetString() is "succeeded" or "dead", () => $"the import does not end: {status}");
+        await Backend.UntilAsync(async () => (status = await JsonAsync(http, $"{job}?wait=1"))
+            .GetProperty("status").GetString() is "succeeded" or "dead", () => $"the import does not end: {status}");
         var result = await JsonAsync(http, job + "/result");
         (result.GetProperty("lines").GetInt32(), result.GetProperty("posted").GetInt32()).ShouldBe((lines, lines));
         (await BalanceAsync(http, accounts[1])).ShouldBe(lines);
@@ -138,36 +151,49 @@ public sealed class StatementTests(ITestOutputHelper output)
 
         async Task ImportAsync(StatementFile file)
         {
-            var answer = await RunAsync("curl", ["-sS", "-H", "Authorization: Bearer dev", "-F", $"sha256={file.Digest}", "-F", $"file=@{file.Path};type=text/csv", $"{http.BaseAddress}statements"]);
+            var answer = await RunAsync(
+                "curl", ["-sS", "-H", "Authorization: Bearer dev",
+                "-F", $"sha256={file.Digest}", "-F", $"file=@{file.Path};type=text/csv", $"{http.BaseAddress}statements"]);
             var id = JsonDocument.Parse(answer).RootElement.GetProperty("id").GetString();
-            await Backend.UntilAsync(async () => (await JsonAsync(http, $"/jobs/{id}?wait=1")).GetProperty("status").GetString() == "succeeded", () => "the import does not end");
+            await Backend.UntilAsync(async () => (await JsonAsync(http, $"/jobs/{id}?wait=1"))
+                .GetProperty("status").GetString() == "succeeded", () => "the import does not end");
             (await JsonAsync(http, $"/jobs/{id}/result")).GetProperty("posted").GetInt32().ShouldBe(0);
         }
     }
 
     private static long PeakKiB(int process) =>
-        long.Parse(File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
+        long.Parse(File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith("VmHWM", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
 
     private static string TusClient()
     {
         var folder = Path.Combine(Repository.Root, "tests", "Payments.Tests", "tus");
-        Directory.Exists(Path.Combine(folder, "node_modules")).ShouldBeTrue("tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus");
+        Directory.Exists(Path.Combine(folder, "node_modules")).ShouldBeTrue(
+            "tus-js-client is not installed: run ./test, or `npm ci` in tests/Payments.Tests/tus");
         return Path.Combine(folder, "upload.js");
     }
 
     internal static async Task<string> RunAsync(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         var (code, said, complained) = await Tool.RunAsync(start);
         code.ShouldBe(0, complained);
         return said;
     }
 
     /// <summary>Null when the connection broke.</summary>
-    private static async Task<HttpResponseMessage?> SendAsync(HttpClient client, HttpMethod method, string address, ReadOnlyMemory<byte>? chunk, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage?> SendAsync(
+        HttpClient client, HttpMethod method, string address, ReadOnlyMemory<byte>? chunk, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, address);
-        if (chunk is { } bytes) request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/offset+octet-stream") } };
+        if (chunk is { } bytes)
+            request.Content = new ReadOnlyMemoryContent(bytes)
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("application/offset+octet-stream") },
+            };
         request.Headers.Add("Tus-Resumable", "1.0.0");
         foreach (var (name, value) in headers) request.Headers.Add(name, value);
         try
@@ -184,7 +210,8 @@ public sealed class StatementTests(ITestOutputHelper output)
     {
         var answer = (await SendAsync(client, HttpMethod.Head, address, null)).ShouldNotBeNull();
         ((int)answer.StatusCode).ShouldBe(200);
-        return (long.Parse(answer.Headers.GetValues("Upload-Offset").Single(), CultureInfo.InvariantCulture), answer.Headers.Location?.ToString());
+        return (long.Parse(
+            answer.Headers.GetValues("Upload-Offset").Single(), CultureInfo.InvariantCulture), answer.Headers.Location?.ToString());
     }
 
     private static async Task<bool> AnswersAsync(HttpClient client)
@@ -215,7 +242,8 @@ public sealed class StatementTests(ITestOutputHelper output)
 
     private static StringContent Json(object body) => new(JsonSerializer.Serialize(body), System.Text.Encoding.UTF8, "application/json");
 
-    private static async Task<JsonElement> JsonAsync(HttpClient http, string path) => JsonDocument.Parse(await http.GetStringAsync(path)).RootElement;
+    private static async Task<JsonElement> JsonAsync(HttpClient http, string path) =>
+        JsonDocument.Parse(await http.GetStringAsync(path)).RootElement;
 
     private static async Task<long> BalanceAsync(HttpClient http, string account) =>
         long.Parse((await JsonAsync(http, $"/accounts/{account}")).GetProperty("balance").GetString()!, CultureInfo.InvariantCulture);

@@ -18,7 +18,8 @@ internal static partial class SystemCalls
         var syncs = calls.Where(c => c.Name is "fsync" or "fdatasync" && c.IsOnLog && c.Result == 0).ToList();
         foreach (var reference in references)
         {
-            var answer = calls.Find(c => c.IsSend && c.Text.Contains("HTTP/1.1 20", StringComparison.Ordinal) && c.Text.Contains(reference, StringComparison.Ordinal));
+            var answer = calls.Find(c => c.IsSend
+                && c.Text.Contains("HTTP/1.1 20", StringComparison.Ordinal) && c.Text.Contains(reference, StringComparison.Ordinal));
             if (answer is null)
             {
                 yield return $"{reference}: no accepted answer was seen.";
@@ -28,8 +29,10 @@ internal static partial class SystemCalls
             var request = calls.Find(c => c.IsReceive && c.Text.Contains(reference, StringComparison.Ordinal));
             var write = calls.Find(c => c.IsWrite && c.IsOnLog && c.Text.Contains(reference, StringComparison.Ordinal));
             if (request is null || request.Ended > answer.Began) yield return $"{reference}: answered before its request was read.";
-            else if (write is null || write.Began < request.Ended || write.Ended > answer.Began) yield return $"{reference}: answered before its row was written to the log.";
-            else if (!syncs.Exists(s => s.Began > write.Ended && s.Ended < answer.Began)) yield return $"{reference}: answered before the log was synced.";
+            else if (write is null || write.Began < request.Ended || write.Ended > answer.Began)
+                yield return $"{reference}: answered before its row was written to the log.";
+            else if (!syncs.Exists(s => s.Began > write.Ended && s.Ended < answer.Began))
+                yield return $"{reference}: answered before the log was synced.";
         }
     }
 
@@ -55,7 +58,8 @@ internal static partial class SystemCalls
             }
 
             if (text.IndexOf('(', StringComparison.Ordinal) is not (> 0 and var name)) continue;
-            var result = Result().Match(text) is { Success: true } r ? long.Parse(r.Groups["value"].Value, CultureInfo.InvariantCulture) : -1;
+            var result = Result().Match(text) is { Success: true } r
+                ? long.Parse(r.Groups["value"].Value, CultureInfo.InvariantCulture) : -1;
             yield return new Call(text[..name], text, result, began, i);
         }
     }

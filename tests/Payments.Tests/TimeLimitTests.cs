@@ -1,6 +1,6 @@
 using System.Globalization;
 using Npgsql;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Payments.Tests;
 
@@ -9,7 +9,10 @@ public sealed class ImpatientBackend : Backend
 {
     private protected override RigOptions Options => new(
         RigOptions.Postgres, Connection: "Command Timeout=300",
-        Environment: _ => new Dictionary<string, string> { ["Surety__Edge__CommandTimeout"] = "00:00:05", ["Surety__Edge__RequestTimeout"] = "00:00:05" });
+        Environment: _ => new Dictionary<string, string>
+        {
+            ["Surety__Edge__CommandTimeout"] = "00:00:05", ["Surety__Edge__RequestTimeout"] = "00:00:05",
+        });
 }
 
 public sealed class TimeLimitTests(ImpatientBackend backend) : IClassFixture<ImpatientBackend>
@@ -40,6 +43,9 @@ public sealed class TimeLimitTests(ImpatientBackend backend) : IClassFixture<Imp
     }
 
     private Task UntilWaitingAsync(int queries) => Backend.UntilAsync(
-        async () => await backend.Rig.Postgres!.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", default) == queries.ToString(CultureInfo.InvariantCulture),
+        async () =>
+            await backend.Rig.Postgres!.QueryAsync(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", default) == queries.ToString(
+                CultureInfo.InvariantCulture),
         () => $"there are not {queries} queries that wait for a lock");
 }

@@ -23,9 +23,16 @@ internal static class Wrk
     /// <param name="seconds">How long it sends.</param>
     public static async Task<Pressed> PressAsync(Uri server, string key, int accounts, int connections, double rate, int seconds)
     {
-        string[] arguments = ["-t1", $"-c{connections}", $"-d{seconds + Rest}s", "--timeout", "30s", "-s", Path.Combine(Repository.Root, "tests", "Payments.Tests", "load", "transfers.lua"), server.ToString()];
-        var start = new ProcessStartInfo("wrk", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        var settings = new Dictionary<string, object> { ["RATE"] = rate, ["STOP"] = seconds, ["ACCOUNTS"] = accounts, ["KEY"] = key, ["NAME"] = $"wrk{Interlocked.Increment(ref runs)}" };
+        string[] arguments = ["-t1", $"-c{connections}", $"-d{seconds + Rest}s", "--timeout", "30s", "-s", Path.Combine(
+            Repository.Root, "tests", "Payments.Tests", "load", "transfers.lua"), server.ToString()];
+        var start = new ProcessStartInfo("wrk", arguments)
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        var settings = new Dictionary<string, object>
+        {
+            ["RATE"] = rate, ["STOP"] = seconds, ["ACCOUNTS"] = accounts, ["KEY"] = key, ["NAME"] = $"wrk{Interlocked.Increment(ref runs)}",
+        };
         foreach (var (name, value) in settings) start.Environment[name] = Convert.ToString(value, CultureInfo.InvariantCulture);
         var (code, said, complained) = await Tool.RunAsync(start);
         code.ShouldBe(0, said + complained);
@@ -47,12 +54,15 @@ internal static class Wrk
 /// <param name="AnyP50">Of all answers.</param>
 /// <param name="Fault">One of the faults.</param>
 /// <param name="Seconds">How long it sent.</param>
-internal sealed record Pressed(long Sent, long Accepted, long Refused, long Faults, long Broken, double P50, double P99, double AnyP50, string Fault, int Seconds)
+internal sealed record Pressed(
+    long Sent, long Accepted, long Refused, long Faults, long Broken, double P50, double P99, double AnyP50, string Fault, int Seconds)
 {
     public double RefusedShare => (double)Refused / Sent;
 
     public double Rate => (double)Accepted / Seconds;
 
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"sent {Sent}, accepted {Accepted} ({Rate:0}/s, p50 {P50:0.0} ms, p99 {P99:0.0} ms), refused {Refused}; half of all answers within {AnyP50:0.0} ms; faults {Faults} {Fault}, broken {Broken}");
+        CultureInfo.InvariantCulture,
+            $"sent {Sent}, accepted {Accepted} ({Rate:0}/s, p50 {P50:0.0} ms, p99 {P99:0.0} ms), refused {Refused}; half of all answers "
+                + $"within {AnyP50:0.0} ms; faults {Faults} {Fault}, broken {Broken}");
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Surety.Storage;
 
@@ -91,7 +92,7 @@ public class HealthTests
     public async Task Operators_are_told_more_and_what_a_person_should_look_at_does_not_make_a_host_unready()
     {
         var clock = new ShiftedTime();
-        await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
+        await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)).Queue("mail", _ => { }), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         await app.StartAsync();
         var operators = await app.ClientAsync("olga", "operator");
         var well = (await operators.FetchAsync("/readyz?verbose")).ShouldBe(200);
@@ -106,6 +107,26 @@ public class HealthTests
         await EdgeApp.UntilAsync(async () => (await operators.FetchAsync("/readyz?verbose")).ShouldBe(200).Text.Contains("Queue mail is paused: the mail service is down", StringComparison.Ordinal));
         (await app.Client().FetchAsync("/readyz?verbose")).ShouldBe(200).Text.ShouldBe("ok");
         (await app.Alice.FetchAsync("/readyz?verbose")).ShouldBe(200).Text.ShouldBe("ok");
+    }
+
+    [Fact]
+    public async Task The_frameworks_own_health_checks_say_what_readyz_says()
+    {
+        await using var app = Build(configure: b => b.Services.AddHealthChecks().AddSurety().AddSurety("traffic", HealthStatus.Degraded));
+        await app.StartAsync();
+        var ready = await CheckAsync();
+        ready.Values.ShouldAllBe(e => e.Status == HealthStatus.Healthy);
+        ready["surety"].Description.ShouldNotBeNull().ShouldStartWith("Store: SQLite");
+        ready["surety"].Data["status"].ShouldBe("ok");
+
+        await app.Host.StopAsync();
+        var stopped = await CheckAsync();
+        (stopped["surety"].Status, stopped["traffic"].Status).ShouldBe((HealthStatus.Unhealthy, HealthStatus.Degraded));
+        stopped["surety"].Description.ShouldNotBeNull().ShouldStartWith("The host is shutting down.");
+        stopped["surety"].Data["status"].ShouldBe("draining");
+
+        async Task<IReadOnlyDictionary<string, HealthReportEntry>> CheckAsync() =>
+            (await app.Get<HealthCheckService>().CheckHealthAsync()).Entries;
     }
 
     [Theory]

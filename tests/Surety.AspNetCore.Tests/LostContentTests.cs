@@ -15,7 +15,7 @@ public class LostContentTests
         await files.App.Get<IQueues>().ResumeAsync("files");
 
         var info = await files.App.UntilAsync(MessageId.Parse(job["/jobs/".Length..].Split('-')[0], null), MessageStatus.Dead);
-        info.Attempts.Select(a => a.Outcome).ShouldBe(["retry", "reject"]);
+        info.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Retry, AttemptOutcome.Reject]);
         info.Attempts[0].Error.ShouldNotBeNull().ShouldContain("is missing");
     }
 }

@@ -57,6 +57,21 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
     }
 
     [Fact]
+    public async Task A_message_id_is_described_as_the_string_that_it_is()
+    {
+        await using var app = await EdgeApp.StartAsync(
+            a => a.MapGet("/sent", () => new Sent(new MessageId(7), null)).AllowAnonymous(), configure: b => b.Services.AddSuretyOpenApi());
+        (await app.Client().FetchAsync("/sent")).ShouldBe(200).Text.ShouldBe("""{"id":"7","after":null}""");
+        var properties = (await app.Client().FetchAsync("/openapi/v1.json")).Json
+            .GetProperty("components").GetProperty("schemas").GetProperty("Sent").GetProperty("properties");
+        properties.ToString().ShouldNotContain("$ref");
+        properties.GetProperty("id").GetProperty("type").GetString().ShouldBe("string");
+        properties.GetProperty("after").GetProperty("type").EnumerateArray().Select(t => t.GetString()).ShouldBe(["null", "string"], ignoreOrder: true);
+    }
+
+    private sealed record Sent(MessageId Id, MessageId? After);
+
+    [Fact]
     public void Operations_have_names_of_their_own_even_where_nobody_gave_them_one()
     {
         var names = Operations().Select(o => o.GetProperty("operationId").GetString()!).ToList();

@@ -59,7 +59,10 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
             {
                 var content = new MemoryStream(Bytes(10));
                 await client.PutObjectAsync(
-                    new() { BucketName = SwiftServer.Bucket, Key = $"{prefix}5701e/{name}", InputStream = content, UseChunkEncoding = false });
+                    new()
+                    {
+                        BucketName = SwiftServer.Bucket, Key = $"{prefix}5701e/{name}", InputStream = content, UseChunkEncoding = false,
+                    });
             }
         }
 
@@ -86,7 +89,8 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
     public void Every_fault_of_the_options_is_named()
     {
         var faults = new S3BlobOptions { AccessKey = "a", PartBytes = 5, ServiceUrl = new Uri("x", UriKind.Relative) }.Faults().ToList();
-        foreach (var name in new[] { "Bucket", "SecretKey", "PartBytes", "ServiceUrl" }) faults.ShouldContain(f => f.Contains(name, StringComparison.Ordinal), name);
+        foreach (var name in new[] { "Bucket", "SecretKey", "PartBytes", "ServiceUrl" })
+            faults.ShouldContain(f => f.Contains(name, StringComparison.Ordinal), name);
     }
 
     protected override IBlobStore Open()
@@ -105,6 +109,7 @@ public sealed class S3BlobsTests(SwiftServer swift) : BlobContract
     private async Task<List<string>> KeysAsync()
     {
         using var client = swift.Client();
-        return [.. ((await client.ListObjectsV2Async(new() { BucketName = SwiftServer.Bucket, Prefix = prefix })).S3Objects ?? []).Select(o => o.Key)];
+        return [.. ((await client.ListObjectsV2Async(new() { BucketName = SwiftServer.Bucket, Prefix = prefix })).S3Objects ?? []).Select(
+            o => o.Key)];
     }
 }

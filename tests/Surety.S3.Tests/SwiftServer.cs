@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Tests.Conventions;
 
 namespace Surety.S3.Tests;
@@ -46,7 +46,8 @@ public sealed class SwiftServer : IAsyncLifetime
                 await client.DeleteObjectAsync(Bucket, "started", limit.Token);
                 return;
             }
-            catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (
+                e is AmazonClientException or AmazonServiceException or HttpRequestException or OperationCanceledException)
             {
                 string output;
                 lock (said) output = said.ToString();

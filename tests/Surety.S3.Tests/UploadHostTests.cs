@@ -21,10 +21,13 @@ public sealed class UploadHostTests(SwiftServer swift)
         using (var first = await StartAsync(folder))
         {
             var uploads = first.Services.GetRequiredService<Uploads>();
-            var begun = (await uploads.BeginAsync(new NewUpload { Id = "0123456789abcdef", Route = "/files", Owner = "ada", Length = bytes.Length, Metadata = new Dictionary<string, string>() }, TimeSpan.FromDays(1), 10, default)).ShouldNotBeNull();
+            var begun = (await uploads.BeginAsync(
+                new NewUpload { Id = "0123456789abcdef", Route = "/files", Owner = "ada",
+                Length = bytes.Length, Metadata = new Dictionary<string, string>() }, TimeSpan.FromDays(1), 10, default)).ShouldNotBeNull();
             id = begun.Id;
             begun = (await uploads.TakeAsync(id, "/files", "ada", 0, default)).ShouldNotBeNull();
-            (await uploads.WriteAsync(begun, new MemoryStream(bytes, 0, 8_700_000), bytes.Length, null, default)).Offset.ShouldBe(8_700_000);
+            (await uploads.WriteAsync(
+                begun, new MemoryStream(bytes, 0, 8_700_000), bytes.Length, null, default)).Offset.ShouldBe(8_700_000);
             await first.StopAsync();
         }
 
@@ -36,7 +39,8 @@ public sealed class UploadHostTests(SwiftServer swift)
             found = (await uploads.TakeAsync(id, "/files", "ada", found.Offset, default)).ShouldNotBeNull();
             found = (await uploads.WriteAsync(found, new MemoryStream(bytes, 8_700_000, 300_000), 300_000, null, default)).Upload;
             found.Offset.ShouldBe(bytes.Length);
-            var done = await uploads.CompleteAsync(found, Convert.ToHexString(SHA256.HashData(bytes)), u => new Envelope(new Arrived(u.Id)), () => Task.FromResult(true), null, default);
+            var done = await uploads.CompleteAsync(found, Convert.ToHexString(
+                SHA256.HashData(bytes)), u => new Envelope(new Arrived(u.Id)), () => Task.FromResult(true), null, default);
             done.Kind.ShouldBe(CompletionKind.Complete);
             await using var content = await second.Services.GetRequiredService<IUploads>().OpenAsync(id, 8_999_000);
             using var rest = new MemoryStream();
@@ -53,7 +57,8 @@ public sealed class UploadHostTests(SwiftServer swift)
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["S3:Bucket"] = SwiftServer.Bucket, ["S3:ServiceUrl"] = swift.Address.AbsoluteUri, ["S3:AccessKey"] = SwiftServer.AccessKey, ["S3:SecretKey"] = SwiftServer.SecretKey, ["S3:Prefix"] = "host/",
+            ["S3:Bucket"] = SwiftServer.Bucket, ["S3:ServiceUrl"] = swift.Address.AbsoluteUri,
+                ["S3:AccessKey"] = SwiftServer.AccessKey, ["S3:SecretKey"] = SwiftServer.SecretKey, ["S3:Prefix"] = "host/",
         });
         Guide.Samples.Configure(builder, $"Data Source={Path.Combine(folder, "host.db")}");
         var host = builder.Build();

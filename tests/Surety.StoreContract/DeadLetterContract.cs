@@ -115,6 +115,6 @@ public abstract class DeadLetterContract<TFixture> : StoreContract<TFixture> whe
         var id = await DeadAsync(await JoinAsync());
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ => await Store.DeadLetters.RequeueAsync(id)));
         answers.Count(a => a).ShouldBe(1);
-        (await InfoAsync(id)).Attempts.Count(a => a.Outcome == "requeue").ShouldBe(1);
+        (await InfoAsync(id)).Attempts.Count(a => a.Outcome == AttemptOutcome.Requeue).ShouldBe(1);
     }
 }

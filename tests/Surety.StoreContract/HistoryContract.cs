@@ -17,22 +17,22 @@ public abstract class HistoryContract<TFixture> : StoreContract<TFixture> where 
         var claimed = await ClaimOneAsync(one);
         Clock.Advance(Second);
         (await SettleAsync(claimed.Retry(TimeSpan.Zero) with { Ran = Second })).ShouldBeTrue();
-        expected.Add(new(claimed.Claim.Number, "retry", "busy, at length", "one", Clock.Now - Second, Clock.Now));
+        expected.Add(new(claimed.Claim.Number, AttemptOutcome.Retry, "busy, at length", "one", Clock.Now - Second, Clock.Now));
 
         claimed = await ClaimOneAsync(one);
         (await SettleAsync(claimed.Snooze(TimeSpan.Zero))).ShouldBeTrue();
-        expected.Add(new(claimed.Claim.Number, "snooze", "not yet", "one", Clock.Now, Clock.Now));
+        expected.Add(new(claimed.Claim.Number, AttemptOutcome.Snooze, "not yet", "one", Clock.Now, Clock.Now));
 
         claimed = await ClaimOneAsync(one);
         var claimedAt = Clock.Now;
         await DieAsync();
         var lost = (await InfoAsync(id)).Attempts[^1];
         lost.Error.ShouldNotBeNullOrWhiteSpace();
-        expected.Add(new(claimed.Claim.Number, "lost", lost.Error, "one", claimedAt, Clock.Now));
+        expected.Add(new(claimed.Claim.Number, AttemptOutcome.Lost, lost.Error, "one", claimedAt, Clock.Now));
 
         claimed = await ClaimOneAsync(await JoinAsync("two"));
         (await SettleAsync(claimed.Reject())).ShouldBeTrue();
-        expected.Add(new(claimed.Claim.Number, "reject", "bad account, at length", "two", Clock.Now, Clock.Now));
+        expected.Add(new(claimed.Claim.Number, AttemptOutcome.Reject, "bad account, at length", "two", Clock.Now, Clock.Now));
 
         (await InfoAsync(id)).Attempts.ShouldBe(expected);
     }
@@ -44,7 +44,7 @@ public abstract class HistoryContract<TFixture> : StoreContract<TFixture> where 
         var id = await DeadAsync(node);
         (await Store.DeadLetters.RequeueAsync(id)).ShouldBeTrue();
         (await SettleAsync((await ClaimOneAsync(node)).Reject())).ShouldBeTrue();
-        (await InfoAsync(id)).Attempts.Select(a => a.Outcome).ShouldBe(["reject", "requeue", "reject"]);
+        (await InfoAsync(id)).Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Reject, AttemptOutcome.Requeue, AttemptOutcome.Reject]);
     }
 
     [Fact]

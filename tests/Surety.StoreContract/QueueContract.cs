@@ -1,4 +1,5 @@
 using Shouldly;
+using Surety.Operations;
 using Surety.Storage;
 
 namespace Surety.StoreContract;
@@ -54,6 +55,37 @@ public abstract class QueueContract<TFixture> : StoreContract<TFixture> where TF
     {
         await Store.Queues.ResumeAsync("never");
         (await Store.Queues.ListAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_queue_that_neither_the_host_knows_nor_the_store_has_seen_is_neither_paused_nor_resumed()
+    {
+        var queues = new KnownQueues(Store.Queues, ["mail"]);
+        await EnqueueAsync();
+        foreach (var (mistyped, meant) in new[] { ("mial", "mail"), ("works", Work), ("defualt", "default") })
+        {
+            (await Should.ThrowAsync<ArgumentException>(async () => await queues.PauseAsync(mistyped, "why"))).Message
+                .ShouldContain($"Did you mean \"{meant}\"?");
+            await Should.ThrowAsync<ArgumentException>(async () => await queues.ResumeAsync(mistyped));
+        }
+
+        (await Store.Queues.ListAsync()).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            q => q.Queue.ShouldBe(Work), q => q.PausedReason.ShouldBeNull());
+    }
+
+    [Fact]
+    public async Task A_queue_that_the_host_knows_or_that_the_store_has_seen_is_paused_even_when_it_is_empty()
+    {
+        var queues = new KnownQueues(Store.Queues, ["mail"]);
+        await EnqueueAsync();
+        (await SettleAsync((await ClaimOneAsync(await JoinAsync())).Done())).ShouldBeTrue();
+        foreach (var queue in new[] { "mail", Work, "default" }) await queues.PauseAsync(queue, "why");
+        (await Store.Queues.ListAsync()).Select(q => (q.Queue, q.PausedReason)).ShouldBe([("default", "why"), ("mail", "why"), (Work, "why")]);
+
+        // Another host, that knows none of them, resumes what it finds in the store.
+        var elsewhere = new KnownQueues((await Fixture.OpenAsync(Clock)).Queues, []);
+        foreach (var queue in new[] { "mail", Work, "default" }) await elsewhere.ResumeAsync(queue);
+        (await Store.Queues.ListAsync()).ShouldAllBe(q => q.PausedReason == null);
     }
 
     [Fact]

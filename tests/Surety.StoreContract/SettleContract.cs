@@ -24,7 +24,7 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
         (await InfoAsync(id)).ShouldSatisfyAllConditions(
             m => m.Status.ShouldBe(MessageStatus.Succeeded), m => m.Attempt.ShouldBe(1), m => m.EndedAt.ShouldBe(Clock.Now), m => m.Result.ShouldBe(new JobResult("""{"pages":3}""", "application/json")),
             m => m.Progress.ShouldBe(new Progress(3, 3, "pages", "printed")), m => m.Reason.ShouldBeNull(),
-            m => m.Attempts.ShouldBe([new AttemptInfo(claimed.Claim.Number, "done", null, "node", Clock.Now - TimeSpan.FromSeconds(2), Clock.Now)]));
+            m => m.Attempts.ShouldBe([new AttemptInfo(claimed.Claim.Number, AttemptOutcome.Done, null, "node", Clock.Now - TimeSpan.FromSeconds(2), Clock.Now)]));
     }
 
     [Fact]

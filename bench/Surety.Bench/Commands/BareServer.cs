@@ -24,16 +24,20 @@ internal sealed class BareServer : IDisposable
 
     private const string Find = "SELECT fingerprint FROM idempotency WHERE key = @key AND expires_at > @now";
     private const string Answer = "SELECT body FROM idempotency WHERE key = @key";
-    private const string Remember = "INSERT INTO idempotency (key, fingerprint, expires_at, status, body) VALUES (@key, @fingerprint, @expires, @status, @body)";
+    private const string Remember =
+        "INSERT INTO idempotency (key, fingerprint, expires_at, status, body) VALUES (@key, @fingerprint, @expires, @status, @body)";
     private const string Enqueue = "INSERT INTO job (state, kind, enqueued_at, due_at, payload) VALUES (0, @kind, @now, @now, @payload)";
 
     public BareServer(string folder)
     {
-        connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path.Combine(folder, "bare.db"), Pooling = false }.ToString());
+        connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = Path.Combine(folder, "bare.db"), Pooling = false }.ToString());
         connection.Open();
         using var schema = connection.CreateCommand();
-        schema.CommandText = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;" + HandQueue.Schema + Ledger.Schema
-            + "CREATE TABLE idempotency (key TEXT NOT NULL PRIMARY KEY, fingerprint BLOB NOT NULL, expires_at INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX idempotency_expires ON idempotency (expires_at);";
+        schema.CommandText = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+            + HandQueue.Schema + Ledger.Schema
+            + "CREATE TABLE idempotency (key TEXT NOT NULL PRIMARY KEY, fingerprint BLOB NOT NULL, expires_at INTEGER NOT NULL, status "
+            + "INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX idempotency_expires ON idempotency (expires_at);";
         schema.ExecuteNonQuery();
     }
 
@@ -63,9 +67,11 @@ internal sealed class BareServer : IDisposable
 
     private async Task<IResult> TransferAsync(HttpContext http, CancellationToken cancel)
     {
-        if (http.Request.Headers["Idempotency-Key"].ToString() is not { Length: > 0 and <= 255 } key) return Results.Problem("Send an Idempotency-Key.", statusCode: 400);
+        if (http.Request.Headers["Idempotency-Key"].ToString() is not { Length: > 0 and <= 255 } key)
+            return Results.Problem("Send an Idempotency-Key.", statusCode: 400);
         var body = await ReadAsync(http.Request.BodyReader, cancel);
-        if (JsonSerializer.Deserialize<Transfer>(body, Json) is not { } command) return Results.Problem("The body is null.", statusCode: 400);
+        if (JsonSerializer.Deserialize<Transfer>(body, Json) is not { } command)
+            return Results.Problem("The body is null.", statusCode: 400);
         if (Ledger.Fault(command) is { } fault) return Results.Problem(fault, statusCode: 400);
         var fingerprint = SHA256.HashData(body);
 
@@ -98,10 +104,13 @@ internal sealed class BareServer : IDisposable
                 : Results.Problem("The key was used for another request.", statusCode: 422);
         }
 
-        if (await Ledger.TransferAsync(command, now, (sql, parameters) => new(Run(sql, parameters))) is not { } done) return Results.Problem("Insufficient funds.", statusCode: 422);
-        Run(Enqueue, [("@kind", "transfer.posted"), ("@now", now.ToUnixTimeMilliseconds()), ("@payload", JsonSerializer.SerializeToUtf8Bytes(new TransferPosted(done.Id, done.From, done.To, done.Amount), Json))]);
+        if (await Ledger.TransferAsync(command, now, (sql, parameters) => new(Run(sql, parameters))) is not { } done)
+            return Results.Problem("Insufficient funds.", statusCode: 422);
+        Run(Enqueue, [("@kind", "transfer.posted"), ("@now", now.ToUnixTimeMilliseconds()),
+            ("@payload", JsonSerializer.SerializeToUtf8Bytes(new TransferPosted(done.Id, done.From, done.To, done.Amount), Json))]);
         var answer = JsonSerializer.SerializeToUtf8Bytes(done, Json);
-        Run(Remember, [("@key", key), ("@fingerprint", fingerprint), ("@expires", now.AddHours(24).ToUnixTimeMilliseconds()), ("@status", 201), ("@body", answer)]);
+        Run(Remember, [("@key", key),
+            ("@fingerprint", fingerprint), ("@expires", now.AddHours(24).ToUnixTimeMilliseconds()), ("@status", 201), ("@body", answer)]);
         transaction.Commit();
 
         http.Response.Headers.Location = $"/transfers/{done.Id}";

@@ -35,7 +35,9 @@ internal static class CommandBenchmark
     {
         await using var server = await PrivateServer.StartAsync();
         foreach (var database in (string[])["bare", "surety"]) await server.ExecuteAsync("postgres", $"CREATE DATABASE {database}");
-        await CompareAsync(report, quick, $"POST /transfers on PostgreSQL with everything on, {Connections} connections", "serve-edge", Address("bare"), Address("surety"));
+        await CompareAsync(
+            report, quick, $"POST /transfers on PostgreSQL with everything on, {Connections} connections", "serve-edge", Address(
+            "bare"), Address("surety"));
 
         // A connection for each client, so that nobody waits for one.
         string Address(string database) => server.ConnectionString(database) + ";Maximum Pool Size=50";
@@ -71,10 +73,15 @@ internal static class CommandBenchmark
         suretys.RemoveRange(0, warmUps);
         report.Add(new Comparison(
             name, "requests", Of(bares), Of(suretys), [.. suretys.Zip(bares, (s, b) => s.Rate / b.Rate)], 0.7,
-            string.Create(CultureInfo.InvariantCulture, $"latency by hand p50 {Series.MedianOf(bares.Select(p => p.P50)):0.0} ms, p99 {Series.MedianOf(bares.Select(p => p.P99)):0.0} ms; Surety p50 {Series.MedianOf(suretys.Select(p => p.P50)):0.0} ms, p99 {Series.MedianOf(suretys.Select(p => p.P99)):0.0} ms")));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"latency by hand p50 {Series.MedianOf(bares.Select(p => p.P50)):0.0} ms, p99 "
+                    + $"{Series.MedianOf(bares.Select(p => p.P99)):0.0} ms; Surety p50 {Series.MedianOf(suretys.Select(p => p.P50)):0.0} "
+                    + $"ms, p99 {Series.MedianOf(suretys.Select(p => p.P99)):0.0} ms")));
     }
 
-    private static Series Of(List<Pressed> rounds) => Series.Of([.. rounds.Select(p => new Sample(p.Rate, p.CpuMicroseconds, p.AllocatedBytes))]);
+    private static Series Of(List<Pressed> rounds) =>
+        Series.Of([.. rounds.Select(p => new Sample(p.Rate, p.CpuMicroseconds, p.AllocatedBytes))]);
 
     private static async Task<Pressed> PressAsync(Child load, Child server, string at, double seconds)
     {
@@ -82,7 +89,9 @@ internal static class CommandBenchmark
         await load.SayAsync(string.Create(CultureInfo.InvariantCulture, $"{at} {seconds}"));
         var answer = Numbers(await load.LineAsync());
         var after = await SpentAsync(server);
-        return new Pressed((long)answer[0], answer[0] / answer[1], answer[2], answer[3], (after[0] - before[0]) / answer[0], (after[1] - before[1]) / answer[0]);
+        return new Pressed(
+            (long)answer[0], answer[0] / answer[1], answer[2], answer[3],
+            (after[0] - before[0]) / answer[0], (after[1] - before[1]) / answer[0]);
     }
 
     /// <summary>The server's processor time in microseconds, and the bytes it allocated.</summary>
@@ -100,7 +109,8 @@ internal static class CommandBenchmark
         using var client = new HttpClient();
         var url = at.Split(' ')[0];
         var audit = await client.GetFromJsonAsync<long[]>($"{url}/audit");
-        if (audit is not [var transfers, var entries, 0, 1_000_000_000L * Ledger.Accounts] || transfers != accepted || entries != 2 * accepted)
+        if (audit is not [var transfers, var entries, 0, 1_000_000_000L * Ledger.Accounts]
+            || transfers != accepted || entries != 2 * accepted)
             throw new InvalidOperationException($"{accepted} accepted, but the audit of {url} says {string.Join(", ", audit ?? [])}.");
     }
 

@@ -32,8 +32,8 @@ internal static class EdgeServer
             $"""
             {Ledger.PostgresSchema}
             CREATE TABLE job (
-                id BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY, state SMALLINT NOT NULL, kind TEXT NOT NULL, enqueued_at BIGINT NOT NULL, due_at BIGINT NOT NULL,
-                attempts INT NOT NULL DEFAULT 0, claimed_at BIGINT, payload BYTEA NOT NULL);
+                id BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY, state SMALLINT NOT NULL, kind TEXT NOT NULL,
+                enqueued_at BIGINT NOT NULL, due_at BIGINT NOT NULL, attempts INT NOT NULL DEFAULT 0, claimed_at BIGINT, payload BYTEA NOT NULL);
             CREATE INDEX job_ready ON job (due_at, id) WHERE state = 0;
             """)) await schema.ExecuteNonQueryAsync();
 
@@ -43,8 +43,10 @@ internal static class EdgeServer
             await using var connection = await source.OpenConnectionAsync(cancel);
             await using var transaction = await connection.BeginTransactionAsync(cancel);
             var now = TimeProvider.System.GetUtcNow();
-            if (await Ledger.TransferAsync(command, now, Run) is not { } done) return Results.Problem("Insufficient funds.", statusCode: 422);
-            var payload = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new TransferPosted(done.Id, done.From, done.To, done.Amount));
+            if (await Ledger.TransferAsync(command, now, Run) is not { } done)
+                return Results.Problem("Insufficient funds.", statusCode: 422);
+            var payload = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
+                new TransferPosted(done.Id, done.From, done.To, done.Amount));
             await Run(enqueue, [("@kind", "transfer.posted"), ("@now", now.ToUnixTimeMilliseconds()), ("@payload", payload)]);
             await transaction.CommitAsync(cancel);
             return Results.Created($"/transfers/{done.Id}", done);
@@ -77,7 +79,8 @@ internal static class EdgeServer
         await using var app = builder.Build();
         app.MapPost("/transfers", async (Transfer command, UnitOfWork work, IQueue queue, TimeProvider time, CancellationToken cancel) =>
         {
-            var done = await Ledger.TransferAsync(command, time.GetUtcNow(), (sql, parameters) => Ledger.ScalarAsync(work.Transaction, sql, parameters, cancel));
+            var done = await Ledger.TransferAsync(
+                command, time.GetUtcNow(), (sql, parameters) => Ledger.ScalarAsync(work.Transaction, sql, parameters, cancel));
             if (done is null) return Results.Problem("Insufficient funds.", statusCode: 422);
             await queue.EnqueueAsync(new TransferPosted(done.Id, done.From, done.To, done.Amount), work, cancel);
             return Results.Created($"/transfers/{done.Id}", done);

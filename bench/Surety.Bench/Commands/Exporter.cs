@@ -37,7 +37,8 @@ internal sealed class Exporter : IDisposable
         ActivitySource.AddActivityListener(traces);
         metrics.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == "Surety" || instrument.Meter.Name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal)) listener.EnableMeasurementEvents(instrument);
+            if (instrument.Meter.Name == "Surety" || instrument.Meter.Name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal))
+                listener.EnableMeasurementEvents(instrument);
         };
         metrics.SetMeasurementEventCallback<long>((_, value, _, _) => Add(value));
         metrics.SetMeasurementEventCallback<int>((_, value, _, _) => Add(value));

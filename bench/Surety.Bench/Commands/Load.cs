@@ -22,11 +22,13 @@ internal static class Load
             var (url, key, seconds) = (new Uri(words[0]), words[1], double.Parse(words[2], CultureInfo.InvariantCulture));
             var ends = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
             var began = Stopwatch.GetTimestamp();
-            var clients = await Task.WhenAll(Enumerable.Range(0, connections).Select(c => ClientAsync(url, key, $"{Environment.ProcessId}-{round}-{c}", c, ends)));
+            var clients = await Task.WhenAll(
+                Enumerable.Range(0, connections).Select(c => ClientAsync(url, key, $"{Environment.ProcessId}-{round}-{c}", c, ends)));
             var took = Stopwatch.GetElapsedTime(began).TotalSeconds;
             var latencies = clients.SelectMany(c => c).Order().ToArray();
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{latencies.Length} {took} {latencies[latencies.Length / 2]} {latencies[latencies.Length * 99 / 100]}"));
+                CultureInfo.InvariantCulture,
+                    $"{latencies.Length} {took} {latencies[latencies.Length / 2]} {latencies[latencies.Length * 99 / 100]}"));
         }
 
         return 0;
@@ -46,9 +48,12 @@ internal static class Load
         for (var i = 0; i == 0 || Stopwatch.GetTimestamp() < ends; i++)
         {
             var from = random.Next(1, Ledger.Accounts);
-            var body = string.Create(CultureInfo.InvariantCulture, $$"""{"from":{{from}},"to":{{from + 1}},"amount":{{random.Next(1, 100)}},"reference":"Invoice 2026-{{i}}"}""");
+            var body = string.Create(
+                CultureInfo.InvariantCulture,
+                $$"""{"from":{{from}},"to":{{from + 1}},"amount":{{random.Next(1, 100)}},"reference":"Invoice 2026-{{i}}"}""");
             var length = Encoding.ASCII.GetBytes(
-                $"POST /transfers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{credential}Idempotency-Key: \"{name}-{i}\"\r\nContent-Length: {body.Length}\r\n\r\n{body}", request);
+                $"POST /transfers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{credential}Idempotency-Key: "
+                    + $"\"{name}-{i}\"\r\nContent-Length: {body.Length}\r\n\r\n{body}", request);
             var sent = Stopwatch.GetTimestamp();
             await socket.SendAsync(request.AsMemory(0, length));
             await ReceiveAsync(socket, answer);
@@ -74,7 +79,8 @@ internal static class Load
             }
         }
 
-        if (!answer.AsSpan().StartsWith("HTTP/1.1 201"u8)) throw new InvalidOperationException($"Not accepted: {Encoding.UTF8.GetString(answer, 0, have)}");
+        if (!answer.AsSpan().StartsWith("HTTP/1.1 201"u8))
+            throw new InvalidOperationException($"Not accepted: {Encoding.UTF8.GetString(answer, 0, have)}");
     }
 
     private static int BodyLength(ReadOnlySpan<byte> head)

@@ -21,7 +21,8 @@ internal static class Server
         BareServer? bare = null;
         if (args[0] == "surety")
         {
-            builder.AddSurety(surety => surety.UseSqlite($"Data Source={Path.Combine(folder, "surety.db")}").Configure(o => o.Work = false));
+            builder.AddSurety(
+                surety => surety.UseSqlite($"Data Source={Path.Combine(folder, "surety.db")}").Configure(o => o.Work = false));
             // All of the load is to be carried here, at whatever price in time.
             builder.Services.AddSuretyEdge(edge => edge.MinConcurrency = 64);
         }
@@ -41,7 +42,10 @@ internal static class Server
     {
         Console.WriteLine($"{app.Urls.First()} {key}");
         while (await Console.In.ReadLineAsync() is not null)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.CpuUsage.TotalTime.TotalMicroseconds} {GC.GetTotalAllocatedBytes(precise: true)}"));
+            Console.WriteLine(
+                string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Environment.CpuUsage.TotalTime.TotalMicroseconds} {GC.GetTotalAllocatedBytes(precise: true)}"));
 
         await app.StopAsync();
     }

@@ -4,7 +4,8 @@ namespace Surety.Bench.Commands;
 
 /// <summary>What a client asks for. The attributes are for the framework's validation, where that is on.</summary>
 public sealed record Transfer(
-    [Range(1L, long.MaxValue)] long From, [Range(1L, long.MaxValue)] long To, [Range(1L, 1_000_000_000_000L)] long Amount, [StringLength(140)] string? Reference) : IValidatableObject
+    [Range(1L, long.MaxValue)] long From, [Range(1L, long.MaxValue)] long To,
+        [Range(1L, 1_000_000_000_000L)] long Amount, [StringLength(140)] string? Reference) : IValidatableObject
 {
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -32,6 +32,7 @@ internal sealed record Contender(string Name, Launch Launch)
     {
         // Started as "dotnet Surety.Bench.dll" or by its own launcher.
         var launcher = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(launcher) == "dotnet" ? new Launch(launcher, [typeof(Contender).Assembly.Location, role]) : new Launch(launcher, [role]);
+        return Path.GetFileNameWithoutExtension(launcher) == "dotnet"
+            ? new Launch(launcher, [typeof(Contender).Assembly.Location, role]) : new Launch(launcher, [role]);
     }
 }

@@ -19,10 +19,13 @@ internal static class Documentation
             return 1;
         }
 
-        var wanted = $"{page[..begin]}{Begin}\n{(Results.OnRecord() is { Count: > 0 } results ? Section(results) : "No run is on record yet.\n")}{page[end..]}";
+        var section = Results.OnRecord() is { Count: > 0 } results ? Section(results) : "No run is on record yet.\n";
+        var wanted = $"{page[..begin]}{Begin}\n{section}{page[end..]}";
         if (check && page != wanted)
         {
-            Console.Error.WriteLine($"docs/benchmarks.md says something else than the newest bench/results/*-queue.json. Run: dotnet run -c Release --project bench/Surety.Bench -- queue-docs");
+            Console.Error.WriteLine(
+                $"docs/benchmarks.md says something else than the newest bench/results/*-queue.json. Run: dotnet run -c Release --project "
+                    + $"bench/Surety.Bench -- queue-docs");
             return 1;
         }
 
@@ -34,5 +37,6 @@ internal static class Documentation
         $"{ResultTables.Targets([.. days.SelectMany(d => d.Cells)])}{string.Concat(days.Select(Day))}";
 
     private static string Day(Results day) =>
-        $"\n{day.Date}: {day.Machine}. Every figure: [bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}";
+        $"\n{day.Date}: {day.Machine}. Every figure: "
+            + $"[bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}";
 }

@@ -48,7 +48,8 @@ internal static class Drain
         {
             var began = Stopwatch.GetTimestamp();
             var clients = Math.Min(4 * nodes, Bench.Backlog / 100);
-            await RunAsync(database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Backlog / 100 / clients + 1}", "-f", Script(Variant("work"))]);
+            await RunAsync(
+                database, ["-c", $"{clients}", "-j", "2", "-t", $"{Bench.Backlog / 100 / clients + 1}", "-f", Script(Variant("work"))]);
             return new Result(Bench.Backlog, Bench.Backlog / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
 

@@ -14,7 +14,8 @@ internal static class Enqueue
     /// <param name="perCall">Jobs a call and so a commit: one or a hundred.</param>
     /// <param name="connections">Calls under way at once.</param>
     public static Task<Cell> MeasureAsync(Workbench bench, string name, int perCall, int connections) => bench.RunAsync(
-        name, 0, contender => contender == Contender.Raw ? new Raw(bench, perCall, connections) : null, (contender, crew) => [new Queue(bench, contender, crew, perCall, connections)],
+        name, 0, contender => contender == Contender.Raw ? new Raw(bench, perCall, connections) : null, (contender, crew) =>
+            [new Queue(bench, contender, crew, perCall, connections)],
         // Their wake-ups cost the same whether anybody sleeps or not.
         nodesOf: contender => contender == Contender.Surety ? 1 : 0, driver: true);
 
@@ -24,7 +25,8 @@ internal static class Enqueue
 
         public override async Task PrepareAsync(string database)
         {
-            if (Name == Contender.Driver) await Bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Pgbench.Script("bare-schema.sql")));
+            if (Name == Contender.Driver)
+                await Bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Pgbench.Script("bare-schema.sql")));
             await OpenAsync(database);
             if (Name == Contender.Surety) await Crew.WorkAsync(On(database, "start") with { Queue = "asleep" });
         }
@@ -57,7 +59,8 @@ internal static class Enqueue
             var began = Stopwatch.GetTimestamp();
             var output = await RunAsync(
                 database,
-                ["-c", $"{connections}", "-j", "2", "-T", Bench.Seconds.ToString(CultureInfo.InvariantCulture), "-f", Script(perCall == 1 ? "bare-insert-one.sql" : "bare-insert.sql")]);
+                ["-c", $"{connections}", "-j", "2", "-T", Bench.Seconds.ToString(
+                    CultureInfo.InvariantCulture), "-f", Script(perCall == 1 ? "bare-insert-one.sql" : "bare-insert.sql")]);
             var jobs = Transactions(output) * perCall;
             return new Result(jobs, jobs / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }

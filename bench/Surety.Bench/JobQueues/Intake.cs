@@ -89,7 +89,9 @@ internal sealed class SuretyIntake : IIntake
     {
         await using var connection = await producer.Services.GetRequiredService<Database>().OpenReadAsync();
         await using var count = (NpgsqlCommand)connection.CreateCommand();
-        count.CommandText = "SELECT (SELECT count(*) FROM surety.segment_open WHERE queue = $1) + (SELECT count(*) FROM surety.message WHERE queue = $1 AND state IN (0, 1, 2, 3, 4, 6))";
+        count.CommandText =
+            "SELECT (SELECT count(*) FROM surety.segment_open WHERE queue = $1) + (SELECT count(*) FROM surety.message WHERE queue = $1 "
+                + "AND state IN (0, 1, 2, 3, 4, 6))";
         count.Parameters.Add(new NpgsqlParameter<string> { TypedValue = there.Queue! });
         return (long)(await count.ExecuteScalarAsync())!;
     }
@@ -106,7 +108,11 @@ internal sealed class BareIntake : IIntake
 
     public Task OpenAsync(Order order)
     {
-        source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder { Host = order.Socket, Username = "surety", Database = order.Database, MaxPoolSize = 30, MaxAutoPrepare = 10, NoResetOnClose = true });
+        source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder
+        {
+            Host = order.Socket, Username = "surety", Database = order.Database,
+                MaxPoolSize = 30, MaxAutoPrepare = 10, NoResetOnClose = true,
+        });
         transacts = order.Handler == "row";
         return Task.CompletedTask;
     }
@@ -123,7 +129,8 @@ internal sealed class BareIntake : IIntake
 
     private async Task InsertAsync(long first, int count, long at)
     {
-        await using var insert = source.CreateCommand(count == 1 ? "INSERT INTO raw_bare (body) VALUES ($1)" : "INSERT INTO raw_bare (body) SELECT unnest($1)");
+        await using var insert = source.CreateCommand(
+            count == 1 ? "INSERT INTO raw_bare (body) VALUES ($1)" : "INSERT INTO raw_bare (body) SELECT unnest($1)");
         insert.Parameters.Add(count == 1
             ? new NpgsqlParameter<string> { TypedValue = Line.Of(Job.Nr(first, at)) }
             : new NpgsqlParameter<string[]> { TypedValue = [.. Enumerable.Range(0, count).Select(i => Line.Of(Job.Nr(first + i, at)))] });

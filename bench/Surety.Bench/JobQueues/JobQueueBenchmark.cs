@@ -22,7 +22,8 @@ internal static class JobQueueBenchmark
 
         if (settings.Against.Any(a => a is "graphile" or "pgboss")) await Peers.InstallAsync();
         await using var server = await PrivateServer.StartAsync();
-        var machine = Machine.Describe($"PostgreSQL {await server.ScalarAsync<string>("postgres", "SHOW server_version")}, {Peers.Versions()}");
+        var machine = Machine.Describe(
+            $"PostgreSQL {await server.ScalarAsync<string>("postgres", "SHOW server_version")}, {Peers.Versions()}");
         Console.WriteLine(machine);
         var results = Results.Of(machine, settings);
         await foreach (var cell in CellsAsync(new Workbench(server, settings), settings))
@@ -55,7 +56,8 @@ internal static class JobQueueBenchmark
             if (settings.Wants("drain")) yield return await Drain.MeasureAsync(bench, nodes);
             if (settings.Wants("sustained")) yield return sustained[nodes] = await Sustained.MeasureAsync(bench, nodes);
             if (settings.Wants("transactional")) yield return await Transactional.MeasureAsync(bench, nodes);
-            if (settings.Wants("latency at 2,000/s")) yield return await Latency.MeasureAsync(bench, "latency at 2,000/s", nodes, _ => settings.Quick ? 200 : 2_000);
+            if (settings.Wants("latency at 2,000/s"))
+                yield return await Latency.MeasureAsync(bench, "latency at 2,000/s", nodes, _ => settings.Quick ? 200 : 2_000);
         }
 
         var few = settings.Nodes[0];
@@ -64,7 +66,8 @@ internal static class JobQueueBenchmark
             var name = string.Create(CultureInfo.InvariantCulture, $"latency at {percent} % of its peak");
             if (!settings.Wants(name)) continue;
             if (!sustained.TryGetValue(few, out var peak)) yield return sustained[few] = peak = await Sustained.MeasureAsync(bench, few);
-            yield return await Latency.MeasureAsync(bench, name, few, contender => peak.Rows.FirstOrDefault(r => r.Contender == contender) is { } row ? Math.Max(100, (long)row.Median(m => m.Rate) * percent / 100) : null);
+            yield return await Latency.MeasureAsync(bench, name, few, contender => peak.Rows.FirstOrDefault(
+                r => r.Contender == contender) is { } row ? Math.Max(100, (long)row.Median(m => m.Rate) * percent / 100) : null);
         }
 
         foreach (var pressure in Pressure.All)
@@ -101,7 +104,8 @@ internal static class JobQueueBenchmark
 
     private static async Task CompileAsync(string source, string library)
     {
-        using var compiler = Process.Start(new ProcessStartInfo("cc", ["-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"]) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var compiler = Process.Start(new ProcessStartInfo(
+            "cc", ["-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"]) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = await compiler.StandardError.ReadToEndAsync();
         await compiler.WaitForExitAsync();
         if (compiler.ExitCode != 0) throw new InvalidOperationException($"{source} was not compiled: {errors}");
@@ -109,8 +113,18 @@ internal static class JobQueueBenchmark
 
     private static string LineOf(Cell cell, Row row)
     {
-        var line = string.Create(CultureInfo.InvariantCulture, $"{cell.Name,-36} {cell.Nodes} nodes  {row.Contender,-16} {row.Median(m => m.Rate),9:N0}/s ({row.Rounds.Min(m => m.Rate):N0}-{row.Rounds.Max(m => m.Rate):N0})  surety/this {cell.Ratio(Contender.Surety, row.Contender):0.00}");
-        if (row.Rounds.Any(r => !double.IsNaN(r.P50))) line += string.Create(CultureInfo.InvariantCulture, $"  p50 {row.Median(m => m.P50):0.0} ms p99 {row.Median(m => m.P99):0.0} ms");
-        return line + string.Create(CultureInfo.InvariantCulture, $"  WAL {row.Median(m => m.Wal),6:N0} B  commits {row.Median(m => m.Commits):0.000} (writing {row.Median(m => m.Writes):0.000})  statements {row.Median(m => m.Statements):0.000}  µs client {row.Median(m => m.ClientMicroseconds):0.0} server {row.Median(m => m.ServerMicroseconds):0.0}");
+        var line = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{cell.Name,-36} {cell.Nodes} nodes  {row.Contender,-16} {row.Median(m => m.Rate),9:N0}/s "
+                + $"({row.Rounds.Min(m => m.Rate):N0}-{row.Rounds.Max(m => m.Rate):N0})  surety/this "
+                + $"{cell.Ratio(Contender.Surety, row.Contender):0.00}");
+        if (row.Rounds.Any(r => !double.IsNaN(r.P50)))
+            line += string.Create(
+                CultureInfo.InvariantCulture, $"  p50 {row.Median(m => m.P50):0.0} ms p99 {row.Median(m => m.P99):0.0} ms");
+        return line + string.Create(
+            CultureInfo.InvariantCulture,
+            $"  WAL {row.Median(m => m.Wal),6:N0} B  commits {row.Median(m => m.Commits):0.000} (writing "
+                + $"{row.Median(m => m.Writes):0.000})  statements {row.Median(m => m.Statements):0.000}  µs client "
+                + $"{row.Median(m => m.ClientMicroseconds):0.0} server {row.Median(m => m.ServerMicroseconds):0.0}");
     }
 }

@@ -34,6 +34,7 @@ internal static class Latency
         public override Task FinishAsync(string database) => CheckAsync(handled, enqueued);
 
         private Task<Said> PaceAsync(long first, int seconds) =>
-            Crew.Producer.DoAsync(new Order("pace") { First = first, Rate = rate, PerCall = perCall, InFlight = 16, Seconds = seconds }, "enqueued");
+            Crew.Producer.DoAsync(
+                new Order("pace") { First = first, Rate = rate, PerCall = perCall, InFlight = 16, Seconds = seconds }, "enqueued");
     }
 }

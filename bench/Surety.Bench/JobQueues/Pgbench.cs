@@ -25,9 +25,11 @@ internal abstract partial class Pgbench(Workbench bench, string name) : Entrant(
     public static string Script(string name) => Path.Combine(Checkout.Folder, "bench", "queue", "sql", name);
 
     /// <summary>How many times it says a script ran.</summary>
-    protected static long Transactions(string output) => long.Parse(Processed().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+    protected static long Transactions(string output) =>
+        long.Parse(Processed().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
 
-    protected async Task ScriptAsync(string database, string name) => await bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Script(name)));
+    protected async Task ScriptAsync(string database, string name) =>
+        await bench.Server.ExecuteAsync(database, await File.ReadAllTextAsync(Script(name)));
 
     protected async Task<string> RunAsync(string database, params string[] arguments)
     {

@@ -21,7 +21,8 @@ internal sealed class PrivateServer : IAsyncDisposable
     private PrivateServer(string programs, string folder)
     {
         (this.programs, Folder) = (programs, folder);
-        signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, _ => StopAsync().GetAwaiter().GetResult()))];
+        signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(
+            s => PosixSignalRegistration.Create(s, _ => StopAsync().GetAwaiter().GetResult()))];
     }
 
     /// <summary>Where its socket is.</summary>
@@ -37,11 +38,14 @@ internal sealed class PrivateServer : IAsyncDisposable
         try
         {
             if (Environment.IsPrivilegedProcess) await RunAsync("chown", ["postgres", server.Folder]);
-            await server.RunOwnedAsync("initdb", ["-D", $"{server.Folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"]);
+            await server.RunOwnedAsync(
+                "initdb", ["-D", $"{server.Folder}/data", "-U", "surety", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"]);
             var counts = File.Exists($"{Path.GetDirectoryName(server.programs)}/lib/pg_stat_statements.so");
-            string[] settings = ["", "listen_addresses = ''", $"unix_socket_directories = '{server.Folder}'", .. counts ? (string[])["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = none"] : [], ""];
+            string[] settings = ["", "listen_addresses = ''", $"unix_socket_directories = '{server.Folder}'", .. counts
+                ? (string[])["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = none"] : [], ""];
             await File.AppendAllTextAsync($"{server.Folder}/data/postgresql.conf", string.Join('\n', settings));
-            await server.RunOwnedAsync("pg_ctl", ["start", "-D", $"{server.Folder}/data", "-l", $"{server.Folder}/log", "-w", "-s"], preload);
+            await server.RunOwnedAsync(
+                "pg_ctl", ["start", "-D", $"{server.Folder}/data", "-l", $"{server.Folder}/log", "-w", "-s"], preload);
             server.CountsStatements = counts;
             if (counts) await server.ExecuteAsync("postgres", "CREATE EXTENSION pg_stat_statements");
             return server;
@@ -80,17 +84,23 @@ internal sealed class PrivateServer : IAsyncDisposable
     public async Task<(string Output, TimeSpan Took)> PgbenchAsync(string database, params string[] arguments)
     {
         var program = Path.Combine(programs, "pgbench");
-        if (!File.Exists(program)) throw new InvalidOperationException("pgbench was not found beside the server's programs. Install it (it is part of Debian's postgresql), or leave it out with --against.");
+        if (!File.Exists(program))
+            throw new InvalidOperationException(
+                "pgbench was not found beside the server's programs. Install it (it is part of Debian's postgresql), or leave it out with "
+                    + "--against.");
         string[] all = ["-h", Folder, "-U", "surety", "-n", "-M", "prepared", .. arguments, database];
         var before = Processes.TimeOfEndedChildren();
-        using var process = Process.Start(new ProcessStartInfo(program, all) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, all) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? (await output, Processes.TimeOfEndedChildren() - before) : throw new InvalidOperationException($"pgbench {string.Join(' ', all)} ended with {process.ExitCode}: {await errors}");
+        return process.ExitCode == 0 ? (await output, Processes.TimeOfEndedChildren() - before)
+            : throw new InvalidOperationException($"pgbench {string.Join(' ', all)} ended with {process.ExitCode}: {await errors}");
     }
 
     /// <summary>Processor time of the server's processes, those that ended included.</summary>
-    public TimeSpan ProcessorTime() => Processes.TimeOfTree(int.Parse(File.ReadLines($"{Folder}/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
+    public TimeSpan ProcessorTime() =>
+        Processes.TimeOfTree(int.Parse(File.ReadLines($"{Folder}/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
 
     public async ValueTask DisposeAsync()
     {
@@ -106,26 +116,35 @@ internal sealed class PrivateServer : IAsyncDisposable
     }
 
     // PostgreSQL refuses to run as root.
-    private Task RunOwnedAsync(string program, string[] arguments, string? preload = null, bool mayFail = false) => Environment.IsPrivilegedProcess
-        ? RunAsync("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{programs}/{program}", .. arguments], preload, mayFail)
+    private Task RunOwnedAsync(string program, string[] arguments, string? preload = null, bool mayFail = false) =>
+        Environment.IsPrivilegedProcess
+        ? RunAsync(
+            "setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", $"{programs}/{program}", .. arguments], preload, mayFail)
         : RunAsync($"{programs}/{program}", arguments, preload, mayFail);
 
     private static async Task RunAsync(string program, string[] arguments, string? preload = null, bool mayFail = false)
     {
         // pg_ctl's server inherits its output; whoever reads that to its end waits for the server.
         var starts = arguments.Contains("start");
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = !starts, RedirectStandardError = !starts, WorkingDirectory = "/", UseShellExecute = false };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = !starts, RedirectStandardError = !starts, WorkingDirectory = "/", UseShellExecute = false,
+        };
         if (preload is not null) start.Environment["LD_PRELOAD"] = preload;
         using var process = Process.Start(start)!;
         if (!starts) _ = process.StandardOutput.ReadToEndAsync();
         var error = starts ? "see the server's log" : await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        if (process.ExitCode != 0 && !mayFail) throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {error}");
+        if (process.ExitCode != 0 && !mayFail)
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {error}");
     }
 
     private static string FindPrograms() =>
         new[] { Environment.GetEnvironmentVariable("POSTGRES_BIN") }
-            .Concat(Directory.Exists(Debian) ? Directory.GetDirectories(Debian).OrderByDescending(d => d, StringComparer.Ordinal).Select(d => $"{d}/bin") : [])
+            .Concat(Directory.Exists(Debian)
+                ? Directory.GetDirectories(Debian).OrderByDescending(d => d, StringComparer.Ordinal).Select(d => $"{d}/bin") : [])
             .FirstOrDefault(d => d is not null && File.Exists($"{d}/initdb"))
-        ?? throw new InvalidOperationException("PostgreSQL's server programs were not found. Install PostgreSQL (Debian: postgresql), or name the folder of initdb in POSTGRES_BIN.");
+        ?? throw new InvalidOperationException(
+            "PostgreSQL's server programs were not found. Install PostgreSQL (Debian: postgresql), or name the folder of initdb in "
+                + "POSTGRES_BIN.");
 }

@@ -13,7 +13,8 @@ internal static class Processes
         var ticks = Fields(id) is { } own ? Ticks(own, 4) : 0;
         foreach (var folder in Directory.GetDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var other) && Fields(other) is { } fields && fields[1] == id.ToString(CultureInfo.InvariantCulture)) ticks += Ticks(fields, 4);
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var other)
+                && Fields(other) is { } fields && fields[1] == id.ToString(CultureInfo.InvariantCulture)) ticks += Ticks(fields, 4);
         }
 
         return TimeSpan.FromSeconds(ticks / TicksPerSecond);

@@ -9,7 +9,10 @@ namespace Surety.Bench.JobQueues;
 /// <summary>What was measured on a day, kept as JSON for programs and as text for people.</summary>
 internal sealed class Results
 {
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
     private readonly string? path;
     private Stored stored;
 
@@ -36,7 +39,8 @@ internal sealed class Results
     public static Results Of(string machine, Settings settings)
     {
         var date = TimeProvider.System.GetLocalNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        var paths = Enumerable.Range(1, int.MaxValue).Select(n => Path.Combine(Folder, n == 1 ? $"{date}-queue" : string.Create(CultureInfo.InvariantCulture, $"{date}.{n}-queue")));
+        var paths = Enumerable.Range(1, int.MaxValue).Select(
+            n => Path.Combine(Folder, n == 1 ? $"{date}-queue" : string.Create(CultureInfo.InvariantCulture, $"{date}.{n}-queue")));
         var path = paths.First(p => !File.Exists(p + ".json") || Processor(Read(p).Machine) == Processor(machine));
         var kept = !settings.Quick && (settings.IsWhole || settings.Keep) ? path : null;
         var cells = kept is not null && !settings.IsWhole && File.Exists(path + ".json") ? Read(path).Cells : [];
@@ -71,8 +75,14 @@ internal sealed class Results
     private string Text()
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# Job queues on PostgreSQL, {Date}\n\n{Machine}. Stock durable settings, unix socket, the server and all processes on this machine.\n\n{ResultTables.Legend}\n\n{ResultTables.Targets(Cells)}\n");
-        foreach (var cell in Cells) text.Append(CultureInfo.InvariantCulture, $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"# Job queues on PostgreSQL, {Date}\n\n{Machine}. Stock durable settings, unix socket, the server and all processes on this "
+                + $"machine.\n\n{ResultTables.Legend}\n\n{ResultTables.Targets(Cells)}\n");
+        foreach (var cell in Cells)
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}");
         return text.ToString();
     }
 

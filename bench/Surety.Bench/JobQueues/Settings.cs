@@ -5,7 +5,8 @@ namespace Surety.Bench.JobQueues;
 /// <summary>What the command line asks for.</summary>
 internal sealed record Settings
 {
-    public const string Usage = "Surety.Bench queue [--quick] [--only=CELL,…] [--against=CONTENDER,…] [--nodes=1,2,4] [--rounds=3] [--seconds=6] [--keep]";
+    public const string Usage =
+        "Surety.Bench queue [--quick] [--only=CELL,…] [--against=CONTENDER,…] [--nodes=1,2,4] [--rounds=3] [--seconds=6] [--keep]";
 
     public bool Quick { get; private init; }
 
@@ -35,7 +36,11 @@ internal sealed record Settings
                 ("--quick", null) => settings with { Quick = true, Rounds = 1, Seconds = 1, Nodes = [1], IsWhole = false },
                 ("--keep", null) => settings with { Keep = true },
                 ("--only", { } value) => settings with { Only = value.Split(','), IsWhole = false },
-                ("--against", { } value) => settings with { Against = value.Split(',').Select(n => Contender.All.Contains(n) ? n : throw new FormatException($"No contender is called \"{n}\". There are: {string.Join(", ", Contender.All)}.")).ToList(), IsWhole = false },
+                ("--against", { } value) => settings with
+                {
+                    Against = value.Split(',').Select(n => Contender.All.Contains(n) ? n : throw new FormatException(
+                        $"No contender is called \"{n}\". There are: {string.Join(", ", Contender.All)}.")).ToList(), IsWhole = false,
+                },
                 ("--nodes", { } value) => settings with { Nodes = [.. value.Split(',').Select(Number)], IsWhole = false },
                 ("--rounds", { } value) => settings with { Rounds = Number(value) },
                 ("--seconds", { } value) => settings with { Seconds = Number(value) },
@@ -48,5 +53,6 @@ internal sealed record Settings
 
     public bool Wants(string cell) => Only.Count == 0 || Only.Any(o => cell.Contains(o, StringComparison.OrdinalIgnoreCase));
 
-    private static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new FormatException($"\"{text}\" is not a positive number.");
+    private static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && number > 0 ? number : throw new FormatException($"\"{text}\" is not a positive number.");
 }

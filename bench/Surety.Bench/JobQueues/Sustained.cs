@@ -17,9 +17,11 @@ internal static class Sustained
 
     /// <summary>Under pressure and without, in turns.</summary>
     public static Task<Cell> MeasureAsync(Workbench bench, int nodes, Pressure pressure) =>
-        bench.RunAsync(pressure.Name, nodes, null, (name, crew) => [new Queue(bench, name, crew, Pressure.None), new Queue(bench, name, crew, pressure)]);
+        bench.RunAsync(pressure.Name, nodes, null, (name, crew) =>
+            [new Queue(bench, name, crew, Pressure.None), new Queue(bench, name, crew, pressure)]);
 
-    private sealed class Queue(Workbench bench, string name, Crew crew, Pressure? pressure = null) : QueueEntrant(bench, name, crew, pressure == Pressure.None ? " at ease" : "")
+    private sealed class Queue(Workbench bench, string name, Crew crew, Pressure? pressure = null)
+        : QueueEntrant(bench, name, crew, pressure == Pressure.None ? " at ease" : "")
     {
         private readonly Pressure pressure = pressure ?? Pressure.None;
         private Tally handled = new();
@@ -30,7 +32,8 @@ internal static class Sustained
             if (pressure.Backlog is { } queue)
             {
                 await Crew.Producer.DoAsync(On(database, "open") with { Queue = queue }, "opened");
-                await Crew.Producer.DoAsync(new Order("enqueue") { First = 1_000_000_000, Count = Bench.HugeBacklog, PerCall = 1000, InFlight = 2 }, "enqueued");
+                await Crew.Producer.DoAsync(
+                    new Order("enqueue") { First = 1_000_000_000, Count = Bench.HugeBacklog, PerCall = 1000, InFlight = 2 }, "enqueued");
                 await Crew.Producer.DoAsync(new Order("close"), "closed");
                 // What is asked is what it costs to have them, not to write them out.
                 await Bench.Server.ExecuteAsync(database, "CHECKPOINT");
@@ -77,7 +80,9 @@ internal static class Sustained
             // Old and new jobs in one queue: which were handled is the queue's choice, but none may be gone and none handled twice.
             var left = await LeftAsync();
             await Crew.Producer.DoAsync(new Order("close"), "closed");
-            if (handled.Count + left != enqueued + Bench.HugeBacklog) throw new InvalidOperationException($"{Name}: of {enqueued + Bench.HugeBacklog} jobs {handled.Count} were handled and {left} are left.");
+            if (handled.Count + left != enqueued + Bench.HugeBacklog)
+                throw new InvalidOperationException(
+                    $"{Name}: of {enqueued + Bench.HugeBacklog} jobs {handled.Count} were handled and {left} are left.");
         }
 
         private async Task LeadAsync(CancellationToken cancel)
@@ -85,7 +90,8 @@ internal static class Sustained
             for (var told = 0L; !cancel.IsCancellationRequested;)
             {
                 await Task.Delay(10, CancellationToken.None);
-                if (Crew.Handled is var now && now != told) await Crew.Producer.TellAsync(new Order("allow") { Count = (told = now) + Window });
+                if (Crew.Handled is var now && now != told)
+                    await Crew.Producer.TellAsync(new Order("allow") { Count = (told = now) + Window });
             }
         }
     }

@@ -47,7 +47,12 @@ internal sealed class Tally
 
     public Said Say(string what)
     {
-        lock (gate) return new Said(what) { Count = Count, Sum = Sum, Mixed = Mixed, At = At, Waited = [.. waited.Index().Where(b => b.Item > 0).Select(b => new[] { b.Index, b.Item })] };
+        lock (gate)
+            return new Said(what)
+            {
+                Count = Count, Sum = Sum, Mixed = Mixed, At = At,
+                    Waited = [.. waited.Index().Where(b => b.Item > 0).Select(b => new[] { b.Index, b.Item })],
+            };
     }
 
     /// <summary>How long this share of the jobs waited at most, in milliseconds; within 2 %.</summary>
@@ -69,7 +74,10 @@ internal sealed class Tally
         var mixed = 0u;
         for (var number = first; number < first + count; number++) mixed ^= Mix(number);
         var sum = count * (first + first + count - 1) / 2;
-        if (Count != count || Sum != sum || Mixed != mixed) throw new InvalidOperationException($"{who}: {Count} jobs handled of {count}; sums {Sum} and {sum}, digests {Mixed:x} and {mixed:x}. Some were lost or handled twice.");
+        if (Count != count || Sum != sum || Mixed != mixed)
+            throw new InvalidOperationException(
+                $"{who}: {Count} jobs handled of {count}; sums {Sum} and {sum}, digests {Mixed:x} and {mixed:x}. Some were lost or handled "
+                    + $"twice.");
     }
 
     private static uint Mix(long number)

@@ -46,7 +46,8 @@ internal static class Transactional
             var left = await LeftAsync();
             await Crew.Producer.DoAsync(new Order("close"), "closed");
             var rows = await Bench.Server.ScalarAsync<long>(database, "SELECT count(*) FROM effect");
-            if (rows + left != count) throw new InvalidOperationException($"{Name}: of {count} jobs {rows} had an effect and {left} are left.");
+            if (rows + left != count)
+                throw new InvalidOperationException($"{Name}: of {count} jobs {rows} had an effect and {left} are left.");
         }
     }
 
@@ -87,7 +88,8 @@ internal static class Transactional
         {
             var began = Stopwatch.GetTimestamp();
             var output = await RunAsync(
-                database, ["-c", $"{Handlers * nodes}", "-j", "2", "-T", Bench.Seconds.ToString(CultureInfo.InvariantCulture), "-f", Script("bare-effect.sql")]);
+                database, ["-c", $"{Handlers * nodes}", "-j", "2", "-T", Bench.Seconds.ToString(
+                    CultureInfo.InvariantCulture), "-f", Script("bare-effect.sql")]);
             return new Result(Transactions(output), Transactions(output) / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
     }

@@ -40,7 +40,9 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     /// <param name="queues">What a queue's processes do: none, one or several things in turns.</param>
     /// <param name="nodesOf">Worker processes where that differs.</param>
     /// <param name="driver">Whether the bare driver takes part.</param>
-    public async Task<Cell> RunAsync(string name, int nodes, Func<string, Entrant?>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues, Func<string, int>? nodesOf = null, bool driver = false)
+    public async Task<Cell> RunAsync(
+        string name, int nodes, Func<string, Entrant?>? raw, Func<string, Crew, IReadOnlyList<Entrant>> queues,
+        Func<string, int>? nodesOf = null, bool driver = false)
     {
         var entrants = new List<Entrant>();
         try
@@ -85,7 +87,10 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
                     var (compiled, spent) = (entrants[i].Compiled(), entrants[i].ProcessorTime());
                     statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
                     share = (entrants[i].Compiled() - compiled) / (entrants[i].ProcessorTime() - spent);
-                    if (entrants[i].WarmsUp) Console.Error.WriteLine($"{name}, {nodes} nodes: {entrants[i].Name} has warmed up {turn} times; compilers were at it for {share:P0} of its processor time");
+                    if (entrants[i].WarmsUp)
+                        Console.Error.WriteLine(
+                            $"{name}, {nodes} nodes: {entrants[i].Name} has warmed up {turn} times; compilers were at it for {share:P0} of "
+                                + $"its processor time");
                 }
             }
 
@@ -118,7 +123,10 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             var result = await entrant.RunAsync(database);
             var after = await ReadAsync(entrant, database);
             var statements = counts && server.CountsStatements
-                ? (double)await server.ScalarAsync<decimal>("postgres", $"SELECT coalesce(sum(calls), 0)::numeric FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{database}')")
+                ? (double)await server.ScalarAsync<decimal>(
+                    "postgres",
+                    $"SELECT coalesce(sum(calls), 0)::numeric FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE "
+                        + $"datname = '{database}')")
                 : double.NaN;
             await entrant.FinishAsync(database);
             // Read commits when all connections but the producer's are gone: a backend reports its own once a second, and at its end.
@@ -126,8 +134,10 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             double jobs = result.Jobs;
             return new Measured
             {
-                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Wal = (after.Wal - before.Wal) / jobs, Writes = (after.Transactions - before.Transactions) / jobs, Commits = commits / jobs,
-                ClientMicroseconds = (after.Client - before.Client).TotalMicroseconds / jobs, ServerMicroseconds = (after.Server - before.Server).TotalMicroseconds / jobs, Statements = statements / jobs,
+                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Wal = (after.Wal - before.Wal) / jobs,
+                    Writes = (after.Transactions - before.Transactions) / jobs, Commits = commits / jobs,
+                ClientMicroseconds = (after.Client - before.Client).TotalMicroseconds / jobs,
+                    ServerMicroseconds = (after.Server - before.Server).TotalMicroseconds / jobs, Statements = statements / jobs,
             };
         }
         finally
@@ -143,7 +153,8 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     private async Task UntilAloneAsync(string database)
     {
         var began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(5) && await server.ScalarAsync<long>("postgres", $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND backend_type = 'client backend'") > 0)
+        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(5) && await server.ScalarAsync<long>(
+            "postgres", $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND backend_type = 'client backend'") > 0)
             await Task.Delay(20);
     }
 
@@ -151,13 +162,16 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
     {
         var commits = await CommitsAsync(database);
         await using var connection = await server.OpenAsync("postgres");
-        await using var command = new NpgsqlCommand("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint", connection);
+        await using var command = new NpgsqlCommand(
+            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+            connection);
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         return new Reading(reader.GetInt64(0), reader.GetInt64(1), commits, entrant.ProcessorTime(), server.ProcessorTime());
     }
 
-    private Task<long> CommitsAsync(string database) => server.ScalarAsync<long>("postgres", $"SELECT xact_commit FROM pg_stat_database WHERE datname = '{database}'");
+    private Task<long> CommitsAsync(string database) =>
+        server.ScalarAsync<long>("postgres", $"SELECT xact_commit FROM pg_stat_database WHERE datname = '{database}'");
 
     private async Task CountStatementsAsync(bool count)
     {
@@ -168,7 +182,8 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
         var began = Stopwatch.GetTimestamp();
         while (await server.ScalarAsync<string>("postgres", "SHOW pg_stat_statements.track") != wanted)
         {
-            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(10)) throw new TimeoutException("The server did not take up its configuration.");
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(10))
+                throw new TimeoutException("The server did not take up its configuration.");
             await Task.Delay(10);
         }
     }

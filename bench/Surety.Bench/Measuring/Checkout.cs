@@ -8,7 +8,9 @@ internal static class Checkout
     private static string Find()
     {
         var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Surety.slnx"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("This program belongs to the checkout it was built from, and that is gone.");
+        while (!File.Exists(Path.Combine(folder, "Surety.slnx")))
+            folder = Path.GetDirectoryName(
+                folder) ?? throw new InvalidOperationException("This program belongs to the checkout it was built from, and that is gone.");
         return folder;
     }
 }

@@ -27,7 +27,8 @@ internal sealed class Child : IAsyncDisposable
     public async Task<string> LineAsync()
     {
         using var limit = new CancellationTokenSource(Patience);
-        return await process.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException($"The child process ended without an answer: {string.Join(' ', process.StartInfo.ArgumentList)}");
+        return await process.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException(
+            $"The child process ended without an answer: {string.Join(' ', process.StartInfo.ArgumentList)}");
     }
 
     public Task SayAsync(string line) => process.StandardInput.WriteLineAsync(line);
@@ -39,7 +40,9 @@ internal sealed class Child : IAsyncDisposable
         try
         {
             await process.WaitForExitAsync(limit.Token);
-            if (process.ExitCode != 0) throw new InvalidOperationException($"The child process ended with {process.ExitCode}: {string.Join(' ', process.StartInfo.ArgumentList)}");
+            if (process.ExitCode != 0)
+                throw new InvalidOperationException(
+                    $"The child process ended with {process.ExitCode}: {string.Join(' ', process.StartInfo.ArgumentList)}");
         }
         finally
         {

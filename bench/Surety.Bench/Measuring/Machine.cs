@@ -12,9 +12,12 @@ internal static partial class Machine
     /// <param name="database">Its name and version.</param>
     public static string Describe(string database)
     {
-        var processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
-        return $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, {database}, "
-            + $"one overwritten 4 KiB page: fdatasync {SyncMicroseconds(500, static f => DataSync(f) == 0):0} µs, fsync {SyncMicroseconds(500, static f => Sync(f) == 0):0} µs";
+        var processor = File.ReadLines("/proc/cpuinfo")
+            .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
+        return $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, "
+            + $"{RuntimeInformation.FrameworkDescription}, {database}, "
+            + $"one overwritten 4 KiB page: fdatasync {SyncMicroseconds(500, static f => DataSync(f) == 0):0} µs, fsync "
+            + $"{SyncMicroseconds(500, static f => Sync(f) == 0):0} µs";
     }
 
     /// <summary>The load averages of the last 1, 5 and 15 minutes.</summary>
@@ -49,7 +52,8 @@ internal static partial class Machine
 
     /// <summary>The most memory this process ever had resident, in bytes.</summary>
     public static long PeakResidentBytes() =>
-        1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+        1024 * long.Parse(File.ReadLines("/proc/self/status")
+            .First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
 
     private static string SqliteVersion()
     {

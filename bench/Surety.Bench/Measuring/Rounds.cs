@@ -14,7 +14,8 @@ internal static class Rounds
     /// <param name="target">The ratio wanted, or null.</param>
     /// <param name="note">What a reader must know.</param>
     public static async Task<Comparison> CompareAsync(
-        string name, string unit, int count, int rounds, Func<string, Task<IContender>> hand, Func<string, Task<IContender>> surety, double? target = null, string note = "")
+        string name, string unit, int count, int rounds, Func<string, Task<IContender>> hand,
+            Func<string, Task<IContender>> surety, double? target = null, string note = "")
     {
         var (hands, suretys) = (new List<Sample>(), new List<Sample>());
         await OnceAsync(hand, count);
@@ -27,7 +28,8 @@ internal static class Rounds
             if (round % 2 != 0) hands.Add(await OnceAsync(hand, count));
         }
 
-        return new Comparison(name, unit, Series.Of(hands), Series.Of(suretys), [.. suretys.Zip(hands, (s, h) => s.Rate / h.Rate)], target, note);
+        return new Comparison(
+            name, unit, Series.Of(hands), Series.Of(suretys), [.. suretys.Zip(hands, (s, h) => s.Rate / h.Rate)], target, note);
     }
 
     private static async Task<Sample> OnceAsync(Func<string, Task<IContender>> make, int count)

@@ -13,8 +13,8 @@ internal sealed class HandQueue : IDisposable
     public const string Schema =
         """
         CREATE TABLE job (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, kind TEXT NOT NULL, enqueued_at INTEGER NOT NULL, due_at INTEGER NOT NULL,
-            attempts INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER, payload BLOB NOT NULL);
+            id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, kind TEXT NOT NULL, enqueued_at INTEGER NOT NULL,
+            due_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER, payload BLOB NOT NULL);
         CREATE INDEX job_ready ON job (due_at, id) WHERE state = 0;
         """;
 
@@ -28,18 +28,26 @@ internal sealed class HandQueue : IDisposable
 
     public HandQueue(string folder)
     {
-        connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path.Combine(folder, "hand.db"), Pooling = false }.ToString());
+        connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = Path.Combine(folder, "hand.db"), Pooling = false }.ToString());
         connection.Open();
-        Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;" + Schema + "CREATE TABLE effect (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, amount TEXT NOT NULL);");
-        insert = Prepared("INSERT INTO job (state, kind, enqueued_at, due_at, payload) VALUES (0, @kind, @now, @now, @payload)", ("@kind", SqliteType.Text), ("@now", SqliteType.Integer), ("@payload", SqliteType.Blob));
+        Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+            + Schema + "CREATE TABLE effect (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, amount TEXT NOT NULL);");
+        insert = Prepared(
+            "INSERT INTO job (state, kind, enqueued_at, due_at, payload) VALUES (0, @kind, @now, @now, @payload)",
+            ("@kind", SqliteType.Text), ("@now", SqliteType.Integer), ("@payload", SqliteType.Blob));
         claim = Prepared(
             """
-            UPDATE job SET state = 1, attempts = attempts + 1, claimed_at = @now WHERE id IN (SELECT id FROM job WHERE state = 0 AND due_at <= @now ORDER BY due_at, id LIMIT @limit)
+            UPDATE job SET state = 1, attempts = attempts + 1, claimed_at = @now
+            WHERE id IN (SELECT id FROM job WHERE state = 0 AND due_at <= @now ORDER BY due_at, id LIMIT @limit)
             RETURNING id, kind, attempts, payload
             """, ("@now", SqliteType.Integer), ("@limit", SqliteType.Integer));
         // The attempt is the guard: whoever was presumed dead and comes back deletes nothing.
-        delete = Prepared("DELETE FROM job WHERE id = @id AND state = 1 AND attempts = @attempts", ("@id", SqliteType.Integer), ("@attempts", SqliteType.Integer));
-        effect = Prepared("INSERT INTO effect (number, amount) VALUES (@number, @amount)", ("@number", SqliteType.Integer), ("@amount", SqliteType.Text));
+        delete = Prepared(
+            "DELETE FROM job WHERE id = @id AND state = 1 AND attempts = @attempts",
+            ("@id", SqliteType.Integer), ("@attempts", SqliteType.Integer));
+        effect = Prepared(
+            "INSERT INTO effect (number, amount) VALUES (@number, @amount)", ("@number", SqliteType.Integer), ("@amount", SqliteType.Text));
     }
 
     public SemaphoreSlim Turn { get; } = new(1, 1);
@@ -75,7 +83,8 @@ internal sealed class HandQueue : IDisposable
         return jobs;
     }
 
-    public static Posted Read(Job job) => job.Kind == "bench.posted" ? JsonSerializer.Deserialize<Posted>(job.Payload, Json)! : throw new InvalidOperationException($"No handler for {job.Kind}.");
+    public static Posted Read(Job job) => job.Kind == "bench.posted"
+        ? JsonSerializer.Deserialize<Posted>(job.Payload, Json)! : throw new InvalidOperationException($"No handler for {job.Kind}.");
 
     /// <summary>Deletes what was handled, with its effects when there are any, in one commit.</summary>
     public void Settle(IReadOnlyList<Job> jobs, Func<Job, Posted>? effectOf = null)

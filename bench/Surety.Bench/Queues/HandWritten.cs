@@ -61,7 +61,8 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
     }, "job", leavesRows: false);
 
     /// <summary>Works off what is there: claims in hundreds, and commits effects and settling of so many messages together.</summary>
-    public static Func<string, int, Task<IContender>> Effects(int claimed, int together) => (folder, prepared) => Make(folder, (queue, count) =>
+    public static Func<string, int, Task<IContender>> Effects(int claimed, int together) =>
+        (folder, prepared) => Make(folder, (queue, count) =>
     {
         var done = 0;
         while (done < count)
@@ -82,7 +83,8 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
     public Task CheckAsync(int count)
     {
         var rows = queue.Count(table);
-        if (handled != count || rows != (leavesRows ? count : 0)) throw new InvalidOperationException($"{handled} of {count} handled, {rows} rows left in {table}.");
+        if (handled != count || rows != (leavesRows ? count : 0))
+            throw new InvalidOperationException($"{handled} of {count} handled, {rows} rows left in {table}.");
         return Task.CompletedTask;
     }
 
@@ -92,7 +94,8 @@ internal sealed class HandWritten(string folder, Func<HandQueue, int, Task<long>
         return ValueTask.CompletedTask;
     }
 
-    private static Task<IContender> Make(string folder, Func<HandQueue, int, Task<long>> run, string table, bool leavesRows, Action<HandQueue>? prepare = null)
+    private static Task<IContender> Make(
+        string folder, Func<HandQueue, int, Task<long>> run, string table, bool leavesRows, Action<HandQueue>? prepare = null)
     {
         var made = new HandWritten(folder, run, table, leavesRows);
         prepare?.Invoke(made.queue);

@@ -53,7 +53,8 @@ internal sealed class BookEach(Handled handled) : ITransactionalHandler<Posted>
 
 internal sealed class BookMany(Handled handled) : ITransactionalBatchHandler<Posted>
 {
-    public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Posted>> deliveries, UnitOfWork work, CancellationToken cancel)
+    public async Task<IReadOnlyList<Outcome>> HandleAsync(
+        IReadOnlyList<Delivery<Posted>> deliveries, UnitOfWork work, CancellationToken cancel)
     {
         await Effect.BookAsync(deliveries, work, cancel);
         handled.Add(deliveries.Count);

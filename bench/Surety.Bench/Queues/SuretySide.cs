@@ -39,10 +39,12 @@ internal sealed class SuretySide : IContender
         }));
     });
 
-    public static Func<string, Task<IContender>> EnqueueBatches(int size) => folder => MakeAsync(folder, EnqueueOnly, (side, count) => side.ProduceAsync(count, size));
+    public static Func<string, Task<IContender>> EnqueueBatches(int size) =>
+        folder => MakeAsync(folder, EnqueueOnly, (side, count) => side.ProduceAsync(count, size));
 
     /// <summary>A producer, and the host's worker beside it.</summary>
-    public static Func<string, Task<IContender>> Cycle(int size, Action<SuretyBuilder> handle) => folder => MakeAsync(folder, handle, async (side, count) =>
+    public static Func<string, Task<IContender>> Cycle(int size, Action<SuretyBuilder> handle) =>
+        folder => MakeAsync(folder, handle, async (side, count) =>
     {
         var handled = side.Handled.UntilAsync(count);
         await side.ProduceAsync(count, size);
@@ -63,7 +65,8 @@ internal sealed class SuretySide : IContender
         await using (var work = await made.host.Services.GetRequiredService<Database>().BeginAsync())
         {
             await using var command = work.Connection.CreateCommand();
-            (command.Transaction, command.CommandText) = (work.Transaction, "CREATE TABLE effect (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, amount TEXT NOT NULL)");
+            (command.Transaction, command.CommandText) =
+                (work.Transaction, "CREATE TABLE effect (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, amount TEXT NOT NULL)");
             await command.ExecuteNonQueryAsync();
             await work.CommitAsync();
         }
@@ -78,7 +81,8 @@ internal sealed class SuretySide : IContender
     public async Task CheckAsync(int count)
     {
         var rows = await ScalarAsync($"SELECT count(*) FROM {table}");
-        if (handles && Handled.Count != count || rows != (leavesRows ? count : 0)) throw new InvalidOperationException($"{Handled.Count} of {count} handled, {rows} rows left in {table}.");
+        if (handles && Handled.Count != count || rows != (leavesRows ? count : 0))
+            throw new InvalidOperationException($"{Handled.Count} of {count} handled, {rows} rows left in {table}.");
     }
 
     public async ValueTask DisposeAsync()
@@ -106,7 +110,8 @@ internal sealed class SuretySide : IContender
     private static void EnqueueOnly(SuretyBuilder surety) => surety.Configure(o => o.Work = false);
 
     private static async Task<IContender> MakeAsync(
-        string folder, Action<SuretyBuilder> configure, Func<SuretySide, int, Task> run, string table = "surety_message", bool leavesRows = true, bool handles = false) =>
+        string folder, Action<SuretyBuilder> configure, Func<SuretySide, int, Task> run,
+            string table = "surety_message", bool leavesRows = true, bool handles = false) =>
         new SuretySide(await StartAsync(folder, configure), run, table, leavesRows, handles);
 
     private async Task ProduceAsync(int count, int size)

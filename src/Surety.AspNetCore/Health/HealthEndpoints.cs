@@ -2,9 +2,6 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Surety.Storage;
 
 namespace Surety.AspNetCore;
 
@@ -16,7 +13,6 @@ internal static class HealthEndpoints
 {
     // Some balancers probe with HEAD.
     private static readonly string[] Methods = ["GET", "HEAD"];
-    private static readonly TimeSpan StorePatience = TimeSpan.FromSeconds(2);
 
     public static void Map(IEndpointRouteBuilder endpoints)
     {
@@ -37,43 +33,11 @@ internal static class HealthEndpoints
             return answer(http, http.RequestServices);
         })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
-    private static async Task ReadyAsync(HttpContext http, IServiceProvider services)
-    {
-        var health = services.GetRequiredService<SuretyHealth>();
-        var stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
-        var store = await CheckAsync(services.GetRequiredService<IStore>(), services.GetRequiredService<TimeProvider>(), http.RequestAborted);
+    private static async Task ReadyAsync(HttpContext http, IServiceProvider services) =>
+        await Answer(http, await Readiness.ReadAsync(services, http.RequestAborted));
 
-        var problems = new List<string>();
-        if (stopping || health.Draining) problems.Add("The host is shutting down.");
-        else if (!IsStarted(services)) problems.Add("The host has not finished starting.");
-        if (!store.Ready) problems.Add($"Store: {store.Detail}");
-        problems.AddRange(health.Problems);
-        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, Details(store, health, services.GetRequiredService<Admission>(), services.GetService<OutgoingCalls>())));
-    }
-
-    private static string[] Details(StoreStatus store, SuretyHealth health, Admission admission, OutgoingCalls? calls) =>
-        [$"Store: {store.Detail}", .. health.IsStandby ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."] : Array.Empty<string>(), .. health.Degraded, .. calls?.Degraded ?? [],
-            .. admission.IsShedding ? [$"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}."] : Array.Empty<string>()];
-
-    private static Report Started(IServiceProvider services) => IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
-
-    /// <summary>Surety has started, and whatever else the host runs.</summary>
-    private static bool IsStarted(IServiceProvider services) =>
-        services.GetRequiredService<SuretyHealth>().Started && services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested;
-
-    private static async Task<StoreStatus> CheckAsync(IStore store, TimeProvider time, CancellationToken cancel)
-    {
-        using var patience = new CancellationTokenSource(StorePatience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
-        try
-        {
-            return await store.CheckAsync(either.Token).AsTask().WaitAsync(either.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            return new StoreStatus(false, $"did not answer within {StorePatience.TotalSeconds} s");
-        }
-    }
+    private static Report Started(IServiceProvider services) =>
+        Readiness.IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
 
     private static Task Answer(HttpContext http, Report report)
     {
@@ -84,6 +48,4 @@ internal static class HealthEndpoints
         http.Response.ContentType = "text/plain; charset=utf-8";
         return http.Response.WriteAsync(report.Status, http.RequestAborted);
     }
-
-    private readonly record struct Report(bool Ok, string Status, IReadOnlyList<string> Problems, IReadOnlyList<string> Details);
 }

@@ -11,6 +11,8 @@ internal static class SchemaNames
         if (type.Type == typeof(JobView)) return "Job";
         if (type.Type == typeof(MessageStatus)) return "JobStatus";
         if (type.Type == typeof(Progress)) return "JobProgress";
+        // A string like any other; it needs no schema of its own.
+        if ((Nullable.GetUnderlyingType(type.Type) ?? type.Type) == typeof(MessageId)) return null;
         if (!type.Type.IsGenericType || type.Type.GetGenericTypeDefinition() != typeof(PageOf<>)) return OpenApiOptions.CreateDefaultSchemaReferenceId(type);
         return $"{Of(type.Options.GetTypeInfo(type.Type.GetGenericArguments()[0]))}Page";
     }

@@ -17,10 +17,10 @@ internal static class SchemaNotes
 {
     public static Task ApplyAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
     {
-        // Converters of ours read text and write instants, so the framework does not know what they look like.
+        // Converters of ours read text, and write instants and ids, so the framework does not know what they look like.
         var given = context.JsonTypeInfo.Type;
         var type = Nullable.GetUnderlyingType(given) ?? given;
-        if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type.IsEnum))
+        if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(MessageId) || type.IsEnum))
             schema.Type = JsonSchemaType.String | (type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
         if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
         {

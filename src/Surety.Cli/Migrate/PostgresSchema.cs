@@ -12,12 +12,15 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
     public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
     {
         var found = await migrations.ReadAsync(t, cancel);
-        return found.Product is null or "surety" ? found.Version : throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}).");
+        return found.Product is null or "surety"
+            ? found.Version : throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}).");
     }, cancel));
 
-    public Task UpAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
+    public Task UpAsync(CancellationToken cancel) =>
+        WithAsync(async connections => await connections.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
 
-    public Task DownAsync(int version, CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    public Task DownAsync(int version, CancellationToken cancel) =>
+        WithAsync(async connections => await connections.TransactAsync(async t =>
     {
         await migrations.RevertAsync(t, version, cancel);
         return version;

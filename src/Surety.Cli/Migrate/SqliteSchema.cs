@@ -10,7 +10,8 @@ internal sealed class SqliteSchema(string connectionString) : ISchema
     {
         var file = new SqliteFile(connectionString);
         // To open it would make it.
-        return File.Exists(file.FullPath) ? await WithAsync(file, (_, db) => Task.FromResult(Migrations.Version(db, file.Name)), cancel) : 0;
+        return File.Exists(file.FullPath)
+            ? await WithAsync(file, (_, db) => Task.FromResult(Migrations.Version(db, file.Name)), cancel) : 0;
     }
 
     public Task UpAsync(CancellationToken cancel)

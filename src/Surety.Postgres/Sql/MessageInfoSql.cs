@@ -99,7 +99,8 @@ internal sealed class MessageInfoSql(string s)
 
     public static DeadLetterGroup ReadGroup(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.Instant(4), row.Instant(5));
 
-    public static AttemptInfo ReadAttempt(NpgsqlDataReader row) => new(row.GetInt64(0), row.GetString(1), row.TextOrNull(2), row.GetString(3), row.Instant(4), row.Instant(5));
+    public static AttemptInfo ReadAttempt(NpgsqlDataReader row) =>
+        new(row.GetInt64(0), StoredOutcome.Read(row.GetString(1)), row.TextOrNull(2), row.GetString(3), row.Instant(4), row.Instant(5));
 
     public static MessageInfo Read(NpgsqlDataReader row)
     {

@@ -20,7 +20,7 @@ internal static class AttemptSql
 
     public static void Add(Statements db, long message, AttemptInfo attempt)
     {
-        db.Prepare(AddText).With(message).With(attempt.ClaimNumber).WithText(attempt.Outcome).WithText(attempt.Error).WithText(attempt.Node).With(attempt.StartedAt).With(attempt.EndedAt).Run();
+        db.Prepare(AddText).With(message).With(attempt.ClaimNumber).WithText(StoredOutcome.Text(attempt.Outcome)).WithText(attempt.Error).WithText(attempt.Node).With(attempt.StartedAt).With(attempt.EndedAt).Run();
         // Every line but a requeue's ends a claim, so few claims are few lines.
         if (attempt.ClaimNumber > Kept / 2) db.Prepare(TrimText).With(message).With(Kept).Run();
     }
@@ -29,7 +29,7 @@ internal static class AttemptSql
     {
         var attempts = new List<AttemptInfo>();
         var rows = db.Prepare(ListText).With(message);
-        while (rows.Step()) attempts.Add(new AttemptInfo(rows.Long(0), rows.Text(1), rows.TextOrNull(2), rows.Text(3), rows.Instant(4), rows.Instant(5)));
+        while (rows.Step()) attempts.Add(new AttemptInfo(rows.Long(0), StoredOutcome.Read(rows.Text(1)), rows.TextOrNull(2), rows.Text(3), rows.Instant(4), rows.Instant(5)));
         return attempts;
     }
 

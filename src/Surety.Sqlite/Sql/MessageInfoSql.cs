@@ -97,7 +97,7 @@ internal static class MessageInfoSql
         var statement = db.Prepare(RequeueText).With(id).With((long)state).With(now);
         if (body is { } edited) statement.With(edited.Span).Run();
         else statement.With((string?)null).Run();
-        AttemptSql.Add(db, id, new AttemptInfo(row.Claim, "requeue", null, "", now, now));
+        AttemptSql.Add(db, id, new AttemptInfo(row.Claim, AttemptOutcome.Requeue, null, "", now, now));
         db.MadeWork = true;
         return true;
     }

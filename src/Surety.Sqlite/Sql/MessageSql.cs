@@ -182,7 +182,7 @@ internal static class MessageSql
         if (settlement.Recorded)
         {
             var node = db.Prepare(HolderNameText).With(id).Text() ?? "";
-            AttemptSql.Add(db, id, new AttemptInfo(message.Claim.Number, settlement.Outcome, settlement.Error ?? settlement.Reason, node, now - settlement.Ran, now));
+            AttemptSql.Add(db, id, new AttemptInfo(message.Claim.Number, StoredOutcome.Read(settlement.Outcome), settlement.Error ?? settlement.Reason, node, now - settlement.Ran, now));
         }
 
         if (next == NextState.Waiting) return true;
@@ -311,7 +311,7 @@ internal static class MessageSql
 
     private static void HandBack(Statements db, Held held, string why, DateTimeOffset now)
     {
-        AttemptSql.Add(db, held.Id, new AttemptInfo(held.Claim, "lost", why, held.Node, held.ClaimedAt, now));
+        AttemptSql.Add(db, held.Id, new AttemptInfo(held.Claim, AttemptOutcome.Lost, why, held.Node, held.ClaimedAt, now));
         db.Prepare(HandBackText).With(held.Id).With(held.Deaths).With(held.DiedAlone).Run();
         db.MadeWork = true;
     }

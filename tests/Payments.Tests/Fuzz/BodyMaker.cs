@@ -14,17 +14,27 @@ internal static class BodyMaker
 
     private static readonly string[] Values =
     [
-        .. HostileCases.Values, "1.0", "1e2", "-0", "2147483648", "1e-7", "\"\\uD83D\"", "\"\\u0000a\"", "\"1\\u0000\"", "\"0001-01-01T00:00:00Z\"", "\"9999-12-31T23:59:59.9999999-14:00\"", "\"0001-01-01T00:00:00+14:00\"", "\"2026-01-01\"",
-        "\"1000000000000001\"", "\"1000000000000000\"", "\"💣\"", "[null]", "[\"\"]", "[\"a\\u0000\"]", "[[\"a\"]]", "{\"\":{}}", "\"\\x\"", "\"\t\"", "\"unended", "1 2", "{,}", "[1,]",
+        .. HostileCases.Values, "1.0", "1e2", "-0", "2147483648", "1e-7", "\"\\uD83D\"", "\"\\u0000a\"", "\"1\\u0000\"",
+        "\"0001-01-01T00:00:00Z\"", "\"9999-12-31T23:59:59.9999999-14:00\"", "\"0001-01-01T00:00:00+14:00\"", "\"2026-01-01\"",
+        "\"1000000000000001\"", "\"1000000000000000\"",
+        "\"💣\"", "[null]", "[\"\"]", "[\"a\\u0000\"]", "[[\"a\"]]", "{\"\":{}}", "\"\\x\"", "\"\t\"", "\"unended", "1 2", "{,}", "[1,]",
     ];
 
     private static readonly string[] Parts =
     [
-        "\r\nx", ": \r\n\r\nx", "Content-Disposition: form-data\r\n\r\nx", "Content-Disposition: form-data; name=\"\"\r\n\r\nx", "Content-Disposition: form-data; name=\"a\"\r\n\r\n\0", "Content-Disposition: form-data; name=\"a\0\"\r\n\r\nx",
-        "Content-Disposition: form-data; name=\"sha256\"\r\n\r\nx", "Content-Disposition: form-data; name=\"filetype\"\r\n\r\n\0", "Content-Disposition: form-data; name=\"filename\"\r\n\r\na\0b", "Content-Disposition: attachment\r\n\r\nx", "Content-Disposition: form-data; name=\"b\"\r\n\r\n\ud800",
-        "Content-Disposition: form-data; name=\"file\"; filename=\"../../a\"\r\n\r\nx", "Content-Disposition: form-data; name=\"file\"; filename=\"a\0b\"\r\n\r\nx", "Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%00\r\n\r\nx",
-        "Content-Disposition: form-data; name=\"file\"; filename=\"\u00e9\u202e\"\r\nContent-Type: \0\r\n\r\nx", "Content-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: x\r\n\r\nx", "X: " + new string('h', 9_000) + "\r\n\r\nx",
-        "Content-Disposition: form-data; name=\"" + new string('n', 200) + "\"\r\n\r\nx", "Content-Disposition: form-data; name=\"long\"\r\n\r\n" + new string('v', 2_000),
+        "\r\nx", ": \r\n\r\nx", "Content-Disposition: form-data\r\n\r\nx", "Content-Disposition: form-data; name=\"\"\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"a\"\r\n\r\n\0", "Content-Disposition: form-data; name=\"a\0\"\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"sha256\"\r\n\r\nx", "Content-Disposition: form-data; name=\"filetype\"\r\n\r\n\0",
+        "Content-Disposition: form-data; name=\"filename\"\r\n\r\na\0b",
+        "Content-Disposition: attachment\r\n\r\nx", "Content-Disposition: form-data; name=\"b\"\r\n\r\n\ud800",
+        "Content-Disposition: form-data; name=\"file\"; filename=\"../../a\"\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"file\"; filename=\"a\0b\"\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%00\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"file\"; filename=\"\u00e9\u202e\"\r\nContent-Type: \0\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: x\r\n\r\nx",
+        "X: " + new string('h', 9_000) + "\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"" + new string('n', 200) + "\"\r\n\r\nx",
+        "Content-Disposition: form-data; name=\"long\"\r\n\r\n" + new string('v', 2_000),
     ];
 
     public static void Fill(Draft draft, Chance chance, World world)
@@ -32,7 +42,8 @@ internal static class BodyMaker
         var kind = chance.Of(draft.Operation.Bodies);
         draft.MediaType = kind.MediaType;
         if (kind.MediaType == "application/json") draft.Body = Encoding.UTF8.GetBytes(Text(Members(kind, chance, world)));
-        else if (kind.MediaType == "multipart/form-data") (draft.Body, draft.MediaType) = (Encoding.UTF8.GetBytes(Form(chance, [])), $"{kind.MediaType}; boundary={Boundary}");
+        else if (kind.MediaType == "multipart/form-data")
+            (draft.Body, draft.MediaType) = (Encoding.UTF8.GetBytes(Form(chance, [])), $"{kind.MediaType}; boundary={Boundary}");
         else draft.Body = Content(chance);
     }
 
@@ -65,10 +76,13 @@ internal static class BodyMaker
                 break;
             case 4:
                 all.RemoveAt(one);
-                draft.IsBroken = kind.Schema.TryGetProperty("required", out var required) && required.EnumerateArray().Any(r => r.GetString() == name);
+                draft.IsBroken = kind.Schema.TryGetProperty("required", out var required)
+                    && required.EnumerateArray().Any(r => r.GetString() == name);
                 break;
             case 5:
-                all.Add((chance.Of(["more", "__proto__", "constructor", "$type", "", name + " ", name.ToUpperInvariant(), "\\u0000", "\\ud800", new string('n', 3_000)]), chance.Of(Values)));
+                all.Add((chance.Of(
+                    ["more", "__proto__", "constructor", "$type", "", name + " ", name.ToUpperInvariant(), "\\u0000", "\\ud800", new string(
+                    'n', 3_000)]), chance.Of(Values)));
                 draft.IsBroken = true;
                 break;
             case 6:
@@ -78,7 +92,8 @@ internal static class BodyMaker
             case 7:
                 var length = chance.Of([21, 141, 201, 5_000, 300_000]);
                 all[one] = (name, $"\"{new string('x', length)}\"");
-                draft.IsBroken = allowed.TryGetProperty(name, out var schema) && schema.TryGetProperty("maxLength", out var most) && length > most.GetInt32();
+                draft.IsBroken = allowed.TryGetProperty(name, out var schema)
+                    && schema.TryGetProperty("maxLength", out var most) && length > most.GetInt32();
                 break;
             default:
                 var depth = chance.Of([1, 31, 33, 64, 5_000]);
@@ -100,7 +115,8 @@ internal static class BodyMaker
                 bytes = bytes[..cut];
                 break;
             case 1:
-                for (var times = chance.Number(1, 4); times > 0 && bytes.Length > 0; times--) bytes[chance.Number(0, bytes.Length - 1)] = (byte)chance.Number(0, 255);
+                for (var times = chance.Number(1, 4); times > 0 && bytes.Length > 0; times--)
+                    bytes[chance.Number(0, bytes.Length - 1)] = (byte)chance.Number(0, 255);
                 break;
             case 2:
                 var at = chance.Number(0, bytes.Length);
@@ -136,15 +152,19 @@ internal static class BodyMaker
 
     private static List<(string Name, string Json)> Members(BodyKind kind, Chance chance, World world)
     {
-        var required = kind.Schema.TryGetProperty("required", out var names) ? names.EnumerateArray().Select(n => n.GetString()).ToList() : [];
+        var required = kind.Schema.TryGetProperty("required", out var names)
+            ? names.EnumerateArray().Select(n => n.GetString()).ToList() : [];
         var members = new List<(string, string)>();
-        foreach (var member in kind.Schema.GetProperty("properties").EnumerateObject().Where(m => chance.OneIn(2) || required.Contains(m.Name)))
+        foreach (var member in kind.Schema.GetProperty("properties")
+            .EnumerateObject().Where(m => chance.OneIn(2) || required.Contains(m.Name)))
         {
             var (valid, unknown, drawn) = (chance.Valid(member.Value), chance.OneIn(8), chance.Number(0, 1_000_000));
             var known = world.At(member.Name);
             // A known id where an id belongs; the same names may mean something else elsewhere.
-            var isId = known.Count > 0 && !unknown && !(member.Value.TryGetProperty("format", out var format) && format.GetString() == "date-time");
-            members.Add((member.Name, isId ? JsonSerializer.Serialize(known[drawn % known.Count]) : JsonSerializer.Serialize(valid, Readable)));
+            var isId = known.Count > 0
+                && !unknown && !(member.Value.TryGetProperty("format", out var format) && format.GetString() == "date-time");
+            members.Add(
+                (member.Name, isId ? JsonSerializer.Serialize(known[drawn % known.Count]) : JsonSerializer.Serialize(valid, Readable)));
         }
 
         return members;
@@ -159,8 +179,11 @@ internal static class BodyMaker
 
     private static string Form(Chance chance, IEnumerable<string> more)
     {
-        var fields = chance.OneIn(2) ? [] : new[] { $"Content-Disposition: form-data; name=\"note\"\r\n\r\n{chance.Text(chance.Number(0, 40)).Replace('-', '_')}" };
-        var file = $"Content-Disposition: form-data; name=\"file\"; filename=\"payments.csv\"\r\nContent-Type: text/csv\r\n\r\n{Encoding.Latin1.GetString(Content(chance))}";
+        var fields = chance.OneIn(2)
+            ? [] : new[] { $"Content-Disposition: form-data; name=\"note\"\r\n\r\n{chance.Text(chance.Number(0, 40)).Replace('-', '_')}" };
+        var file =
+            $"Content-Disposition: form-data; name=\"file\"; filename=\"payments.csv\"\r\nContent-Type: "
+                + $"text/csv\r\n\r\n{Encoding.Latin1.GetString(Content(chance))}";
         string[] parts = [.. fields, .. more, .. chance.OneIn(10) ? [] : new[] { file }];
         return $"{string.Concat(parts.Select(p => $"--{Boundary}\r\n{p}\r\n"))}--{Boundary}--\r\n";
     }
@@ -170,8 +193,11 @@ internal static class BodyMaker
         0 => [],
         1 => chance.Bytes(chance.Number(1, 64)),
         2 => chance.Bytes(8),
-        _ => Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, chance.Number(1, 5)).Select(i => $"r{i},{chance.Number(0, 5)},{chance.Number(0, 5)},{chance.Number(-1, 3)}\n"))),
+        _ => Encoding.UTF8.GetBytes(
+            string.Concat(Enumerable.Range(0, chance.Number(1, 5)).Select(
+            i => $"r{i},{chance.Number(0, 5)},{chance.Number(0, 5)},{chance.Number(-1, 3)}\n"))),
     };
 
-    private static string Text(IEnumerable<(string Name, string Json)> members) => $"{{{string.Join(',', members.Select(m => $"\"{m.Name}\":{m.Json}"))}}}";
+    private static string Text(IEnumerable<(string Name, string Json)> members) =>
+        $"{{{string.Join(',', members.Select(m => $"\"{m.Name}\":{m.Json}"))}}}";
 }

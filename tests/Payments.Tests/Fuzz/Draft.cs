@@ -51,8 +51,10 @@ internal sealed class Draft(Operation operation)
         var head = new StringBuilder($"{Method} {target} {Version}\r\n");
         foreach (var (name, value) in Headers) head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
         // Kestrel takes a null character nowhere in the head.
-        IsUnreadable |= head.ToString().Contains('\0', StringComparison.Ordinal) || target.Contains("%00", StringComparison.Ordinal) && Path.Contains("%00", StringComparison.Ordinal);
-        return new FuzzRequest(number, operation, Method, target, [.. Encoding.UTF8.GetBytes(head.Append("\r\n").ToString()), .. sent], Framing, Twists)
+        IsUnreadable |= head.ToString().Contains('\0', StringComparison.Ordinal)
+            || target.Contains("%00", StringComparison.Ordinal) && Path.Contains("%00", StringComparison.Ordinal);
+        return new FuzzRequest(
+            number, operation, Method, target, [.. Encoding.UTF8.GetBytes(head.Append("\r\n").ToString()), .. sent], Framing, Twists)
         {
             IsBroken = IsBroken && Method == operation.Method && !IsUnreadable,
             IsUnreadable = IsUnreadable,
@@ -67,7 +69,8 @@ internal sealed class Draft(Operation operation)
         {
             case Framing.Chunked:
                 Header("Transfer-Encoding", "chunked");
-                return [.. Body.Chunk(Math.Max(1, Body.Length / 3)).SelectMany(c => (byte[])[.. Encoding.ASCII.GetBytes($"{c.Length:x}\r\n"), .. c, .. "\r\n"u8]), .. "0\r\n\r\n"u8];
+                return [.. Body.Chunk(Math.Max(1, Body.Length / 3)).SelectMany(
+                    c => (byte[])[.. Encoding.ASCII.GetBytes($"{c.Length:x}\r\n"), .. c, .. "\r\n"u8]), .. "0\r\n\r\n"u8];
             case Framing.Truncated or Framing.Stalled when Body.Length > 1:
                 Header("Content-Length", Backend.Text(Body.Length));
                 return Body[..(Body.Length / 2)];
@@ -99,7 +102,8 @@ internal enum Framing
 }
 
 /// <summary>A request as it goes over the wire.</summary>
-internal sealed record FuzzRequest(int Number, Operation Operation, string Method, string Target, byte[] Bytes, Framing Framing, IReadOnlyList<string> Twists)
+internal sealed record FuzzRequest(
+    int Number, Operation Operation, string Method, string Target, byte[] Bytes, Framing Framing, IReadOnlyList<string> Twists)
 {
     public bool IsBroken { get; init; }
 
@@ -111,5 +115,9 @@ internal sealed record FuzzRequest(int Number, Operation Operation, string Metho
 
     public string Path => Target.Split('?')[0];
 
-    public override string ToString() => $"request {Number}, {Judgement.Short($"{Method} {Target}")} [{string.Join("; ", Twists.Prepend(Framing == Framing.Length ? "" : $"{Framing}").Where(t => t.Length > 0).Select(Judgement.Short))}]";
+    public override string ToString()
+    {
+        var twists = Twists.Prepend(Framing == Framing.Length ? "" : $"{Framing}").Where(t => t.Length > 0).Select(Judgement.Short);
+        return $"request {Number}, {Judgement.Short($"{Method} {Target}")} [{string.Join("; ", twists)}]";
+    }
 }

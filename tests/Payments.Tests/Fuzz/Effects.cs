@@ -8,7 +8,8 @@ namespace Payments.Tests.Fuzz;
 /// <summary>How often each effect has happened: by the rows themselves, or by the answers that promised it.</summary>
 internal sealed class Effects
 {
-    private static readonly string[] Names = ["accounts", "changes", "deposits", "transfers", "holds", "payouts", "reports", "imports", "keys", "revocations", "uploads"];
+    private static readonly string[] Names =
+        ["accounts", "changes", "deposits", "transfers", "holds", "payouts", "reports", "imports", "keys", "revocations", "uploads"];
 
     private readonly Dictionary<string, long> counts = Names.ToDictionary(n => n, _ => 0L);
     private readonly HashSet<string> imports = [];
@@ -29,7 +30,8 @@ internal sealed class Effects
             $"""
             SELECT
                 (SELECT count(*) FROM account WHERE kind = 'customer'),
-                (SELECT coalesce(sum(revision - 1), 0) FROM account WHERE kind = 'customer') - (SELECT count(*) FROM entry e JOIN account a ON a.id = e.account WHERE a.kind = 'customer'),
+                (SELECT coalesce(sum(revision - 1), 0) FROM account WHERE kind = 'customer')
+                    - (SELECT count(*) FROM entry e JOIN account a ON a.id = e.account WHERE a.kind = 'customer'),
                 (SELECT count(*) FROM transfer WHERE kind = 'deposit'),
                 (SELECT count(*) FROM transfer WHERE kind = 'transfer') - (SELECT count(*) FROM statement_line),
                 (SELECT count(*) FROM transfer WHERE kind = 'hold'),
@@ -54,12 +56,14 @@ internal sealed class Effects
         {
             if (Steps(request) is ["statements"]) more["uploads"] = more.GetValueOrDefault("uploads") + 1;
             if (Steps(request) is ["statements", _]) less["uploads"] = less.GetValueOrDefault("uploads") + 1;
-            if (Steps(request) is ["keys", _] && request.Method == "DELETE") more["revocations"] = more.GetValueOrDefault("revocations") + 1;
+            if (Steps(request) is ["keys", _] && request.Method == "DELETE")
+                more["revocations"] = more.GetValueOrDefault("revocations") + 1;
             return;
         }
 
         foreach (var address in new[] { reply.Header("Location"), reply.Header("Link"), reply.Header("Content-Location") })
-            if (address is not null && IsAt(request, "statements") && address.Contains("/jobs/", StringComparison.Ordinal) && reply.Status is 200 or 201 or 202 or 204) imports.Add(JobIn(address));
+            if (address is not null && IsAt(request, "statements") && address.Contains("/jobs/", StringComparison.Ordinal)
+                && reply.Status is 200 or 201 or 202 or 204) imports.Add(JobIn(address));
         if (reply.Headers.ContainsKey("Idempotent-Replayed")) return;
         switch (reply.Status, Steps(request))
         {
@@ -84,7 +88,8 @@ internal sealed class Effects
         foreach (var name in Names)
         {
             var (happened, promised) = (after.counts[name] - before.counts[name], counts[name]);
-            if (happened < promised - less.GetValueOrDefault(name) || happened > promised + more.GetValueOrDefault(name)) yield return $"{promised} {name} were promised, and {happened} happened";
+            if (happened < promised - less.GetValueOrDefault(name) || happened > promised + more.GetValueOrDefault(name))
+                yield return $"{promised} {name} were promised, and {happened} happened";
         }
     }
 
@@ -93,13 +98,16 @@ internal sealed class Effects
     private void Add(string name, int count = 1) => counts[name] += count;
 
     /// <summary>Of the answers with 204 only a deletion's says nothing of an offset.</summary>
-    private static bool IsDeletion(FuzzRequest request, Reply reply) => request.Method is "DELETE" or "POST" && !reply.Headers.ContainsKey("Upload-Offset");
+    private static bool IsDeletion(FuzzRequest request, Reply reply) =>
+        request.Method is "DELETE" or "POST" && !reply.Headers.ContainsKey("Upload-Offset");
 
     private static bool IsAt(FuzzRequest request, string first) => Steps(request) is [var step, ..] && step == first;
 
     /// <summary>As the server reads a path: it follows dots, and routing knows neither capitals nor a slash at the end.</summary>
     private static string[] Steps(FuzzRequest request) =>
-        Uri.TryCreate($"http://x{request.Path}", UriKind.Absolute, out var address) ? Uri.UnescapeDataString(address.AbsolutePath).ToLowerInvariant().Split('/', StringSplitOptions.RemoveEmptyEntries) : [];
+        Uri.TryCreate($"http://x{request.Path}", UriKind.Absolute, out var address)
+            ? Uri.UnescapeDataString(address.AbsolutePath).ToLowerInvariant().Split('/', StringSplitOptions.RemoveEmptyEntries) : [];
 
-    private static string JobIn(string address) => address[(address.IndexOf("/jobs/", StringComparison.Ordinal) + 6)..].Split('/', '>', ';')[0];
+    private static string JobIn(string address) =>
+        address[(address.IndexOf("/jobs/", StringComparison.Ordinal) + 6)..].Split('/', '>', ';')[0];
 }

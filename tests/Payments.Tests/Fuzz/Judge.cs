@@ -20,19 +20,24 @@ internal sealed class Judge(IReadOnlySet<string> codes)
         if (request.Framing == Framing.Stalled && reply.Status == 504) return null;
         if (reply.Status >= 500) return $"{reply.Status} {Judgement.Short(reply.Body)}";
         if (Judgement.FaultOfText(reply.Body) is { } told) return $"{reply.Status} {told}";
-        if (request.IsBroken && reply.Status < 400 && !reply.Headers.ContainsKey("Idempotent-Replayed")) return $"{reply.Status} for a body that breaks the contract";
+        if (request.IsBroken && reply.Status < 400 && !reply.Headers.ContainsKey("Idempotent-Replayed"))
+            return $"{reply.Status} for a body that breaks the contract";
         if (reply.Status >= 400)
         {
-            if (Judgement.FaultOfRefusal(reply.Status, reply.Body, request.Method == "HEAD", reply.Header("Content-Type") ?? "") is { } fault) return fault;
-            if (reply.Body.Length > 0 && !codes.Contains(reply["code"]!)) return $"{reply.Status} has the code {reply["code"]}, which no page explains";
+            if (Judgement.FaultOfRefusal(
+                reply.Status, reply.Body, request.Method == "HEAD", reply.Header("Content-Type") ?? "") is { } fault) return fault;
+            if (reply.Body.Length > 0 && !codes.Contains(reply["code"]!))
+                return $"{reply.Status} has the code {reply["code"]}, which no page explains";
         }
 
         return IsPlain(request.Path) ? DeclaredAnswers.Fault(request.Method, request.Path, reply) : null;
     }
 
     /// <summary>The server takes <c>/a/../b</c> for <c>/b</c>, which the document's paths are not held against here.</summary>
-    private static bool IsPlain(string path) => !Uri.UnescapeDataString(path).Split('/').Skip(1).Any(step => step is "" or "." or ".." || step.Contains("..", StringComparison.Ordinal));
+    private static bool IsPlain(string path) => !Uri.UnescapeDataString(path)
+        .Split('/').Skip(1).Any(step => step is "" or "." or ".." || step.Contains("..", StringComparison.Ordinal));
 
     public static async Task<Judge> WithCodesOfAsync(Backend backend) =>
-        new(Regex.Matches((await backend.GetAsync("/problems")).ShouldBe(200).Body, "id=\"([a-z0-9-]+)\"").Select(m => m.Groups[1].Value).ToHashSet());
+        new(Regex.Matches((await backend.GetAsync("/problems")).ShouldBe(200).Body, "id=\"([a-z0-9-]+)\"")
+            .Select(m => m.Groups[1].Value).ToHashSet());
 }

@@ -43,7 +43,8 @@ internal sealed class RawConnection(Uri address) : IDisposable
 
             var reply = await ReadAsync(stream, request.Method == "HEAD", cancel);
             // Behind a refusal the server may still close, because it has not read the body: the next request would be lost.
-            keep = reply is { Status: < 400 } && request.Framing is Framing.Length or Framing.Chunked && !request.IsUnreadable && reply?.Header("Connection") != "close" && reply?.Header("Content-Type") != "text/event-stream";
+            keep = reply is { Status: < 400 } && request.Framing is Framing.Length or Framing.Chunked
+                && !request.IsUnreadable && reply?.Header("Connection") != "close" && reply?.Header("Content-Type") != "text/event-stream";
             return reply;
         }
         catch (Exception e) when (e is IOException or SocketException or EndOfStreamException)
@@ -69,7 +70,8 @@ internal sealed class RawConnection(Uri address) : IDisposable
         do
         {
             var first = await LineAsync(stream, cancel);
-            if (first is not ['H', 'T', 'T', 'P', '/', '1', '.', '1', ' ', ..]) throw new InvalidDataException($"The answer begins with \"{Judgement.Short(first)}\".");
+            if (first is not ['H', 'T', 'T', 'P', '/', '1', '.', '1', ' ', ..])
+                throw new InvalidDataException($"The answer begins with \"{Judgement.Short(first)}\".");
             status = int.Parse(first.AsSpan(9, 3), NumberStyles.None, CultureInfo.InvariantCulture);
             headers = new(StringComparer.OrdinalIgnoreCase);
             while (await LineAsync(stream, cancel) is { Length: > 0 } line)

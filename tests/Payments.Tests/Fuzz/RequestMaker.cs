@@ -12,18 +12,25 @@ internal static class RequestMaker
 {
     private static readonly string[] Texts =
     [
-        "", " ", "0", "-1", "1e400", "NaN", "9223372036854775808", "99999999999999999999999999", "0x10", "٣", "null", "true", "💣\u202e", "a\"b", "\"", "\\", ",", ";", "=", "a=b", "a, b", "*", "W/", "\"\"", "%", "%zz", "%00", "%ff", "..", "../../etc/passwd",
-        "' OR 1=1 --", "${x}", "<script>", "{{7*7}}", new('x', 300), new('9', 5_000), "\u0001", "a\tb", "1, 1", "!!!", "sha1 x", "md5 x", "W/\"1\", \"2", "1-1-1", "-end", "18446744073709551616-0", "respond-async, wait=0", "wait=1, wait=2", "wait=\"1\";x=\"",
+        "", " ", "0", "-1", "1e400", "NaN", "9223372036854775808", "99999999999999999999999999", "0x10", "٣", "null", "true",
+        "💣\u202e", "a\"b", "\"", "\\", ",", ";", "=", "a=b", "a, b", "*", "W/", "\"\"", "%", "%zz", "%00", "%ff", "..", "../../etc/passwd",
+        "' OR 1=1 --", "${x}", "<script>", "{{7*7}}", new('x', 300), new('9', 5_000), "\u0001", "a\tb", "1, 1", "!!!", "sha1 x",
+        "md5 x", "W/\"1\", \"2", "1-1-1", "-end", "18446744073709551616-0", "respond-async, wait=0", "wait=1, wait=2", "wait=\"1\";x=\"",
     ];
 
-    private static readonly string[] Methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "FOO", "get", "PROPFIND"];
-    private static readonly string[] Credentials = ["", "Bearer", "Bearer ", "Bearer wrong", "Bearer sk_000000000000_00", "Bearer sk__", "Bearer sk_\u00e9_1", "Basic ZGV2OmRldg==", "bearer dev", "Bearer dev dev", "Negotiate x", "Bearer " + new string('x', 4_000)];
-    private static readonly Operation[] Operations = [.. Contract.Operations.SelectMany(o => Enumerable.Repeat(o, o.Parameters.Count + o.Bodies.Count == 0 ? 1 : 8))];
+    private static readonly string[] Methods =
+        ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "FOO", "get", "PROPFIND"];
+    private static readonly string[] Credentials = ["", "Bearer", "Bearer ", "Bearer wrong", "Bearer sk_000000000000_00", "Bearer sk__",
+        "Bearer sk_\u00e9_1", "Basic ZGV2OmRldg==", "bearer dev", "Bearer dev dev", "Negotiate x", "Bearer " + new string('x', 4_000)];
+    private static readonly Operation[] Operations = [.. Contract.Operations.SelectMany(
+        o => Enumerable.Repeat(o, o.Parameters.Count + o.Bodies.Count == 0 ? 1 : 8))];
 
     private static readonly Action<Draft, Chance>[] Twists =
     [
-        .. Enumerable.Repeat<Action<Draft, Chance>>(TwistBody, 8), .. Enumerable.Repeat<Action<Draft, Chance>>(TwistHeader, 6), .. Enumerable.Repeat<Action<Draft, Chance>>(TwistQuery, 2),
-        .. Enumerable.Repeat<Action<Draft, Chance>>(TwistPath, 3), TwistMethod, TwistCredential, TwistMediaType, TwistMediaType, TwistFraming, TwistFraming, TwistHead,
+        .. Enumerable.Repeat<Action<Draft, Chance>>(TwistBody, 8),
+        .. Enumerable.Repeat<Action<Draft, Chance>>(TwistHeader, 6), .. Enumerable.Repeat<Action<Draft, Chance>>(TwistQuery, 2),
+        .. Enumerable.Repeat<Action<Draft, Chance>>(TwistPath, 3),
+        TwistMethod, TwistCredential, TwistMediaType, TwistMediaType, TwistFraming, TwistFraming, TwistHead,
     ];
 
     public static FuzzRequest Make(int seed, int number, World world)
@@ -38,13 +45,19 @@ internal static class RequestMaker
         // Drawn by its number, not by its place in the batch.
         void FillIn(Draft d, Chance c, World w)
         {
-            foreach (var parameter in d.Operation.In("path")) d.Path = d.Path.Replace($"{{{parameter.Name}}}", IdFor(d, parameter, c, w), StringComparison.Ordinal);
+            foreach (var parameter in d.Operation.In("path"))
+                d.Path = d.Path.Replace($"{{{parameter.Name}}}", IdFor(d, parameter, c, w), StringComparison.Ordinal);
             foreach (var parameter in d.Operation.In("query").Where(_ => c.OneIn(3)))
-                d.Query.Add($"{parameter.Name}={Uri.EscapeDataString(parameter.Name == "pageToken" && w.PageTokens.Count > 0 && !c.OneIn(4) ? c.Of(w.PageTokens) : Plain(c.Valid(parameter.Schema)))}");
+            {
+                var isToken = parameter.Name == "pageToken" && w.PageTokens.Count > 0 && !c.OneIn(4);
+                d.Query.Add($"{parameter.Name}={Uri.EscapeDataString(isToken ? c.Of(w.PageTokens) : Plain(c.Valid(parameter.Schema)))}");
+            }
+
             if (d.Operation.Bodies.Count > 0) BodyMaker.Fill(d, c, w);
             foreach (var parameter in d.Operation.In("header").Where(p => p.IsRequired || c.OneIn(2)))
                 if (HeaderFor(d, parameter, number, c, w) is { } value) d.Header(parameter.Name, value);
-            if (d.Operation.In("header").Any(p => p.Name == "Tus-Resumable") && d.MediaType?.StartsWith("multipart", StringComparison.Ordinal) != true) d.Header("Tus-Resumable", "1.0.0");
+            if (d.Operation.In("header").Any(p => p.Name == "Tus-Resumable")
+                && d.MediaType?.StartsWith("multipart", StringComparison.Ordinal) != true) d.Header("Tus-Resumable", "1.0.0");
         }
     }
 
@@ -54,7 +67,8 @@ internal static class RequestMaker
         var chosen = chance.Number(0, 9);
         var drawn = chance.Number(0, 1_000_000);
         var other = Plain(chance.Valid(parameter.Schema));
-        return chosen < 8 && known.Count > 0 ? known[drawn % known.Count] : Uri.EscapeDataString(other.Length == 0 || other.Contains('\0', StringComparison.Ordinal) ? "1" : other);
+        return chosen < 8 && known.Count > 0 ? known[drawn % known.Count]
+            : Uri.EscapeDataString(other.Length == 0 || other.Contains('\0', StringComparison.Ordinal) ? "1" : other);
     }
 
     private static string? HeaderFor(Draft draft, Parameter parameter, int number, Chance chance, World world)
@@ -83,13 +97,16 @@ internal static class RequestMaker
     {
         if (draft.Operation.Bodies.Count > 0) BodyMaker.Twist(draft, chance);
         else (draft.Body, draft.MediaType) = (chance.Bytes(chance.Number(1, 100)), chance.Of(HostileCases.MediaTypes));
-        draft.Twists.Add($"a body of {draft.Body.Length} bytes: {Encoding.UTF8.GetString(draft.Body[..Math.Min(60, draft.Body.Length)]).ReplaceLineEndings("|")}");
+        draft.Twists.Add(
+            $"a body of {draft.Body.Length} bytes: "
+                + $"{Encoding.UTF8.GetString(draft.Body[..Math.Min(60, draft.Body.Length)]).ReplaceLineEndings("|")}");
     }
 
     private static void TwistHeader(Draft draft, Chance chance)
     {
         var declared = draft.Operation.In("header").Select(p => p.Name).ToList();
-        var (name, value) = declared.Count > 0 && !chance.OneIn(3) ? (chance.Of(declared), chance.OneIn(6) ? chance.Text(chance.Number(1, 60)) : chance.Of(Texts)) : chance.Of(HostileCases.Headers);
+        var (name, value) = declared.Count > 0 && !chance.OneIn(3) ? (chance.Of(declared), chance.OneIn(6)
+            ? chance.Text(chance.Number(1, 60)) : chance.Of(Texts)) : chance.Of(HostileCases.Headers);
         value = Clean(value);
         if (chance.OneIn(6) && draft.Headers.RemoveAll(h => h.Name == name) > 0)
         {
@@ -105,7 +122,8 @@ internal static class RequestMaker
     private static void TwistQuery(Draft draft, Chance chance)
     {
         var declared = draft.Operation.In("query").Select(p => p.Name).ToList();
-        var text = declared.Count == 0 || chance.OneIn(3) ? chance.Of(HostileCases.Queries).Replace(" ", "%20", StringComparison.Ordinal) : $"{chance.Of(declared)}={Uri.EscapeDataString(chance.OneIn(2) ? chance.Text(20) : chance.Of(Texts))}";
+        var text = declared.Count == 0 || chance.OneIn(3) ? chance.Of(HostileCases.Queries).Replace(" ", "%20", StringComparison.Ordinal)
+            : $"{chance.Of(declared)}={Uri.EscapeDataString(chance.OneIn(2) ? chance.Text(20) : chance.Of(Texts))}";
         draft.Query.Add(text);
         draft.Twists.Add($"?{text}");
     }
@@ -119,7 +137,9 @@ internal static class RequestMaker
             case 0: draft.Path += "/"; break;
             case 1: draft.Path = draft.Path.ToUpperInvariant(); break;
             case 2: draft.Path = "/" + draft.Path; break;
-            case 3: draft.Path += chance.Of(["/..", "/.", ";x=1", "/%2e%2e/x", "%20", "%00", "%ff", "%c0%af", "%", "%zz", "/\\", "?", "#x", "/" + new string('p', 2_000)]); break;
+            case 3: draft.Path += chance.Of(
+                ["/..", "/.", ";x=1", "/%2e%2e/x", "%20", "%00", "%ff", "%c0%af", "%", "%zz", "/\\", "?", "#x", "/"
+                + new string('p', 2_000)]); break;
             default:
                 steps[last] = chance.Of(HostileCases.Ids).Replace(" ", "%20", StringComparison.Ordinal);
                 draft.Path = string.Join('/', steps);
@@ -150,7 +170,8 @@ internal static class RequestMaker
         draft.Twists.Add($"type \"{draft.MediaType}\"");
     }
 
-    private static void TwistFraming(Draft draft, Chance chance) => draft.Framing = chance.Number(0, 99) switch { < 60 => Framing.Chunked, < 90 => Framing.Truncated, < 98 => Framing.Announced, _ => Framing.Stalled };
+    private static void TwistFraming(Draft draft, Chance chance) => draft.Framing = chance.Number(
+        0, 99) switch { < 60 => Framing.Chunked, < 90 => Framing.Truncated, < 98 => Framing.Announced, _ => Framing.Stalled };
 
     /// <summary>What no HTTP library would send.</summary>
     private static void TwistHead(Draft draft, Chance chance)

@@ -206,7 +206,7 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
             var found = await store.Reader.FindAsync(id, default);
             var expected = model.Messages.SingleOrDefault(m => m.Id == id);
             (found is null).ShouldBe(expected is null);
-            found?.Attempts.Select(a => (a.ClaimNumber, a.Outcome)).ShouldBe(expected!.History);
+            found?.Attempts.Select(a => (a.ClaimNumber, StoredOutcome.Text(a.Outcome))).ShouldBe(expected!.History);
         }
     }
 

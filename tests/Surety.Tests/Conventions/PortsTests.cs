@@ -1,5 +1,5 @@
 using Shouldly;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 
 namespace Surety.Tests.Conventions;
 

@@ -49,7 +49,7 @@ public sealed class FrozenNodeTests : IAsyncLifetime
         var info = await heir.UntilAsync(id, MessageStatus.Succeeded);
         // The lease, the pause between two looks for dead nodes, and what a busy machine adds.
         Stopwatch.GetElapsedTime(began).ShouldBeLessThan(FrozenNode.Lease + (FrozenNode.Lease / 3) + TimeSpan.FromSeconds(10));
-        info.Attempts.Select(a => a.Outcome).ShouldBe(["lost", "done"]);
+        info.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Lost, AttemptOutcome.Done]);
         var before = await RowsAsync(id);
 
         await frozen.ThawAsync();

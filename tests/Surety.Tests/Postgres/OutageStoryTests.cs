@@ -131,7 +131,7 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
             }
         }, () => $"message {id} is {info?.Status}: {info?.Reason}");
         var history = string.Join("; ", info!.Attempts.Select(a => $"{a.Outcome} {a.Error}"));
-        (info.Attempt, info.Attempts.Count(a => a.Outcome == "done"), info.Attempts.Count(a => a.Outcome == "retry")).ShouldBe((1, 1, 0), history);
+        (info.Attempt, info.Attempts.Count(a => a.Outcome == AttemptOutcome.Done), info.Attempts.Count(a => a.Outcome == AttemptOutcome.Retry)).ShouldBe((1, 1, 0), history);
     }
 
     private static async Task ExecuteAsync(DbConnection connection, DbTransaction? transaction, string sql)

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
-using Surety.Cli.Rigs;
+using Surety.Rigs;
 using Surety.Storage;
 using Surety.Tests.Processing;
 

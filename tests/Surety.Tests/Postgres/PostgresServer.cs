@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Npgsql;
-using Surety.Cli.Rigs;
-using PrivateServer = Surety.Cli.Rigs.PostgresServer;
+using Surety.Rigs;
+using PrivateServer = Surety.Rigs.PostgresServer;
 
 namespace Surety.Tests.Postgres;
 

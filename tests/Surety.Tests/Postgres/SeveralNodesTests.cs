@@ -46,7 +46,7 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         var info = await heir.UntilAsync(id, MessageStatus.Succeeded);
         // The lease, the pause between two looks for dead nodes, and what a busy machine adds.
         Stopwatch.GetElapsedTime(since).ShouldBeLessThan(Lease + (Lease / 3) + TimeSpan.FromSeconds(10));
-        info.Attempts.Select(a => a.Outcome).ShouldBe(["lost", "done"]);
+        info.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Lost, AttemptOutcome.Done]);
 
         wire.Mend();
         goOn.SetResult();

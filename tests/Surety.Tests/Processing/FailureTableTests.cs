@@ -238,7 +238,7 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
             return Outcome.Done;
         };
         var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
-        info.Attempts.Select(a => a.Outcome).ShouldBe(["retry", "reject"]);
+        info.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Retry, AttemptOutcome.Reject]);
     }
 
     protected override async Task<DbConnection> ConnectAsync(Place place)
@@ -322,7 +322,7 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
             var spent = cause.Kind is FailureKind.Mistake or FailureKind.LostRace;
             info.Attempt.ShouldBe(spent ? 2 : 1, history);
             if (cause.Kind is null) info.Attempts.Count.ShouldBe(1, history);
-            else info.Attempts[0].Outcome.ShouldBe(spent ? "retry" : "snooze", history);
+            else info.Attempts[0].Outcome.ShouldBe(spent ? AttemptOutcome.Retry : AttemptOutcome.Snooze, history);
             // The follower of its key, or its neighbour in the batch.
             (await host.UntilAsync(ids[1].Id, MessageStatus.Succeeded)).Attempt.ShouldBe(1, history);
         }
@@ -341,7 +341,7 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         // Of one ordering key: the one behind it is let through when it is given up.
         var options = new EnqueueOptions { Tracked = true, OrderingKey = "one" };
         var id = (await host.Queue.EnqueueAsync(new Ping(1), options)).Id;
-        (await host.UntilAsync(id, MessageStatus.Dead)).Attempts.ShouldHaveSingleItem().Outcome.ShouldBe("reject");
+        (await host.UntilAsync(id, MessageStatus.Dead)).Attempts.ShouldHaveSingleItem().Outcome.ShouldBe(AttemptOutcome.Reject);
         pings.Act = (_, _, _) => Task.FromResult(Outcome.Done);
         await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(2), options)).Id, MessageStatus.Succeeded);
     }
@@ -359,7 +359,7 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         await using var host = await WorkingHost.StartAsync(
             s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)), place, services => services.AddSingleton(pings));
         var asked = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
-        asked.Attempts.Select(a => a.Outcome).ShouldBe(["retry", "reject"]);
+        asked.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Retry, AttemptOutcome.Reject]);
         (await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(2), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead)).Attempts.ShouldHaveSingleItem();
     }
 

@@ -26,7 +26,7 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         var tracked = await host.Queue.EnqueueAsync(new Ping(2), Tracked);
         await host.UntilGoneAsync(plain.Id);
         var info = await host.UntilAsync(tracked.Id, MessageStatus.Succeeded);
-        info.Attempts.ShouldHaveSingleItem().Outcome.ShouldBe("done");
+        info.Attempts.ShouldHaveSingleItem().Outcome.ShouldBe(AttemptOutcome.Done);
         pings.Seen.Select(d => d.Message.Number).Order().ShouldBe([1, 2]);
     }
 

@@ -47,7 +47,7 @@ public sealed class SeveralProcessesTests : IAsyncLifetime
         foreach (var message in (await store.Messages.ListAsync(new MessageFilter(), default)).Items)
         {
             message.Deaths.ShouldBe(1);
-            (await store.Messages.FindAsync(message.Id, default))!.Attempts.ShouldHaveSingleItem().Outcome.ShouldBe("lost");
+            (await store.Messages.FindAsync(message.Id, default))!.Attempts.ShouldHaveSingleItem().Outcome.ShouldBe(AttemptOutcome.Lost);
         }
     }
 
