@@ -1,11 +1,12 @@
-using Surety.Postgres;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Migrations;
 
 namespace Surety.Cli.Migrate;
 
 internal sealed class PostgresSchema(string connectionString, string schema) : ISchema
 {
     // The options know which names are allowed.
-    private readonly Migrations migrations = new(new PostgresOptions { Schema = schema }.Schema);
+    private readonly PostgresMigrations migrations = new(new PostgresOptions { Schema = schema }.Schema);
 
     public int Newest => migrations.Newest;
 
@@ -25,9 +26,9 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
 
     public string Script(int from, int to) => migrations.Script(from, to);
 
-    private async Task<T> WithAsync<T>(Func<Connections, Task<T>> work)
+    private async Task<T> WithAsync<T>(Func<PostgresConnections, Task<T>> work)
     {
-        await using var connections = new Connections(connectionString);
+        await using var connections = new PostgresConnections(connectionString);
         return await work(connections);
     }
 }

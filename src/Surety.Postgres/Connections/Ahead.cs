@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using Npgsql.Internal;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Connections;
 
 /// <summary>
 /// Npgsql sends BEGIN together with a transaction's first statement, as a message that goes ahead of it and whose answer nobody waits for,

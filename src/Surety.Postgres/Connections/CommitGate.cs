@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Connections;
 
 /// <summary>
 /// The only road to an accepted answer: runs whatever commits, and returns only when that commit is known to be durable. It cannot be

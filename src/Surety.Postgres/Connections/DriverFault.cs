@@ -2,7 +2,7 @@ using System.Data;
 using System.Net.Sockets;
 using Npgsql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Connections;
 
 /// <summary>
 /// A connection that breaks shows as many exceptions: the library's own, those of its socket, and whatever its insides meet that was

@@ -5,7 +5,7 @@ using System.Text;
 using Npgsql;
 using Surety.Postgres.Sql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Connections;
 
 /// <summary>
 /// The server's own limit of a transaction. A process that is frozen or cut off in the middle of one ends nothing by itself, and its locks

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Hosting;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 
 namespace Surety;

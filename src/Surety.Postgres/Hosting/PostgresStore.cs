@@ -1,8 +1,14 @@
 using Npgsql;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Migrations;
+using Surety.Postgres.Segments;
+using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
+using Surety.Postgres.Stores;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Hosting;
 
 /// <summary>The store in one database: its connections, its statements, and the nouns that use them.</summary>
 internal sealed class PostgresStore : IStore, IAsyncDisposable
@@ -16,10 +22,10 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options)
     {
         this.options = options;
-        var s = Migrations.Quoted(options.Schema);
-        Connections = new Connections(connectionString);
+        var s = PostgresMigrations.Quoted(options.Schema);
+        Connections = new PostgresConnections(connectionString);
         Hints = new Hints(Connections, new HintSql(s, options.Schema), Work, time);
-        Segments = new Segments(this, new SegmentSql(s, options.Schema));
+        Segments = new PostgresSegments(this, new SegmentSql(s, options.Schema));
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
         Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
         Queues = new PostgresQueues(this, new QueueSql(s));
@@ -31,14 +37,14 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     }
 
     public PostgresOptions Options => options;
-    public Connections Connections { get; }
+    public PostgresConnections Connections { get; }
     public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
 
     /// <summary>How many nodes work this database, as far as the last heartbeat of one of this process knew.</summary>
     public int LiveNodes { get; set; } = 1;
 
-    public Segments Segments { get; }
+    public PostgresSegments Segments { get; }
     public PostgresMessages Messages { get; }
     public PostgresNodes Nodes { get; }
     public PostgresQueues Queues { get; }
@@ -60,13 +66,13 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var server = await Server.ReadAsync(Connections, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
             Connections.Limits.Learn(server.Settings);
-            var migrations = new Migrations(options.Schema);
+            var migrations = new PostgresMigrations(options.Schema);
             var id = await Connections.TransactAsync(
                 transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);
             await Segments.ThrowIfRestoredAsync(cancel);
             signingKey = await Connections.ReadAsync(
                 async reader => await reader.ReadAsync(cancel) ? Convert.FromHexString(reader.GetString(0)) : throw new StoreException($"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
-                cancel, Statement.Of(new SchemaSql(Migrations.Quoted(options.Schema)).SigningKey));
+                cancel, Statement.Of(new SchemaSql(PostgresMigrations.Quoted(options.Schema)).SigningKey));
             storeId = id;
             Hints.Start();
         }
@@ -83,7 +89,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var server = await Server.ReadAsync(Connections, cancel);
             return server.Weakness(options.Durability) is { } weakness
                 ? new StoreStatus(false, weakness)
-                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {Migrations.All[^1].Version}{(Connections.ArePooled ? ", through a pooler" : "")}");
+                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {PostgresMigrations.All[^1].Version}{(Connections.ArePooled ? ", through a pooler" : "")}");
         }
         catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
         {
@@ -110,7 +116,7 @@ internal sealed record Server(IReadOnlyDictionary<string, string> Settings)
 
     public string Version => Settings["server_version"];
 
-    public static async Task<Server> ReadAsync(Connections connections, CancellationToken cancel) =>
+    public static async Task<Server> ReadAsync(PostgresConnections connections, CancellationToken cancel) =>
         new(await connections.ReadAsync(async reader =>
         {
             var settings = new Dictionary<string, string>();

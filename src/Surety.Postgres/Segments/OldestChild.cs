@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Segments;
 
 /// <summary>
 /// The oldest child of the segments that had something for a queue, when no other but the newest had. For a moment these two are all that

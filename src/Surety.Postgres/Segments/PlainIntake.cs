@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using Surety.Postgres.Hosting;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Segments;
 
 /// <summary>The way of plain messages into the segments.</summary>
 internal sealed class PlainIntake

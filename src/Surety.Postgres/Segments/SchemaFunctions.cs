@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Segments;
 
 /// <summary>
 /// The functions and views that run in the schema: the files of the folder Functions, which can be read as they are. They are made anew

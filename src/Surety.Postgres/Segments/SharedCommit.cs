@@ -1,6 +1,6 @@
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Segments;
 
 /// <summary>
 /// Plain messages that are enqueued outside a transaction: calls that are made while others are on their way share the next round trip and

@@ -1,9 +1,12 @@
 using System.Data;
 using System.Data.Common;
 using Npgsql;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>The application's own use of the database.</summary>
 internal sealed class PostgresDatabase(PostgresStore store) : Database

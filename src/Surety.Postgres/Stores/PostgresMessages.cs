@@ -1,9 +1,13 @@
 using System.Data.Common;
 using Npgsql;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Segments;
+using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>The messages: what the loops ask for, what people read, and the dead letters.</summary>
 internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, MessageInfoSql infos, NodeSql nodes) : IMessageStore, IMessageReader, IDeadLetters
@@ -25,7 +29,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var results = messages.All(Segments.Takes)
+        var results = messages.All(PostgresSegments.Takes)
             ? await intake.EnqueueAsync(messages, transaction, cancel)
             : transaction is null ? await store.Connections.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
             : await EnqueueEachAsync(messages, store.Connections.Own(transaction), cancel);
@@ -315,7 +319,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         for (var i = 0; i < results.Length;)
         {
             // Runs of messages without a unique key go together.
-            var run = messages.Skip(i).TakeWhile(m => m.UniqueKey is null && Segments.Takes(m) == Segments.Takes(messages[i])).ToList();
+            var run = messages.Skip(i).TakeWhile(m => m.UniqueKey is null && PostgresSegments.Takes(m) == PostgresSegments.Takes(messages[i])).ToList();
             if (run.Count == 0)
             {
                 results[i] = await EnqueueUniqueAsync(messages[i], transaction, cancel);
@@ -327,7 +331,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             {
                 while (await reader.ReadAsync(cancel)) results[i++] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
                 return true;
-            }, cancel, Segments.Takes(run[0]) ? store.Segments.Insert(run) : sql.Insert(run));
+            }, cancel, PostgresSegments.Takes(run[0]) ? store.Segments.Insert(run) : sql.Insert(run));
         }
 
         await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues([.. messages.Select(m => m.Queue).Distinct()]));

@@ -2,10 +2,11 @@ using System.Buffers.Binary;
 using System.Data.Common;
 using Npgsql;
 using Surety.Intake;
+using Surety.Postgres.Hosting;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>Who works.</summary>
 internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql messages) : INodeStore

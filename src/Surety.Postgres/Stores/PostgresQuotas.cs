@@ -1,7 +1,8 @@
+using Surety.Postgres.Hosting;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>What is used of quotas.</summary>
 internal sealed class PostgresQuotas(PostgresStore store, QuotaSql sql) : IQuotaStore

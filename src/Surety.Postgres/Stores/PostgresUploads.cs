@@ -1,9 +1,10 @@
 using System.Data.Common;
 using Npgsql;
+using Surety.Postgres.Hosting;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>Uploads.</summary>
 internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUploadStore

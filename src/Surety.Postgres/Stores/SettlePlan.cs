@@ -2,7 +2,7 @@ using Npgsql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Stores;
 
 /// <summary>
 /// A group of settlements as one round trip: plain successes in one statement, what is tried again in another, every other in one of its

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using Npgsql;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Wakeups;
 
 /// <summary>
 /// Wakes sleeping workers: this process's at once, other processes' by a notification. Producers pay nothing for it: one notification for
@@ -12,7 +13,7 @@ namespace Surety.Postgres;
 /// transaction would make commits wait for each other), and none while no other node is there. Losing any of them costs time only: workers
 /// also poll.
 /// </summary>
-internal sealed class Hints(Connections connections, HintSql sql, WorkSignal work, TimeProvider time) : IAsyncDisposable
+internal sealed class Hints(PostgresConnections connections, HintSql sql, WorkSignal work, TimeProvider time) : IAsyncDisposable
 {
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(15);
     // A node that joins looks for work by itself.

@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using Surety.Postgres.Hosting;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Wakeups;
 
 /// <summary>
 /// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// One file, one name. SQLite keeps the log beside the name by which the database was opened, and the right to work is a lock beside it,

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
+using Surety.Sqlite.Writer;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// Waits for a lock that another process or connection holds while the file is opened or changed. Work waits in <see cref="SqliteWriter"/>,

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
+using Surety.Sqlite.Sql;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// The store's own reading connections, kept with their prepared statements. Readers see a snapshot and never wait for the writer.

@@ -1,8 +1,9 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Surety.Sqlite.Sql;
+using Surety.Sqlite.Writer;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// The database file, and how connections to it are opened: every one of them with WAL and full synchronization, set and read back.

@@ -1,6 +1,6 @@
 using Surety.Sqlite.Sql;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// The file's own time, which only passes: whatever is kept for a while ends by it, and nothing ends by a wall clock that somebody sets. It

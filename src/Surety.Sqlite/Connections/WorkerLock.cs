@@ -1,4 +1,4 @@
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Connections;
 
 /// <summary>
 /// The right to work on this file, for one process at a time: an operating system's lock on a file beside the database. The kernel releases

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Surety.Hosting;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.Storage;
 
 namespace Surety;

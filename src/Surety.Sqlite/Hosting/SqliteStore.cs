@@ -1,9 +1,14 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using Surety.Sqlite.Connections;
+using Surety.Sqlite.Migrations;
 using Surety.Sqlite.Sql;
+using Surety.Sqlite.Stores;
+using Surety.Sqlite.Wakeups;
+using Surety.Sqlite.Writer;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Hosting;
 
 /// <summary>The store on one file: its writer, its readers, and the nouns that use them.</summary>
 internal sealed class SqliteStore : IStore, IAsyncDisposable
@@ -70,8 +75,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             var (connection, db) = await file.OpenWriterAsync(cancel);
             try
             {
-                storeId = await Migrations.ApplyAsync(connection, db, file.Name, Now, cancel);
-                await Migrations.InTransactionAsync(db, () => StartClock(db), cancel);
+                storeId = await SqliteMigrations.ApplyAsync(connection, db, file.Name, Now, cancel);
+                await SqliteMigrations.InTransactionAsync(db, () => StartClock(db), cancel);
                 signingKey = Convert.FromHexString(db.Prepare(SchemaSql.SigningKey).Text() ?? throw new StoreException($"The database {file.Name} has no signing key: its surety_meta table was changed by hand. Restore a backup."));
             }
             catch (Exception e)
@@ -101,7 +106,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             if (Writer.Trouble is not null && !AmbientUnit.IsIn(StoreId)) await Writer.RunAsync(db => db.Prepare(SchemaSql.Touch).Run(), cancel).WaitAsync(CheckLimit, cancel);
             var version = Readers.Read(db => db.Prepare(SchemaSql.Version).Number());
             return new StoreStatus(
-                version == Migrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}");
+                version == SqliteMigrations.Newest, $"SQLite {SQLitePCL.raw.sqlite3_libversion().utf8_to_string()}, profile embedded (WAL, synchronous=FULL), schema version {version}");
         }
         catch (Exception e) when (e is StoreException or ObjectDisposedException)
         {

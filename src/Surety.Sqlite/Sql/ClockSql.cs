@@ -1,3 +1,5 @@
+using Surety.Sqlite.Connections;
+
 namespace Surety.Sqlite.Sql;
 
 /// <summary>How far the file's own time has come.</summary>

@@ -1,3 +1,5 @@
+using Surety.Sqlite.Connections;
+
 namespace Surety.Sqlite.Sql;
 
 /// <summary>Transactions, savepoints and the settings of a connection.</summary>

@@ -1,4 +1,4 @@
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Sql;
 
 /// <summary>Instants are stored as whole milliseconds.</summary>
 internal static class Instants

@@ -1,3 +1,4 @@
+using Surety.Sqlite.Connections;
 using Surety.Storage;
 
 namespace Surety.Sqlite.Sql;

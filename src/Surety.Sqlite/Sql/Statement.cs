@@ -4,7 +4,7 @@ using System.Text;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Sql;
 
 /// <summary>
 /// The prepared statements of one connection, each prepared once. Not safe for concurrent use, like the connection itself.

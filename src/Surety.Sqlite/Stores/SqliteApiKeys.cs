@@ -1,7 +1,8 @@
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>API keys.</summary>
 internal sealed class SqliteApiKeys(SqliteStore store) : IApiKeyStore

@@ -1,6 +1,7 @@
 using System.Data.Common;
+using Surety.Sqlite.Hosting;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>The application's own use of the file.</summary>
 internal sealed class SqliteDatabase(SqliteStore store) : Database

@@ -1,9 +1,10 @@
 using System.Data.Common;
 using System.Diagnostics;
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>The messages: what the loops ask for, what people read, and the dead letters.</summary>
 internal sealed class SqliteMessages(SqliteStore store) : IMessageStore, IMessageReader, IDeadLetters

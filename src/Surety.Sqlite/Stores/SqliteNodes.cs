@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>
 /// Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once. Leases run by the file's

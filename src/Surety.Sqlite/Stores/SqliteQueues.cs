@@ -1,8 +1,9 @@
 using Surety.Intake;
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>Queues as operators see them.</summary>
 internal sealed class SqliteQueues(SqliteStore store) : IQueues

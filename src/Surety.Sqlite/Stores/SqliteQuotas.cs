@@ -1,7 +1,8 @@
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>What is used of quotas.</summary>
 internal sealed class SqliteQuotas(SqliteStore store) : IQuotaStore

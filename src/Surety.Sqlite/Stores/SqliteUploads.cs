@@ -1,8 +1,9 @@
 using System.Data.Common;
+using Surety.Sqlite.Hosting;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>Uploads.</summary>
 internal sealed class SqliteUploads(SqliteStore store) : IUploadStore

@@ -1,8 +1,9 @@
 using Microsoft.Data.Sqlite;
+using Surety.Sqlite.Connections;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Wakeups;
 
 /// <summary>
 /// Sees commits of other processes and connections: SQLite keeps a number per connection that changes with every commit of another one. A

@@ -1,7 +1,7 @@
 using System.Data;
 using Microsoft.Data.Sqlite;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>
 /// The application's own statements on the connection that writes, kept prepared by their text from one unit of work to the next: preparing

@@ -1,6 +1,6 @@
 using System.Data.Common;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>A member of the writer's current group, in the hands of a user.</summary>
 internal sealed class SqliteUnitOfWork(UnitTurn turn) : OwnedUnitOfWork

@@ -4,7 +4,7 @@ using SQLitePCL;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>
 /// Owns the only connection that writes, and one loop. Each turn of the loop is one transaction shared by all who were waiting: one

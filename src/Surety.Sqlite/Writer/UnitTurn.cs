@@ -1,4 +1,4 @@
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>
 /// A unit of work's turn at the write lock: granted by the writer, worked in by the user, given back with the wish to commit or to roll

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Surety.Sqlite.Sql;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>One thing that waits for its turn at the write lock, and completes only when its group's commit has.</summary>
 internal abstract class WriteItem

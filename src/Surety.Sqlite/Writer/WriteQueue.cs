@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>Those who wait for the write lock: first come, first served, with a limit on their number and on their patience.</summary>
 internal sealed class WriteQueue : IDisposable

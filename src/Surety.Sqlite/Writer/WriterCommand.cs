@@ -2,7 +2,7 @@ using System.Data;
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>
 /// A command on the connection that writes. Takes the unit of work's transaction where the library's own would only take its own kind, and

@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Surety.Sqlite.Sql;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>
 /// The connection that writes. Users get it with their unit of work and may use it like any other; it lets through only commands that carry

@@ -1,7 +1,7 @@
 using System.Data;
 using System.Data.Common;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Writer;
 
 /// <summary>What a unit of work hands to ADO.NET, Dapper and EF Core. Its end belongs to the unit of work.</summary>
 internal sealed class WriterTransaction(UnitTurn turn) : DbTransaction

@@ -1,7 +1,8 @@
 using Npgsql;
+using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres.Sql;
+namespace Surety.Postgres.Segments.Sql;
 
 /// <summary>
 /// The segments: plain messages in, claimed, settled, and copied to the table of messages when something else is to happen to them. The

@@ -1,16 +1,17 @@
 using Microsoft.Data.Sqlite;
+using Surety.Sqlite.Connections;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
-namespace Surety.Sqlite;
+namespace Surety.Sqlite.Migrations;
 
 /// <summary>
 /// Brings the schema up to date: numbered files, each applied once, all in one transaction under the write lock, so that several processes
 /// may start at once.
 /// </summary>
-internal static class Migrations
+internal static class SqliteMigrations
 {
-    private static readonly IReadOnlyList<Migration> All = Migration.In(typeof(Migrations).Assembly);
+    private static readonly IReadOnlyList<Migration> All = Migration.In(typeof(SqliteMigrations).Assembly);
 
     public static int Newest => All[^1].Version;
 

@@ -1,15 +1,17 @@
 using System.Diagnostics;
 using Npgsql;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Segments;
 
 /// <summary>
 /// The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out
 /// into the table of messages, whose road it goes from then on.
 /// </summary>
-internal sealed class Segments(PostgresStore store, SegmentSql sql)
+internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
 {
     /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
     private const long FirstClaim = 1;

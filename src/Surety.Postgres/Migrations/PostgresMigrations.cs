@@ -1,24 +1,25 @@
 using System.Text;
 using Npgsql;
+using Surety.Postgres.Segments;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Migrations;
 
 /// <summary>
 /// Brings a schema up to date, or back: numbered files, each applied once, all in one transaction under one lock, so that many nodes may
 /// start at once.
 /// </summary>
-internal sealed class Migrations(string schema, IReadOnlyList<Migration> all)
+internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration> all)
 {
     private const string Unnamed = "unnamed";
 
-    private static readonly IReadOnlyList<Migration> Own = Migration.In(typeof(Migrations).Assembly);
+    private static readonly IReadOnlyList<Migration> Own = Migration.In(typeof(PostgresMigrations).Assembly);
 
     private readonly SchemaSql sql = new(Quoted(schema));
 
     /// <summary>This program's.</summary>
-    public Migrations(string schema) : this(schema, Own)
+    public PostgresMigrations(string schema) : this(schema, Own)
     {
     }
 

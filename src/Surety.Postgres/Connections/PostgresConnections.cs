@@ -1,12 +1,12 @@
 using System.Data.Common;
 using Npgsql;
 
-namespace Surety.Postgres;
+namespace Surety.Postgres.Connections;
 
 /// <summary>
 /// Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each.
 /// </summary>
-internal sealed class Connections : IAsyncDisposable
+internal sealed class PostgresConnections : IAsyncDisposable
 {
     private const int MostTries = 8;
 
@@ -20,7 +20,7 @@ internal sealed class Connections : IAsyncDisposable
     private readonly bool preparesAsTold;
     private NpgsqlDataSource own;
 
-    public Connections(string connectionString)
+    public PostgresConnections(string connectionString)
     {
         settings = new NpgsqlConnectionStringBuilder(connectionString);
         // Not ContainsKey, which is true of every keyword there is.
