@@ -10,15 +10,15 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
 
     public int Newest => migrations.Newest;
 
-    public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async session => await session.TransactAsync(async t =>
     {
         var found = await migrations.ReadAsync(t, cancel);
         return found.Product is null or "surety" ? found.Version : throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}).");
     }, cancel));
 
-    public Task UpAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
+    public Task UpAsync(CancellationToken cancel) => WithAsync(async session => await session.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
 
-    public Task DownAsync(int version, CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    public Task DownAsync(int version, CancellationToken cancel) => WithAsync(async session => await session.TransactAsync(async t =>
     {
         await migrations.RevertAsync(t, version, cancel);
         return version;
@@ -26,9 +26,9 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
 
     public string Script(int from, int to) => migrations.Script(from, to);
 
-    private async Task<T> WithAsync<T>(Func<PostgresConnections, Task<T>> work)
+    private async Task<T> WithAsync<T>(Func<PostgresSession, Task<T>> work)
     {
         await using var connections = new PostgresConnections(connectionString);
-        return await work(connections);
+        return await work(new PostgresSession(connections));
     }
 }

@@ -15,7 +15,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
 {
     private readonly PostgresOptions options;
     private readonly SemaphoreSlim opening = new(1, 1);
-    private string? storeId;
+    private readonly PostgresConnections connections;
+    private readonly PostgresSession session;
     private byte[]? signingKey;
     private bool disposed;
 
@@ -23,27 +24,23 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     {
         this.options = options;
         var s = PostgresMigrations.Quoted(options.Schema);
-        Connections = new PostgresConnections(connectionString);
-        Hints = new Hints(Connections, new HintSql(s, options.Schema), Work, time);
-        Segments = new PostgresSegments(this, new SegmentSql(s, options.Schema));
-        Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
-        Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
-        Queues = new PostgresQueues(this, new QueueSql(s));
-        Idempotency = new PostgresIdempotency(this, new IdempotencySql(s, options.Schema));
-        ApiKeys = new PostgresApiKeys(this, new ApiKeySql(s));
-        Quotas = new PostgresQuotas(this, new QuotaSql(s));
-        Uploads = new PostgresUploads(this, new UploadSql(s));
-        Database = new PostgresDatabase(this);
+        connections = new PostgresConnections(connectionString);
+        session = new PostgresSession(connections);
+        Hints = new Hints(connections, new HintSql(s, options.Schema), Work, time);
+        Segments = new PostgresSegments(session, new SegmentSql(s, options.Schema));
+        var (messages, nodes) = (new MessageSql(s), new NodeSql(s));
+        Messages = new PostgresMessages(session, Segments, Hints, new Looks(Hints, Work), messages, new MessageInfoSql(s), nodes);
+        Nodes = new PostgresNodes(session, Segments, Hints, nodes, messages);
+        Queues = new PostgresQueues(session, Hints, new QueueSql(s));
+        Idempotency = new PostgresIdempotency(session, new IdempotencySql(s, options.Schema));
+        ApiKeys = new PostgresApiKeys(session, new ApiKeySql(s));
+        Quotas = new PostgresQuotas(session, new QuotaSql(s));
+        Uploads = new PostgresUploads(session, new UploadSql(s));
+        Database = new PostgresDatabase(connections, session, Hints, options.UnitOfWorkTimeout);
     }
 
-    public PostgresOptions Options => options;
-    public PostgresConnections Connections { get; }
     public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
-
-    /// <summary>How many nodes work this database, as far as the last heartbeat of one of this process knew.</summary>
-    public int LiveNodes { get; set; } = 1;
-
     public PostgresSegments Segments { get; }
     public PostgresMessages Messages { get; }
     public PostgresNodes Nodes { get; }
@@ -53,27 +50,27 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresQuotas Quotas { get; }
     public PostgresUploads Uploads { get; }
     public PostgresDatabase Database { get; }
-    public string StoreId => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
-    public ReadOnlyMemory<byte> SigningKey => signingKey ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+    public string StoreId => session.StoreId;
+    public ReadOnlyMemory<byte> SigningKey =>
+        signingKey ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
 
     public async Task OpenAsync(CancellationToken cancel)
     {
         await opening.WaitAsync(cancel);
         try
         {
-            if (storeId is not null) return;
-            await Connections.FindPoolerAsync(cancel);
-            var server = await Server.ReadAsync(Connections, cancel);
+            if (session.IsOpen) return;
+            await connections.FindPoolerAsync(cancel);
+            var server = await Server.ReadAsync(session, cancel);
             if (server.Weakness(options.Durability) is { } weakness) throw new StoreException(weakness);
-            Connections.Limits.Learn(server.Settings);
+            connections.Limits.Learn(server.Settings);
             var migrations = new PostgresMigrations(options.Schema);
-            var id = await Connections.TransactAsync(
-                transaction => options.Migration == PostgresMigration.Apply ? migrations.ApplyAsync(transaction, cancel) : migrations.ValidateAsync(transaction, cancel), cancel);
+            var id = await session.TransactAsync(transaction => options.Migration == PostgresMigration.Apply
+                ? migrations.ApplyAsync(transaction, cancel)
+                : migrations.ValidateAsync(transaction, cancel), cancel);
             await Segments.ThrowIfRestoredAsync(cancel);
-            signingKey = await Connections.ReadAsync(
-                async reader => await reader.ReadAsync(cancel) ? Convert.FromHexString(reader.GetString(0)) : throw new StoreException($"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
-                cancel, Statement.Of(new SchemaSql(PostgresMigrations.Quoted(options.Schema)).SigningKey));
-            storeId = id;
+            signingKey = await ReadSigningKeyAsync(cancel);
+            session.StoreId = id;
             Hints.Start();
         }
         finally
@@ -86,10 +83,12 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     {
         try
         {
-            var server = await Server.ReadAsync(Connections, cancel);
-            return server.Weakness(options.Durability) is { } weakness
-                ? new StoreStatus(false, weakness)
-                : new StoreStatus(storeId is not null, $"PostgreSQL {server.Version}, profile {options.Durability.ToString().ToLowerInvariant()}, schema version {PostgresMigrations.All[^1].Version}{(Connections.ArePooled ? ", through a pooler" : "")}");
+            var server = await Server.ReadAsync(session, cancel);
+            if (server.Weakness(options.Durability) is { } weakness) return new StoreStatus(false, weakness);
+            var profile = options.Durability.ToString().ToLowerInvariant();
+            var pooler = connections.ArePooled ? ", through a pooler" : "";
+            return new StoreStatus(
+                session.IsOpen, $"PostgreSQL {server.Version}, profile {profile}, schema version {PostgresMigrations.All[^1].Version}{pooler}");
         }
         catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
         {
@@ -104,43 +103,14 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     {
         if (Interlocked.Exchange(ref disposed, true)) return;
         await Hints.DisposeAsync();
-        await Connections.DisposeAsync();
+        await connections.DisposeAsync();
         opening.Dispose();
     }
-}
 
-/// <summary>What the server says of itself, and whether that is as durable as asked.</summary>
-internal sealed record Server(IReadOnlyDictionary<string, string> Settings)
-{
-    private const int Oldest = 130000;
-
-    public string Version => Settings["server_version"];
-
-    public static async Task<Server> ReadAsync(PostgresConnections connections, CancellationToken cancel) =>
-        new(await connections.ReadAsync(async reader =>
-        {
-            var settings = new Dictionary<string, string>();
-            while (await reader.ReadAsync(cancel)) settings[reader.GetString(0)] = reader.GetString(1);
-            return settings;
-        }, cancel, Statement.Of(SchemaSql.Durability)));
-
-    /// <summary>Why this server cannot keep the promise; null when it can.</summary>
-    public string? Weakness(PostgresDurability durability)
-    {
-        if (int.Parse(Settings["server_version_num"], System.Globalization.CultureInfo.InvariantCulture) < Oldest) return $"PostgreSQL {Version} is too old. Use 13 or newer.";
-        if (Settings["transaction_read_only"] == "on") return "The server is read-only: a standby, or a primary that was replaced or has default_transaction_read_only on. Connect to the primary (Target Session Attributes=primary).";
-        if (Settings["server_encoding"] != "UTF8") return $"The database's encoding is {Settings["server_encoding"]}; payloads are UTF-8. Make the database with ENCODING 'UTF8'.";
-        foreach (var name in (ReadOnlySpan<string>)["fsync", "full_page_writes"])
-        {
-            if (Settings[name] != "on") return $"The server runs with {name}={Settings[name]}, so an acknowledged commit could be lost with the power. Turn it on.";
-        }
-
-        if (Settings["default_transaction_isolation"] != "read committed")
-            return $"default_transaction_isolation={Settings["default_transaction_isolation"]} would let a claim work on what it saw before it had the queue's lock. Set it to 'read committed', at least for this user.";
-        if (Settings["synchronous_commit"] is "off" or "local" && (durability == PostgresDurability.Quorum || Settings["synchronous_commit"] == "off"))
-            return $"synchronous_commit={Settings["synchronous_commit"]} acknowledges commits too early for the profile {durability}. Set it to on.";
-        if (durability == PostgresDurability.Quorum && !Settings["synchronous_standby_names"].TrimStart().StartsWith("ANY", StringComparison.OrdinalIgnoreCase))
-            return "The profile Quorum needs synchronous_standby_names = 'ANY k (…)' on the server.";
-        return null;
-    }
+    private ValueTask<byte[]> ReadSigningKeyAsync(CancellationToken cancel) => session.ReadAsync(
+        async reader => await reader.ReadAsync(cancel)
+            ? Convert.FromHexString(reader.GetString(0))
+            : throw new StoreException($"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
+        cancel,
+        Statement.Of(new SchemaSql(PostgresMigrations.Quoted(options.Schema)).SigningKey));
 }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Surety.Postgres.Hosting;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
@@ -9,16 +9,17 @@ namespace Surety.Postgres.Segments;
 /// <summary>The way of plain messages into the segments.</summary>
 internal sealed class PlainIntake
 {
-    private readonly PostgresStore store;
+    private readonly PostgresSession session;
+    private readonly PostgresSegments segments;
     private readonly MessageSql sql;
     private readonly SharedCommit shared;
 
     // Queues that are known to be listed.
     private readonly ConcurrentDictionary<string, bool> noted = [];
 
-    public PlainIntake(PostgresStore store, MessageSql sql)
+    public PlainIntake(PostgresSession session, PostgresSegments segments, MessageSql sql)
     {
-        (this.store, this.sql) = (store, sql);
+        (this.session, this.segments, this.sql) = (session, segments, sql);
         shared = new SharedCommit((messages, cancel) => WriteAsync(messages, null, cancel));
     }
 
@@ -28,7 +29,7 @@ internal sealed class PlainIntake
     private async ValueTask<IReadOnlyList<Enqueued>> WriteAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         var unknown = Unknown(messages);
-        return await store.Connections.WriteAsync(transaction, async reader =>
+        return await session.WriteAsync(transaction, async reader =>
         {
             var ids = new Enqueued[messages.Count];
             for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
@@ -37,7 +38,7 @@ internal sealed class PlainIntake
             // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
             while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
             return ids;
-        }, cancel, unknown.Length == 0 ? [store.Segments.Insert(messages)] : [store.Segments.Insert(messages), sql.NoteQueues(unknown)]);
+        }, cancel, unknown.Length == 0 ? [segments.Insert(messages)] : [segments.Insert(messages), sql.NoteQueues(unknown)]);
     }
 
     private string[] Unknown(IReadOnlyList<NewMessage> messages)

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
-using Surety.Postgres.Hosting;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
 using Surety.Storage;
@@ -11,7 +11,7 @@ namespace Surety.Postgres.Segments;
 /// The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out
 /// into the table of messages, whose road it goes from then on.
 /// </summary>
-internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
+internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
 {
     /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
     private const long FirstClaim = 1;
@@ -48,7 +48,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
         var asked = oldest.For(queues);
         var began = Stopwatch.GetTimestamp();
         SegmentLane? lane = null;
-        await store.Connections.WriteAsync(null, async reader =>
+        await session.WriteAsync(null, async reader =>
         {
             claimed.Clear();
             bodiless = 0;
@@ -82,7 +82,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
     /// </summary>
     public async ValueTask ThrowIfRestoredAsync(CancellationToken cancel)
     {
-        if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
+        if (!await session.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
         throw new StoreException("The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. Nothing was touched. "
             + "Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
     }
@@ -136,14 +136,14 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
     {
         while (true)
         {
-            var answer = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
+            var answer = await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
             if (answer < 2) return answer == 1;
         }
     }
 
     /// <summary>Takes the message out that this very transaction enqueued.</summary>
     public ValueTask<bool> TakeOutOwnAsync(MessageId id, NpgsqlTransaction transaction, CancellationToken cancel) =>
-        store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.TakeOutOwn(id));
+        session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.TakeOutOwn(id));
 
     public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => sql.TakeOut(node, limit);
 
@@ -154,7 +154,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
 
     /// <summary>Frees the room of segments that are done with.</summary>
     public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
+        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
 
     private async ValueTask FetchBodiesAsync(List<(int Priority, ClaimedMessage Message)> claimed)
     {
@@ -162,7 +162,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
         {
             foreach (var claim in claimed.Select(m => m.Message).Where(m => m.Body.IsEmpty).GroupBy(m => (SegmentClaim)m.Origin!).ToList())
             {
-                var found = await store.Connections.ReadAsync(async reader =>
+                var found = await session.ReadAsync(async reader =>
                 {
                     var bodies = new Dictionary<long, byte[]>();
                     while (await reader.ReadAsync(CancellationToken.None)) bodies[reader.GetInt64(0)] = reader.Bytes(1);

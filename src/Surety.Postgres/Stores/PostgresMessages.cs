@@ -1,6 +1,6 @@
 using System.Data.Common;
 using Npgsql;
-using Surety.Postgres.Hosting;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Segments;
 using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
@@ -10,7 +10,9 @@ using Surety.Storage;
 namespace Surety.Postgres.Stores;
 
 /// <summary>The messages: what the loops ask for, what people read, and the dead letters.</summary>
-internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, MessageInfoSql infos, NodeSql nodes) : IMessageStore, IMessageReader, IDeadLetters
+internal sealed class PostgresMessages(
+    PostgresSession session, PostgresSegments segments, Hints hints, Looks looks, MessageSql sql, MessageInfoSql infos, NodeSql nodes)
+    : IMessageStore, IMessageReader, IDeadLetters
 {
     private const int RequeuedAtOnce = 200;
 
@@ -20,19 +22,18 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     // How many claims of a busy node share one look at what has arrived and become due.
     private const int LookEvery = 8;
 
-    private readonly Looks looks = new(store);
     private int claims;
     private bool plainFound;
     private bool otherFound;
-    private readonly PlainIntake intake = new(store, sql);
+    private readonly PlainIntake intake = new(session, segments, sql);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var results = messages.All(PostgresSegments.Takes)
             ? await intake.EnqueueAsync(messages, transaction, cancel)
-            : transaction is null ? await store.Connections.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
-            : await EnqueueEachAsync(messages, store.Connections.Own(transaction), cancel);
+            : transaction is null ? await session.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
+            : await EnqueueEachAsync(messages, session.Own(transaction), cancel);
         Hint(transaction);
         return results;
     }
@@ -48,7 +49,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         {
             if (plainFound && (!otherFound || turn % 2 == 0))
             {
-                var (messages, all) = await store.Segments.ClaimAsync(node, demands, cancel);
+                var (messages, all) = await segments.ClaimAsync(node, demands, cancel);
                 if (messages.Count > 0) return InOrder(messages, all && !otherFound, demands);
                 plainFound = false;
             }
@@ -71,7 +72,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         {
             try
             {
-                var plain = await store.Segments.ClaimAsync(node, left, cancel);
+                var plain = await segments.ClaimAsync(node, left, cancel);
                 (plainFound, isAll) = (plain.Messages.Count > 0, plain.All && !otherFound);
                 claimed.AddRange(plain.Messages);
             }
@@ -87,7 +88,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(claims);
-        return store.Connections.WriteAsync<IReadOnlyList<bool>>(null, async reader =>
+        return session.WriteAsync<IReadOnlyList<bool>>(null, async reader =>
         {
             var held = new HashSet<Claim>();
             while (await reader.ReadAsync(CancellationToken.None)) held.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
@@ -98,13 +99,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(settlements);
-        var parts = store.Segments.Settle(settlements, each: transaction is not null);
+        var parts = segments.Settle(settlements, each: transaction is not null);
         if (parts.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
 
         // Those taken out are settled in the same breath.
         var others = new SettlePlan([.. settlements.Where(IsOther)], sql);
         var answers = new bool[settlements.Count];
-        var answered = await store.Connections.WriteAsync(transaction, async reader =>
+        var answered = await session.WriteAsync(transaction, async reader =>
         {
             Array.Clear(answers);
             foreach (var part in parts)
@@ -146,16 +147,16 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         // The usual case in one round trip. It refuses a message that was taken out while its handler ran, and the handler's work with it;
         // where that may well have happened, the longer way.
-        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long && work is PostgresUnitOfWork own) return [await own.CommitAsync(store.Segments.SettleOrThrow(only), store.Segments.SaysNotHeld)];
+        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long && work is PostgresUnitOfWork own) return [await own.CommitAsync(segments.SettleOrThrow(only), segments.SaysNotHeld)];
         return await IMessageStore.SettleThenCommitAsync(this, settlements, work, cancel);
     }
 
     public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, DbTransaction? transaction, CancellationToken cancel)
     {
         var answer = transaction is null
-            ? await store.Connections.TransactAsync(own => CancelInAsync(id, reason, own, cancel), cancel)
-            : await CancelInAsync(id, reason, store.Connections.Own(transaction), cancel);
-        if (transaction is null) store.Hints.Committed();
+            ? await session.TransactAsync(own => CancelInAsync(id, reason, own, cancel), cancel)
+            : await CancelInAsync(id, reason, session.Own(transaction), cancel);
+        if (transaction is null) hints.Committed();
         return answer;
     }
 
@@ -165,10 +166,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         if (reports.Count == 0) return;
         foreach (var report in await ReportOthersAsync(reports))
         {
-            if (await store.Segments.TakeOutAsync(report.Claim.Id, cancel)) await ReportOthersAsync([report]);
+            if (await segments.TakeOutAsync(report.Claim.Id, cancel)) await ReportOthersAsync([report]);
         }
 
-        ValueTask<List<(Claim Claim, Progress Progress)>> ReportOthersAsync(IReadOnlyList<(Claim Claim, Progress Progress)> some) => store.Connections.WriteAsync(null, async reader =>
+        ValueTask<List<(Claim Claim, Progress Progress)>> ReportOthersAsync(IReadOnlyList<(Claim Claim, Progress Progress)> some) => session.WriteAsync(null, async reader =>
         {
             var unknown = new List<(Claim, Progress)>();
             foreach (var report in some)
@@ -181,7 +182,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         }, cancel, [.. some.Select(r => sql.Report(r.Claim, r.Progress))]);
     }
 
-    public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<Claim>>(async reader =>
+    public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => session.ReadAsync<IReadOnlyList<Claim>>(async reader =>
     {
         var claims = new List<Claim>();
         while (await reader.ReadAsync(cancel)) claims.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
@@ -191,20 +192,20 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel)
     {
         long[] ids = [.. known.Select(c => c.Id.Value)];
-        var count = await store.Connections.WriteAsync(null, async reader =>
+        var count = await session.WriteAsync(null, async reader =>
         {
             await reader.NextResultAsync(CancellationToken.None);
             return await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0;
-        }, cancel, store.Segments.TakeOut(node, ids), sql.HandBack(node, ids, LostAttempt.AnswerLost));
-        if (count > 0) store.Hints.Committed();
+        }, cancel, segments.TakeOut(node, ids), sql.HandBack(node, ids, LostAttempt.AnswerLost));
+        if (count > 0) hints.Committed();
         return count;
     }
 
     public async ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
-        await store.Segments.RotateAsync(cancel);
-        if (!await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, nodes.HasDead())) return new RescueReport([], 0);
-        var report = await store.Connections.WriteAsync(null, async reader =>
+        await segments.RotateAsync(cancel);
+        if (!await session.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, nodes.HasDead())) return new RescueReport([], 0);
+        var report = await session.WriteAsync(null, async reader =>
         {
             var names = new List<string>();
             while (await reader.ReadAsync(CancellationToken.None)) names.Add(reader.GetString(0));
@@ -212,8 +213,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             await reader.NextResultAsync(CancellationToken.None);
             await reader.ReadAsync(CancellationToken.None);
             return new RescueReport(names, (int)reader.GetInt64(0));
-        }, cancel, nodes.PresumeDead(), store.Segments.TakeOut(null, limit), sql.Rescue(limit), nodes.ForgetDead());
-        if (report.Rescued > 0) store.Hints.Committed();
+        }, cancel, nodes.PresumeDead(), segments.TakeOut(null, limit), sql.Rescue(limit), nodes.ForgetDead());
+        if (report.Rescued > 0) hints.Committed();
         return report;
     }
 
@@ -227,7 +228,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return await CountAsync(sql.Prune(limit));
 
         ValueTask<int> CountAsync(NpgsqlBatchCommand command) =>
-            store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
+            session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
     }
 
     public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) => looks.WaitAsync(atMost, cancel);
@@ -236,11 +237,11 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     {
         // Twice, because it may be taken out between the two looks.
         return await FindOtherAsync(id, cancel)
-            ?? await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? MessageInfoSql.Read(reader) : null, cancel, infos.FindSegment(id))
+            ?? await session.ReadAsync(async reader => await reader.ReadAsync(cancel) ? MessageInfoSql.Read(reader) : null, cancel, infos.FindSegment(id))
             ?? await FindOtherAsync(id, cancel);
     }
 
-    private ValueTask<MessageInfo?> FindOtherAsync(MessageId id, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
+    private ValueTask<MessageInfo?> FindOtherAsync(MessageId id, CancellationToken cancel) => session.ReadAsync(async reader =>
     {
         if (!await reader.ReadAsync(cancel)) return null;
         var found = MessageInfoSql.Read(reader);
@@ -253,7 +254,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        return store.Connections.ReadAsync(async reader =>
+        return session.ReadAsync(async reader =>
         {
             var items = new List<MessageInfo>();
             while (await reader.ReadAsync(cancel)) items.Add(MessageInfoSql.Read(reader));
@@ -263,7 +264,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         }, cancel, infos.List(filter));
     }
 
-    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) => store.Connections.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
+    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) => session.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
     {
         var groups = new List<DeadLetterGroup>();
         while (await reader.ReadAsync(cancel)) groups.Add(MessageInfoSql.ReadGroup(reader));
@@ -272,21 +273,21 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
     {
-        store.ThrowIfBeside(nameof(RequeueAsync));
+        session.ThrowIfBeside(nameof(RequeueAsync));
         return await RequeueAsync([id.Value], body, cancel) == 1;
     }
 
     public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        store.ThrowIfBeside(nameof(RequeueAsync));
+        session.ThrowIfBeside(nameof(RequeueAsync));
         if (!StoredText.CanFit(filter)) return 0;
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
-        var upTo = await store.Connections.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
+        var upTo = await session.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
         long after = 0, requeued = 0;
         while (true)
         {
-            var ids = await store.Connections.ReadAsync(async reader =>
+            var ids = await session.ReadAsync(async reader =>
             {
                 var found = new List<long>();
                 while (await reader.ReadAsync(cancel)) found.Add(reader.GetInt64(0));
@@ -301,15 +302,15 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        store.ThrowIfBeside(nameof(DiscardAsync));
+        session.ThrowIfBeside(nameof(DiscardAsync));
         reason = StoredText.Cut(reason, 500);
-        return await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
+        return await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
     }
 
     private async ValueTask<long> RequeueAsync(long[] ids, ReadOnlyMemory<byte>? body, CancellationToken cancel)
     {
-        var count = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
-        if (count > 0) store.Hints.Committed();
+        var count = await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
+        if (count > 0) hints.Committed();
         return count;
     }
 
@@ -327,14 +328,14 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
                 continue;
             }
 
-            await store.Connections.WriteAsync(transaction, async reader =>
+            await session.WriteAsync(transaction, async reader =>
             {
                 while (await reader.ReadAsync(cancel)) results[i++] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
                 return true;
-            }, cancel, PostgresSegments.Takes(run[0]) ? store.Segments.Insert(run) : sql.Insert(run));
+            }, cancel, PostgresSegments.Takes(run[0]) ? segments.Insert(run) : sql.Insert(run));
         }
 
-        await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues([.. messages.Select(m => m.Queue).Distinct()]));
+        await session.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues([.. messages.Select(m => m.Queue).Distinct()]));
         return results;
     }
 
@@ -348,13 +349,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         }
 
         ValueTask<long?> FirstAsync(NpgsqlBatchCommand command) =>
-            store.Connections.WriteAsync<long?>(transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
+            session.WriteAsync<long?>(transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
     }
 
     private async ValueTask<IReadOnlyList<bool>> SettleOthersAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
         var plan = new SettlePlan(settlements, sql);
-        var answers = await store.Connections.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
+        var answers = await session.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
         if (plan.MakesWork) Made(transaction);
         return answers;
     }
@@ -368,21 +369,21 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
     private void Hint(DbTransaction? transaction)
     {
-        if (transaction is null) store.Hints.Committed();
-        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        if (transaction is null) hints.Committed();
+        else hints.Enqueued(session.Own(transaction));
     }
 
     private async Task<CancelAnswer> CancelInAsync(MessageId id, string reason, NpgsqlTransaction transaction, CancellationToken cancel)
     {
         for (var sought = false; ;)
         {
-            var found = await store.Connections.WriteAsync<(MessageState State, string Queue, string? Key)?>(
+            var found = await session.WriteAsync<(MessageState State, string Queue, string? Key)?>(
                 transaction, async reader => await reader.ReadAsync(cancel) ? ((MessageState)reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
             if (found is not { } message)
             {
                 if (sought) return CancelAnswer.NotFound;
                 // Once, because it may be taken out between the two looks.
-                sought = !await store.Segments.TakeOutOwnAsync(id, transaction, cancel) && !await store.Segments.TakeOutAsync(id, cancel);
+                sought = !await segments.TakeOutOwnAsync(id, transaction, cancel) && !await segments.TakeOutAsync(id, cancel);
                 continue;
             }
 
@@ -396,13 +397,13 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             // The key's lock first, as everywhere, or two could wait for each other.
             string[] queues = [message.Queue];
             string[] keys = [message.Key ?? ""];
-            if (message.Key is not null) await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.LockKeys(queues, keys));
+            if (message.Key is not null) await session.WriteAsync(transaction, Nothing, cancel, sql.LockKeys(queues, keys));
             if (!await DoneAsync(infos.End(id, reason, MessageState.Arrived, MessageState.Ready, MessageState.Scheduled, MessageState.Blocked))) continue;
-            await store.Connections.WriteAsync(transaction, Nothing, cancel, message.Key is null ? [sql.FreeKeys([id.Value])] : [sql.FreeKeys([id.Value]), sql.Unblock(queues, keys)]);
+            await session.WriteAsync(transaction, Nothing, cancel, message.Key is null ? [sql.FreeKeys([id.Value])] : [sql.FreeKeys([id.Value]), sql.Unblock(queues, keys)]);
             return CancelAnswer.Cancelled;
         }
 
-        ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
+        ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
     private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
@@ -433,7 +434,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var commands = new List<NpgsqlBatchCommand>();
         if (promote) commands.Add(sql.PromoteDue());
         commands.AddRange(demands.Select(d => sql.Claim(node, d)));
-        return store.Connections.WriteAsync(null, async reader =>
+        return session.WriteAsync(null, async reader =>
         {
             var claimed = new List<(int, ClaimedMessage)>();
             foreach (var demand in demands)
@@ -446,7 +447,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         }, cancel, [.. commands]);
     }
 
-    private ValueTask<Peeked> PeekAsync(NodeId node, string[] queues, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
+    private ValueTask<Peeked> PeekAsync(NodeId node, string[] queues, CancellationToken cancel) => session.ReadAsync(async reader =>
     {
         await reader.ReadAsync(cancel);
         var due = reader.IsDBNull(2) ? (TimeSpan?)null : reader.GetTimeSpan(2);
@@ -457,10 +458,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     /// <summary>
     /// Finds the place of newly arrived messages behind their ordering keys: the head becomes claimable, the others wait for it.
     /// </summary>
-    private ValueTask<bool> PlaceArrivedAsync(CancellationToken cancel) => store.Connections.TransactAsync(async transaction =>
+    private ValueTask<bool> PlaceArrivedAsync(CancellationToken cancel) => session.TransactAsync(async transaction =>
     {
         var (queues, keys) = (new List<string>(), new List<string>());
-        await store.Connections.WriteAsync(transaction, async reader =>
+        await session.WriteAsync(transaction, async reader =>
         {
             while (await reader.ReadAsync(cancel))
             {
@@ -470,7 +471,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
 
             return true;
         }, cancel, sql.LockArrived());
-        if (keys.Count > 0) await store.Connections.WriteAsync(transaction, Nothing, cancel, sql.PlaceArrived([.. queues], [.. keys]));
+        if (keys.Count > 0) await session.WriteAsync(transaction, Nothing, cancel, sql.PlaceArrived([.. queues], [.. keys]));
         return keys.Count > 0;
     }, cancel);
 

@@ -1,11 +1,11 @@
-using Surety.Postgres.Hosting;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
 namespace Surety.Postgres.Stores;
 
 /// <summary>What is used of quotas.</summary>
-internal sealed class PostgresQuotas(PostgresStore store, QuotaSql sql) : IQuotaStore
+internal sealed class PostgresQuotas(PostgresSession session, QuotaSql sql) : IQuotaStore
 {
     public ValueTask<LeasedPermits> LeaseAsync(ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel)
     {
@@ -13,7 +13,7 @@ internal sealed class PostgresQuotas(PostgresStore store, QuotaSql sql) : IQuota
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(want);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(permits);
         ArgumentOutOfRangeException.ThrowIfLessThan(window, TimeSpan.FromSeconds(1));
-        return store.Connections.WriteAsync(null, async reader =>
+        return session.WriteAsync(null, async reader =>
         {
             await reader.ReadAsync(CancellationToken.None);
             return new LeasedPermits(reader.GetInt32(0), reader.GetInt32(1), reader.GetTimeSpan(2));
@@ -21,5 +21,5 @@ internal sealed class PostgresQuotas(PostgresStore store, QuotaSql sql) : IQuota
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
 }

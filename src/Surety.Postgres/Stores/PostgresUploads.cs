@@ -1,18 +1,18 @@
 using System.Data.Common;
 using Npgsql;
-using Surety.Postgres.Hosting;
+using Surety.Postgres.Connections;
 using Surety.Postgres.Sql;
 using Surety.Storage;
 
 namespace Surety.Postgres.Stores;
 
 /// <summary>Uploads.</summary>
-internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUploadStore
+internal sealed class PostgresUploads(PostgresSession session, UploadSql sql) : IUploadStore
 {
     public ValueTask<UploadRecord?> AddAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(upload);
-        return store.Connections.WriteAsync(null, async reader =>
+        return session.WriteAsync(null, async reader =>
         {
             // The lock's answer comes first.
             await reader.NextResultAsync(CancellationToken.None);
@@ -20,12 +20,12 @@ internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUpl
         }, cancel, UploadSql.LockOwner(upload.Owner), sql.Add(upload, expireAfter, mostOpen));
     }
 
-    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => store.Connections.WriteAsync(null, ReadAsync, cancel, sql.Find(id));
+    public ValueTask<UploadRecord?> FindAsync(string id, CancellationToken cancel) => session.WriteAsync(null, ReadAsync, cancel, sql.Find(id));
 
-    public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => store.Connections.ReadAsync(reader => reader.ReadAsync(cancel), cancel, sql.Exists(id));
+    public ValueTask<bool> ExistsAsync(string id, CancellationToken cancel) => session.ReadAsync(reader => reader.ReadAsync(cancel), cancel, sql.Exists(id));
 
     public ValueTask<UploadRecord?> TakeAsync(string id, string route, string owner, long offset, CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, ReadAsync, cancel, sql.Take(id, route, owner, offset));
+        session.WriteAsync(null, ReadAsync, cancel, sql.Take(id, route, owner, offset));
 
     public ValueTask<bool> SetLengthAsync(string id, long writer, long length, CancellationToken cancel) =>
         WriteAsync(sql.SetLength(id, writer, length), cancel);
@@ -40,7 +40,7 @@ internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUpl
 
     public ValueTask<bool> EndAsync(string id, UploadState from, UploadState to, TimeSpan lookAfter, CancellationToken cancel) => WriteAsync(sql.End(id, from, to, lookAfter), cancel);
 
-    public ValueTask<IReadOnlyList<UploadRecord>> DueAsync(int limit, CancellationToken cancel) => store.Connections.ReadAsync<IReadOnlyList<UploadRecord>>(async reader =>
+    public ValueTask<IReadOnlyList<UploadRecord>> DueAsync(int limit, CancellationToken cancel) => session.ReadAsync<IReadOnlyList<UploadRecord>>(async reader =>
     {
         var due = new List<UploadRecord>();
         while (await reader.ReadAsync(cancel)) due.Add(UploadSql.Read(reader));
@@ -53,7 +53,7 @@ internal sealed class PostgresUploads(PostgresStore store, UploadSql sql) : IUpl
 
     /// <summary>Whether it changed a row, of a statement that returns those it changed.</summary>
     private ValueTask<bool> WriteAsync(NpgsqlBatchCommand command, CancellationToken cancel, DbTransaction? transaction = null) =>
-        store.Connections.WriteAsync(transaction, reader => reader.ReadAsync(CancellationToken.None), cancel, command);
+        session.WriteAsync(transaction, reader => reader.ReadAsync(CancellationToken.None), cancel, command);
 
     private static async Task<UploadRecord?> ReadAsync(NpgsqlDataReader reader) => await reader.ReadAsync(CancellationToken.None) ? UploadSql.Read(reader) : null;
 }

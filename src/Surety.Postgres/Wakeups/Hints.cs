@@ -47,6 +47,9 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, WorkSi
 
     public void Left(NodeId node) => own.TryRemove(node, out _);
 
+    /// <summary>How many nodes work this database, as far as the last heartbeat of one of this process knew.</summary>
+    public int LiveNodes { get; set; } = 1;
+
     /// <summary>How many commits of this process brought messages.</summary>
     public long Own => Interlocked.Read(ref committed);
 

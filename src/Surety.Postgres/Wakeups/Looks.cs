@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Surety.Postgres.Hosting;
+using Surety.Storage;
 
 namespace Surety.Postgres.Wakeups;
 
@@ -7,7 +7,7 @@ namespace Surety.Postgres.Wakeups;
 /// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often
 /// the more looking has found. A look that finds nothing costs the server about half as much as one that finds a message.
 /// </summary>
-internal sealed class Looks(PostgresStore store)
+internal sealed class Looks(Hints hints, WorkSignal work)
 {
     // How often one who has found nothing for a while looks: hints get lost, the tables do not.
     private static readonly TimeSpan Rare = TimeSpan.FromSeconds(2);
@@ -36,15 +36,15 @@ internal sealed class Looks(PostgresStore store)
     private TimeSpan next = First;
     private (long At, TimeSpan In)? due;
 
-    private bool HasNews => store.Work.Version != Interlocked.Read(ref seen);
+    private bool HasNews => work.Version != Interlocked.Read(ref seen);
 
     /// <summary>Before a look.</summary>
     public void Begin()
     {
-        var own = store.Hints.Own;
+        var own = hints.Own;
         (wasTold, seenOwn) = (own != seenOwn, own);
         (leftSome, gather) = (false, TimeSpan.Zero);
-        Interlocked.Exchange(ref seen, store.Work.Version);
+        Interlocked.Exchange(ref seen, work.Version);
     }
 
     /// <summary>When the next scheduled message is due.</summary>
@@ -56,7 +56,7 @@ internal sealed class Looks(PostgresStore store)
     public void End(int count, bool all)
     {
         leftSome = count > 0 && !all;
-        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many * Math.Clamp(store.LiveNodes, 1, MostNodes);
+        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many * Math.Clamp(hints.LiveNodes, 1, MostNodes);
         if (!wasTold) pays = count > 0;
         if (count == 0) return;
         found = Stopwatch.GetTimestamp();
@@ -87,7 +87,7 @@ internal sealed class Looks(PostgresStore store)
             if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
         }
 
-        var news = store.Work.Next;
+        var news = work.Next;
         if (HasNews) return;
         await news.WaitAsync(pause, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancel.ThrowIfCancellationRequested();

@@ -400,7 +400,7 @@ public sealed class MigrationTests : IAsyncLifetime
     private async Task<T> TransactAsync<T>(Func<NpgsqlTransaction, Task<T>> work)
     {
         await using var connections = new PostgresConnections($"{server.ConnectionString};Maximum Pool Size=2");
-        return await connections.TransactAsync(work, default);
+        return await new PostgresSession(connections).TransactAsync(work, default);
     }
 
     private async Task<NpgsqlConnection> ConnectAsync()

@@ -31,7 +31,8 @@ public class PostgresFixture : StoreFixture
         if (stores.Count == 0)
         {
             owner = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
-            await using (var connections = new PostgresConnections(owner)) await connections.TransactAsync(t => new PostgresMigrations(schema, AllMigrations).ApplyAsync(t, default), default);
+            await using (var connections = new PostgresConnections(owner))
+                await new PostgresSession(connections).TransactAsync(t => new PostgresMigrations(schema, AllMigrations).ApplyAsync(t, default), default);
             await PrepareAsync((ManualTime)time);
             connectionString = await UserAsync(server, schema, owner);
         }
