@@ -37,9 +37,13 @@ internal static class FileLinks
                 continue;
             }
 
-            if (++links > MostLinks) throw new StoreException($"The path of the database {Path.GetFileName(path)} leads through more than {MostLinks} symbolic links, or in a circle. Name the file itself.");
+            if (++links > MostLinks)
+                throw new StoreException(
+                    $"The path of the database {Path.GetFileName(path)} leads through more than {MostLinks} symbolic links, or in a "
+                        + "circle. Name the file itself.");
             if (Path.IsPathRooted(target)) resolved = Path.GetPathRoot(Path.GetFullPath(target))!;
-            foreach (var further in Parts(Path.IsPathRooted(target) ? target[Path.GetPathRoot(target)!.Length..] : target)) left.Push(further);
+            foreach (var further in Parts(Path.IsPathRooted(target) ? target[Path.GetPathRoot(target)!.Length..] : target))
+                left.Push(further);
         }
 
         return resolved;
@@ -55,13 +59,17 @@ internal static class FileLinks
         if (Count(path) is > 1 and var names)
         {
             throw new StoreException(
-                $"The database {Path.GetFileName(path)} has {names} names (hard links). Under each of them it would have a log and a worker of its own, which damages it. Leave one name, and use a symbolic link for others; this file was not touched.");
+                $"The database {Path.GetFileName(path)} has {names} names (hard links). Under each of them it would have a log and a "
+                    + "worker of its own, which damages it. Leave one name, and use a symbolic link for others; this file was not "
+                    + "touched.");
         }
     }
 
     /// <summary>The last part first: they are pushed onto what is left.</summary>
     private static IEnumerable<string> Parts(string path) =>
-        path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".").Reverse();
+        path.Split(
+            [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".")
+            .Reverse();
 
     private static string? TargetOf(string path, bool isLast)
     {
@@ -71,7 +79,9 @@ internal static class FileLinks
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StoreException($"Whether {Path.GetFileName(path)} in the path of the database is a symbolic link cannot be found out: {e.Message}", innerException: e);
+            throw new StoreException(
+                $"Whether {Path.GetFileName(path)} in the path of the database is a symbolic link cannot be found out: {e.Message}",
+                innerException: e);
         }
     }
 
@@ -82,7 +92,10 @@ internal static class FileLinks
         try
         {
             // A file that is not there has no names; one that cannot be looked at cannot be opened either, and that says why.
-            return Native.StatX(Native.FromHere, path, 0, Native.WantLinks, facts) == 0 && (BitConverter.ToUInt32(facts, 0) & Native.WantLinks) != 0 ? BitConverter.ToUInt32(facts, Native.LinksAt) : 1;
+            return Native.StatX(Native.FromHere, path, 0, Native.WantLinks, facts) == 0
+                && (BitConverter.ToUInt32(facts, 0) & Native.WantLinks) != 0
+                ? BitConverter.ToUInt32(facts, Native.LinksAt)
+                : 1;
         }
         catch (EntryPointNotFoundException)
         {
@@ -99,7 +112,8 @@ internal static class FileLinks
 
 #pragma warning disable SYSLIB1054 // Generated marshalling would need unsafe code; there is nothing to marshal but a path.
         [DllImport("libc", EntryPoint = "statx"), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-        public static extern int StatX(int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint want, [Out] byte[] facts);
+        public static extern int StatX(
+            int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint want, [Out] byte[] facts);
 #pragma warning restore SYSLIB1054
     }
 }

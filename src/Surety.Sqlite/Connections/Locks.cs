@@ -28,7 +28,8 @@ internal static class Locks
             {
                 return take();
             }
-            catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED && Stopwatch.GetElapsedTime(began) < Patience)
+            catch (SqliteException e) when (
+                e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED && Stopwatch.GetElapsedTime(began) < Patience)
             {
                 await Task.Delay(1, cancel);
             }

@@ -20,9 +20,12 @@ internal sealed class SqliteFile
     {
         Batteries_V2.Init();
         var given = new SqliteConnectionStringBuilder(connectionString);
-        if (given.Mode == SqliteOpenMode.Memory || given.Cache == SqliteCacheMode.Shared || given.DataSource is "" or ":memory:" || given.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
+        if (given.Mode == SqliteOpenMode.Memory || given.Cache == SqliteCacheMode.Shared || given.DataSource is "" or ":memory:"
+            || given.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
         {
-            throw new StoreException($"The data source \"{given.DataSource}\" is not a plain file: what is kept in memory or in a shared cache is gone with the process. Name a file.");
+            throw new StoreException(
+                $"The data source \"{given.DataSource}\" is not a plain file: what is kept in memory or in a shared cache is gone with "
+                    + "the process. Name a file.");
         }
 
         FullPath = PathOf(given.DataSource);
@@ -62,15 +65,20 @@ internal sealed class SqliteFile
             connection.Open();
             // SQLite opens what it may not write without a word, and even begins a transaction on it.
             if (raw.sqlite3_db_readonly(connection.Handle, "main") == 1)
-                throw new StoreException($"The database {Name} is read-only. Give this process the right to write the file and its folder.");
+                throw new StoreException(
+                    $"The database {Name} is read-only. Give this process the right to write the file and its folder.");
             var db = new Statements(connection.Handle!);
             db.Run(ConnectionSql.WaitForNoLocks);
             if (await Locks.WhenFreeAsync(() => db.Prepare(ConnectionSql.UseWal).Text(), cancel) != "wal")
-                throw new StoreException($"The database {Name} cannot use a write-ahead log, so it would be less durable than promised. Put it on a local disk.");
+                throw new StoreException(
+                    $"The database {Name} cannot use a write-ahead log, so it would be less durable than promised. Put it on a local "
+                        + "disk.");
             db.Run(ConnectionSql.UseFullSync);
             db.Run(ConnectionSql.UseForeignKeys);
             db.Run(ConnectionSql.TemporariesInMemory);
-            if (db.Prepare(ConnectionSql.Synchronous).Number() != ConnectionSql.FullSync) throw new StoreException($"The database {Name} did not accept synchronous=FULL, so it would be less durable than promised.");
+            if (db.Prepare(ConnectionSql.Synchronous).Number() != ConnectionSql.FullSync)
+                throw new StoreException(
+                    $"The database {Name} did not accept synchronous=FULL, so it would be less durable than promised.");
             return (connection, db);
         }
         catch (SqliteException e)
@@ -93,7 +101,7 @@ internal sealed class SqliteFile
         {
             connection.Open();
             using var settings = connection.CreateCommand();
-            settings.CommandText = $"{ConnectionSql.WaitForLocks};{ConnectionSql.UseFullSync};{ConnectionSql.UseForeignKeys};{ConnectionSql.TemporariesInMemory};{ConnectionSql.ReadOnly}";
+            settings.CommandText = ConnectionSql.OfReaders;
             settings.ExecuteNonQuery();
             return connection;
         }

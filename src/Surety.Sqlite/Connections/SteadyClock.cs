@@ -29,9 +29,9 @@ internal sealed class SteadyClock(TimeProvider time, string boot)
     public void Start(Statements db, DateTimeOffset wall)
     {
         var monotonic = Monotonic;
-        var noted = ClockSql.Read(db);
+        var noted = ClockSql.Read(db).One(ClockSql.ReadNote);
         var steady = At(noted, boot, monotonic, wall.ToUnixTimeMilliseconds());
-        if (noted is null || !IsOf(noted, boot, monotonic)) ClockSql.Write(db, new SteadyNote(steady, monotonic, boot));
+        if (noted is null || !IsOf(noted, boot, monotonic)) ClockSql.Write(db, new SteadyNote(steady, monotonic, boot)).Run();
         Volatile.Write(ref ahead, steady - monotonic);
     }
 
@@ -39,7 +39,7 @@ internal sealed class SteadyClock(TimeProvider time, string boot)
     public void Note(Statements db)
     {
         var monotonic = Monotonic;
-        ClockSql.Advance(db, new SteadyNote(monotonic + Volatile.Read(ref ahead), monotonic, boot));
+        ClockSql.Advance(db, new SteadyNote(monotonic + Volatile.Read(ref ahead), monotonic, boot)).Run();
     }
 
     /// <summary>What this clock shows.</summary>
@@ -71,9 +71,3 @@ internal sealed class SteadyClock(TimeProvider time, string boot)
         }
     }
 }
-
-/// <summary>A moment, as the file keeps it.</summary>
-/// <param name="Steady">The file's own time, in milliseconds.</param>
-/// <param name="Monotonic">What the machine's monotonic clock showed then, in milliseconds.</param>
-/// <param name="Boot">The start of the machine that it counts from.</param>
-internal sealed record SteadyNote(long Steady, long Monotonic, string Boot);

@@ -26,7 +26,10 @@ internal sealed class WorkerLock(string databasePath) : IDisposable
             }
             catch (UnauthorizedAccessException e)
             {
-                throw new StoreException($"The file {Path.GetFileName(databasePath)}-worker beside the database cannot be written. Give this process the right to write in the database's folder.", innerException: e);
+                throw new StoreException(
+                    $"The file {Path.GetFileName(databasePath)}-worker beside the database cannot be written. Give this process the right "
+                        + "to write in the database's folder.",
+                    innerException: e);
             }
         }
     }

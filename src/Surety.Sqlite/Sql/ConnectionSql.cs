@@ -1,5 +1,3 @@
-using Surety.Sqlite.Connections;
-
 namespace Surety.Sqlite.Sql;
 
 /// <summary>Transactions, savepoints and the settings of a connection.</summary>
@@ -37,6 +35,9 @@ internal static class ConnectionSql
 
     // Statement journals and the sorter stay in memory; they are small, and a file would cost system calls.
     public const string TemporariesInMemory = "PRAGMA temp_store=MEMORY";
+
+    /// <summary>All that a connection which only reads is set to.</summary>
+    public const string OfReaders = $"{WaitForLocks};{UseFullSync};{UseForeignKeys};{TemporariesInMemory};{ReadOnly}";
 
     public const string DataVersion = "PRAGMA data_version";
 

@@ -9,7 +9,8 @@ internal static class Instants
     /// </summary>
     public static TimeSpan DefaultRetention { get; } = new QueueOptions().Retention;
 
-    public static DateTimeOffset Now(TimeProvider time) => DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
+    public static DateTimeOffset Now(TimeProvider time) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
 
     public static DateTimeOffset RoundUp(DateTimeOffset instant)
     {

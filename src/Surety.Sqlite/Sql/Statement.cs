@@ -170,6 +170,29 @@ internal sealed class Statement : IDisposable
         return value;
     }
 
+    /// <summary>Reads every row.</summary>
+    public List<T> All<T>(Func<Statement, T> read)
+    {
+        var values = new List<T>();
+        while (Step()) values.Add(read(this));
+        return values;
+    }
+
+    /// <summary>Reads the row of a statement that changes one and returns it, and runs to the end; null when there is none.</summary>
+    public T? Changed<T>(Func<Statement, T> read) where T : class => Changed<T?>(read, null);
+
+    /// <summary>Reads the row of a statement that changes one and returns it, and runs to the end.</summary>
+    /// <param name="read">Reads it.</param>
+    /// <param name="none">What it is when there is none.</param>
+    public T Changed<T>(Func<Statement, T> read, T none)
+    {
+        while (Step()) none = read(this);
+        return none;
+    }
+
+    /// <summary>Whether there is a row.</summary>
+    public bool Any() => Number() is not null;
+
     public bool IsNull(int column) => raw.sqlite3_column_type(handle, column) == raw.SQLITE_NULL;
 
     public long Long(int column) => raw.sqlite3_column_int64(handle, column);

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Surety.Sqlite.Hosting;
+using Surety.Sqlite.Connections;
 using Surety.Sqlite.Sql;
 using Surety.Storage;
 
@@ -9,7 +9,7 @@ namespace Surety.Sqlite.Stores;
 /// Who works. Holding the lock on the file proves that every earlier process is gone, so their leases end at once. Leases run by the file's
 /// own time: no clock that is set ends one.
 /// </summary>
-internal sealed class SqliteNodes(SqliteStore store) : INodeStore
+internal sealed class SqliteNodes(SqliteSession session, WorkerLock workerLock) : INodeStore
 {
     // A join must not find the lock taken that a leave is about to release.
     private readonly SemaphoreSlim turn = new(1, 1);
@@ -19,7 +19,7 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
         await turn.WaitAsync(cancel);
         try
         {
-            return store.Lock.TryTake() is { } fresh ? await JoinAsync(name, lease, fresh, cancel) : null;
+            return workerLock.TryTake() is { } fresh ? await JoinAsync(name, lease, fresh, cancel) : null;
         }
         finally
         {
@@ -27,10 +27,10 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
         }
     }
 
-    public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) => store.WriteAsync(null, db =>
+    public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) => session.WriteAsync(null, db =>
     {
-        store.NoteTime(db);
-        return NodeSql.Heartbeat(db, node, store.Steady + lease);
+        session.NoteTime(db);
+        return NodeSql.Heartbeat(db, node, session.Steady + lease).Run() == 1;
     }, cancel);
 
     public async ValueTask LeaveAsync(NodeId node, CancellationToken cancel)
@@ -38,17 +38,17 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
         await turn.WaitAsync(cancel);
         try
         {
-            var last = await store.WriteAsync(null, db =>
+            var last = await session.WriteAsync(null, db =>
             {
-                if (NodeSql.IsAlive(db, node))
+                if (NodeSql.IsAlive(db, node).Any())
                 {
-                    MessageSql.HandBack(db, node, ImmutableHashSet<Claim>.Empty, LostAttempt.ProcessEnded, store.Now);
-                    NodeSql.Leave(db, node);
+                    Rescue.HandBack(db, node, ImmutableHashSet<Claim>.Empty, LostAttempt.ProcessEnded, session.Now);
+                    NodeSql.Leave(db, node).Run();
                 }
 
-                return !NodeSql.Anyone(db);
+                return !NodeSql.Anyone(db).Any();
             }, cancel);
-            if (last) store.Lock.Dispose();
+            if (last) workerLock.Dispose();
         }
         finally
         {
@@ -60,16 +60,17 @@ internal sealed class SqliteNodes(SqliteStore store) : INodeStore
     {
         try
         {
-            return await store.WriteAsync(null, db =>
+            return await session.WriteAsync(null, db =>
             {
-                if (fresh) NodeSql.EndLeases(db);
-                return NodeSql.Join(db, StoredText.Cut(name, 200), store.Now, store.Steady + lease);
+                if (fresh) NodeSql.EndLeases(db).Run();
+                NodeSql.Join(db, StoredText.Cut(name, 200), session.Now, session.Steady + lease).Run();
+                return new NodeId(db.LastId);
             }, cancel);
         }
         catch when (fresh)
         {
             // The next try must end the old leases, too.
-            store.Lock.Dispose();
+            workerLock.Dispose();
             throw;
         }
     }

@@ -54,21 +54,17 @@ internal sealed class SqliteWriter : IDisposable
         return operation.Done;
     }
 
-    /// <summary>Asks for a turn for a user's unit of work. Not async, so that the caller's flow is marked.</summary>
-    public ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel)
-    {
-        AmbientUnit.CheckLock(storeId, nameof(Database.BeginAsync), AmbientUnit.UseIt);
-        return new ValueTask<OwnedUnitOfWork>(BeginAsync(AmbientUnit.Enter(storeId), cancel));
-    }
-
-    private async Task<OwnedUnitOfWork> BeginAsync(AmbientUnit unit, CancellationToken cancel)
+    /// <summary>A turn for a user's unit of work, once it has begun.</summary>
+    /// <param name="unit">The mark of the user's flow of control; it ends with the turn, or at once when there is none.</param>
+    /// <param name="cancel">Gives up waiting.</param>
+    public async Task<UnitTurn> BeginAsync(AmbientUnit unit, CancellationToken cancel)
     {
         try
         {
             var turn = new UnitTurn(this, unit);
             queue.Add(turn, cancel);
             await turn.Granted;
-            return new SqliteUnitOfWork(turn);
+            return turn;
         }
         catch
         {
@@ -103,7 +99,8 @@ internal sealed class SqliteWriter : IDisposable
     private static void KeepThreads()
     {
         ThreadPool.GetMinThreads(out var workers, out var completions);
-        if (workers < Environment.ProcessorCount + BlockedThreads) ThreadPool.SetMinThreads(Environment.ProcessorCount + BlockedThreads, completions);
+        if (workers < Environment.ProcessorCount + BlockedThreads)
+            ThreadPool.SetMinThreads(Environment.ProcessorCount + BlockedThreads, completions);
     }
 
     private async Task RunAsync()
@@ -190,7 +187,9 @@ internal sealed class SqliteWriter : IDisposable
 
         if (turn.Ending == Ending.Commit && HasUnresolvedForeignKeys())
         {
-            turn.Error = Errors.From(new SqliteException("FOREIGN KEY constraint failed", raw.SQLITE_CONSTRAINT, raw.SQLITE_CONSTRAINT_FOREIGNKEY), "The commit failed, as a deferred foreign key is violated");
+            turn.Error = Errors.From(
+                new SqliteException("FOREIGN KEY constraint failed", raw.SQLITE_CONSTRAINT, raw.SQLITE_CONSTRAINT_FOREIGNKEY),
+                "The commit failed, as a deferred foreign key is violated");
         }
 
         if (turn.Ending != Ending.Commit || turn.Error is not null) db.Run(ConnectionSql.RollbackToSave);
@@ -252,11 +251,16 @@ internal sealed class SqliteWriter : IDisposable
     {
         var code = raw.sqlite3_errcode(db.Connection);
         var extended = raw.sqlite3_extended_errcode(db.Connection);
-        var reason = Errors.From(new SqliteException(raw.sqlite3_errmsg(db.Connection).utf8_to_string(), code & 0xff, extended), "SQLite rolled the transaction back");
+        var reason = Errors.From(
+            new SqliteException(raw.sqlite3_errmsg(db.Connection).utf8_to_string(), code & 0xff, extended),
+            "SQLite rolled the transaction back");
         // A full disk fails all of them. A statement that ends the transaction (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)) is its own member's.
         if (reason.Kind != FailureKind.Mistake) return reason;
         members.Remove(culprit);
         culprit.Fail(reason);
-        return new StoreException("Another transaction of the same turn had SQLite roll all of them back. Try again.", FailureKind.LostRace, innerException: reason);
+        return new StoreException(
+            "Another transaction of the same turn had SQLite roll all of them back. Try again.",
+            FailureKind.LostRace,
+            innerException: reason);
     }
 }

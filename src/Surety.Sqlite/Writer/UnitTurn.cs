@@ -68,10 +68,13 @@ internal sealed class UnitTurn : WriteItem
     }
 
     /// <summary>What a use after the end has to hear: one that was held too long has lost its time, any other use is a mistake.</summary>
-    public Exception UsedAfterEnd() => Ending == Ending.Expired ? new StoreException(EndedText(), FailureKind.LostRace) : new InvalidOperationException(EndedText());
+    public Exception UsedAfterEnd() =>
+        Ending == Ending.Expired ? new StoreException(EndedText(), FailureKind.LostRace) : new InvalidOperationException(EndedText());
 
     private string EndedText() => Ending == Ending.Expired
-        ? $"This unit of work held the database's write lock for longer than UnitOfWorkTimeout ({Writer.Options.UnitOfWorkTimeout.TotalSeconds} s) and was rolled back. Keep it short: call no other service between begin and commit."
+        ? $"This unit of work held the database's write lock for longer than UnitOfWorkTimeout "
+            + $"({Writer.Options.UnitOfWorkTimeout.TotalSeconds} s) and was rolled back. Keep it short: call no other service between "
+            + "begin and commit."
         : "This unit of work has ended. Begin a new one.";
 
     // Nobody may be left to ask, as after an expiry.

@@ -35,7 +35,8 @@ internal sealed class WriteQueue : IDisposable
         // Before it can be taken, so that taking it finds the registration to undo.
         if (cancel.CanBeCanceled)
         {
-            item.Registration = cancel.UnsafeRegister(static (self, token) => ((WriteItem)self!).TryAbandon(new OperationCanceledException(token)), item);
+            item.Registration = cancel.UnsafeRegister(
+                static (self, token) => ((WriteItem)self!).TryAbandon(new OperationCanceledException(token)), item);
         }
 
         try
@@ -57,7 +58,10 @@ internal sealed class WriteQueue : IDisposable
             if (closed) throw new StoreException("The store is closed.");
             if (items.Count >= capacity)
             {
-                throw new StoreException($"{capacity} writes are waiting for their turn already (MaxWaitingWriters). The database is slower than what it is asked to do; try again later.", isTransient: true);
+                throw new StoreException(
+                    $"{capacity} writes are waiting for their turn already (MaxWaitingWriters). The database is slower than what it is "
+                        + "asked to do; try again later.",
+                    isTransient: true);
             }
 
             items.Enqueue(item);
@@ -117,7 +121,8 @@ internal sealed class WriteQueue : IDisposable
             {
                 items.Dequeue();
                 item.TryAbandon(new StoreException(
-                    $"The write waited {limit.TotalSeconds} s for the database's write lock (WriteWaitLimit). Something holds it: a long transaction, here or in another process. Nothing was stored.",
+                    $"The write waited {limit.TotalSeconds} s for the database's write lock (WriteWaitLimit). Something holds it: a long "
+                        + "transaction, here or in another process. Nothing was stored.",
                     isTransient: true));
             }
         }

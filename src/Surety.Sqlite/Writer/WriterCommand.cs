@@ -22,7 +22,8 @@ internal sealed class WriterCommand(WriterConnection connection) : SqliteCommand
     // Every other way to execute comes through here.
     public override SqliteDataReader ExecuteReader(CommandBehavior behavior) => connection.Execute(carried, kept =>
     {
-        if (reading is { IsClosed: false }) throw new InvalidOperationException("The command has an open reader. Close it, or make another command.");
+        if (reading is { IsClosed: false })
+            throw new InvalidOperationException("The command has an open reader. Close it, or make another command.");
         return reading = kept.Execute(this, behavior);
     });
 

@@ -25,7 +25,9 @@ internal sealed class WriterConnection : SqliteConnection
     {
         get => executing || closing
             ? null
-            : throw new InvalidOperationException("Make commands for a unit of work with Connection.CreateCommand() and give them its transaction; one made with \"new SqliteCommand\" cannot be told from a stranger's.");
+            : throw new InvalidOperationException(
+                "Make commands for a unit of work with Connection.CreateCommand() and give them its transaction; one made with \"new "
+                    + "SqliteCommand\" cannot be told from a stranger's.");
         set => throw new NotSupportedException("The unit of work is this connection's transaction.");
     }
 
@@ -37,7 +39,9 @@ internal sealed class WriterConnection : SqliteConnection
     }
 
     public override SqliteTransaction BeginTransaction(IsolationLevel isolationLevel, bool deferred) =>
-        throw new InvalidOperationException("This connection already is in the unit of work's transaction. Use savepoints (DbTransaction.SaveAsync), or a connection of your own.");
+        throw new InvalidOperationException(
+            "This connection already is in the unit of work's transaction. Use savepoints (DbTransaction.SaveAsync), or a connection of "
+                + "your own.");
 
     // Users' "using" must not take the connection from everybody else.
     public override void Close()
@@ -78,7 +82,10 @@ internal sealed class WriterConnection : SqliteConnection
     {
         const int transaction = 22, savepoint = 32, ok = 0, deny = 1;
         if (action is not (transaction or savepoint) || ((WriterConnection)self).granted is null) return ok;
-        return action == transaction || string.Equals(second.utf8_to_string(), ConnectionSql.MemberSavepoint, StringComparison.OrdinalIgnoreCase) ? deny : ok;
+        return action == transaction
+            || string.Equals(second.utf8_to_string(), ConnectionSql.MemberSavepoint, StringComparison.OrdinalIgnoreCase)
+            ? deny
+            : ok;
     }
 
     /// <summary>Lets the unit of work's commands through, until it is taken back.</summary>
@@ -133,7 +140,8 @@ internal sealed class WriterConnection : SqliteConnection
             }
             catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_AUTH)
             {
-                throw new InvalidOperationException("A unit of work is ended with CommitAsync or RollbackAsync, not with SQL: other work shares its transaction.", e);
+                throw new InvalidOperationException(
+                    "A unit of work is ended with CommitAsync or RollbackAsync, not with SQL: other work shares its transaction.", e);
             }
             finally
             {
@@ -156,10 +164,12 @@ internal sealed class WriterConnection : SqliteConnection
             if (turn != granted || turn.Ending != Ending.None) throw turn.UsedAfterEnd();
             // A full disk makes SQLite roll back by itself; the next statement would then commit on its own.
             if (raw.sqlite3_get_autocommit(Handle) == 0) return;
-            throw new InvalidOperationException("SQLite has rolled this unit of work back after an error. Roll it back, and begin a new one.");
+            throw new InvalidOperationException(
+                "SQLite has rolled this unit of work back after an error. Roll it back, and begin a new one.");
         }
 
         throw new InvalidOperationException(
-            "The command carries no transaction of a unit of work. Set command.Transaction (Dapper: the transaction argument; EF Core: Database.UseTransaction) to UnitOfWork.Transaction, so that it cannot end up in somebody else's work.");
+            "The command carries no transaction of a unit of work. Set command.Transaction (Dapper: the transaction argument; EF Core: "
+                + "Database.UseTransaction) to UnitOfWork.Transaction, so that it cannot end up in somebody else's work.");
     }
 }

@@ -15,10 +15,12 @@ internal sealed class WriterTransaction(UnitTurn turn) : DbTransaction
     protected override DbConnection? DbConnection => turn.Ending == Ending.None ? turn.Writer.Connection : null;
 
     public override void Commit() =>
-        throw new InvalidOperationException("This transaction belongs to a unit of work, which shares its commit with others: call CommitAsync on the unit of work.");
+        throw new InvalidOperationException(
+            "This transaction belongs to a unit of work, which shares its commit with others: call CommitAsync on the unit of work.");
 
     public override void Rollback() =>
-        throw new InvalidOperationException("This transaction belongs to a unit of work: call RollbackAsync on the unit of work, or dispose it without a commit.");
+        throw new InvalidOperationException(
+            "This transaction belongs to a unit of work: call RollbackAsync on the unit of work, or dispose it without a commit.");
 
     public override void Save(string savepointName) => Run("SAVEPOINT ", savepointName);
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Shouldly;
 using Surety.Sqlite.Connections;
 using Surety.Sqlite.Hosting;
+using Surety.Sqlite.Sql;
 using Surety.Storage;
 using Surety.StoreContract;
 

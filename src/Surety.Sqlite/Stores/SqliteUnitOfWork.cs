@@ -1,6 +1,7 @@
 using System.Data.Common;
+using Surety.Sqlite.Writer;
 
-namespace Surety.Sqlite.Writer;
+namespace Surety.Sqlite.Stores;
 
 /// <summary>A member of the writer's current group, in the hands of a user.</summary>
 internal sealed class SqliteUnitOfWork(UnitTurn turn) : OwnedUnitOfWork
