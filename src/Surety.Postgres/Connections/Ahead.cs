@@ -37,7 +37,8 @@ internal static class Ahead
 #pragma warning disable NPG9001 // The connector is not part of what Npgsql promises; see above.
     // A method of its own: what is missing is found when it is compiled.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Send(NpgsqlConnection connection, byte[] message, int answers) => PrependInternalMessage(Connector(connection)!, message, answers);
+    private static void Send(NpgsqlConnection connection, byte[] message, int answers) =>
+        PrependInternalMessage(Connector(connection)!, message, answers);
 
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Connector")]
     private static extern NpgsqlConnector? Connector(NpgsqlConnection connection);

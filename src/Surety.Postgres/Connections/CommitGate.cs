@@ -1,4 +1,5 @@
 using Npgsql;
+using Surety.Postgres.Sql;
 
 namespace Surety.Postgres.Connections;
 
@@ -26,7 +27,9 @@ internal static class CommitGate
         {
             // Asking throws, too, when the borrower has ended it.
             if (state.transaction.Connection is null) throw new InvalidOperationException("The transaction has ended.");
-            await using var batch = new NpgsqlBatch(state.connection, state.transaction) { BatchCommands = { new NpgsqlBatchCommand(Sql.Statement.Nothing), new NpgsqlBatchCommand(Sql.Statement.Commit) } };
+            await using var batch = new NpgsqlBatch(state.connection, state.transaction);
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Statement.Nothing));
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Statement.Commit));
             return await batch.ExecuteNonQueryAsync(CancellationToken.None);
         }, (connection, transaction), "The commit failed");
 
@@ -40,7 +43,9 @@ internal static class CommitGate
         void Notice(object sender, NpgsqlNoticeEventArgs e)
         {
             // 01000 "canceling wait for synchronous replication"; with a terminated backend the same comes as 57P01.
-            if (e.Notice.SqlState is "01000" or "57P01" && e.Notice.MessageText.Contains("synchronous replication", StringComparison.Ordinal)) gaveUp = e.Notice.MessageText;
+            if (e.Notice.SqlState is "01000" or "57P01"
+                && e.Notice.MessageText.Contains("synchronous replication", StringComparison.Ordinal))
+                gaveUp = e.Notice.MessageText;
         }
 
         connection.Notice += Notice;
@@ -49,7 +54,11 @@ internal static class CommitGate
             var running = run(state);
             Failpoint.Pass(Failpoint.PostgresCommitSent);
             var result = await running;
-            if (gaveUp is not null) throw new StoreException($"{doing}: it is on this server, but the server stopped waiting for its standbys ({gaveUp}).", isTransient: true, inDoubt: true);
+            if (gaveUp is not null)
+                throw new StoreException(
+                    $"{doing}: it is on this server, but the server stopped waiting for its standbys ({gaveUp}).",
+                    isTransient: true,
+                    inDoubt: true);
             return result;
         }
         catch (Exception e) when (e is not StoreException && !(Errors.IsConflict(e) && gaveUp is null))

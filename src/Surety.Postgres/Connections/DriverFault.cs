@@ -19,7 +19,10 @@ internal static class DriverFault
 
     /// <summary>The same failure in the form the rest of this store knows.</summary>
     public static Exception Known(Exception failure, NpgsqlConnection? connection) =>
-        failure is SocketException || IsBreak(failure, connection) ? new NpgsqlException($"The connection broke. ({failure.GetType().Name}: {failure.Message})", new IOException(failure.Message, failure)) : failure;
+        failure is SocketException || IsBreak(failure, connection)
+            ? new NpgsqlException(
+                $"The connection broke. ({failure.GetType().Name}: {failure.Message})", new IOException(failure.Message, failure))
+            : failure;
 
     // On an open connection, ObjectDisposedException and its like speak of a transaction that its borrower has ended, or of a use that was
     // never allowed; on a closed one, of a borrower that closed it. Neither is the database's trouble.

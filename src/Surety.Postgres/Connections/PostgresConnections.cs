@@ -26,11 +26,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
         settings.Enlist = false;
         // A server that is cut off is noticed by connections on which nothing is sent, too: the one that listens, and those that wait for
         // an answer. A socket of this machine's own has no such option, and needs none.
-        var isRemote = settings.Host is not { } hosts || !hosts.Split(',').Any(h => h.TrimStart().StartsWith('/') || h.TrimStart().StartsWith('@'));
+        var isRemote = settings.Host is not { } hosts
+            || !hosts.Split(',').Any(h => h.TrimStart().StartsWith('/') || h.TrimStart().StartsWith('@'));
         if (isRemote && !given.Contains("Tcp Keepalive") && !given.Contains("Tcp Keepalive Time"))
         {
             settings.TcpKeepAlive = true;
-            if (!given.Contains("Tcp Keepalive Interval")) (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);
+            if (!given.Contains("Tcp Keepalive Interval"))
+                (settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (KeepAliveAfterS, KeepAliveEveryS);
         }
 
         database = settings.Database ?? settings.Username;
@@ -97,7 +99,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
     public NpgsqlTransaction Own(DbTransaction transaction)
     {
         if (transaction is not NpgsqlTransaction own)
-            throw new InvalidOperationException($"The transaction passed to this call belongs to {transaction.GetType().Namespace}, but this host stores messages in PostgreSQL.");
+            throw new InvalidOperationException(
+                $"The transaction passed to this call belongs to {transaction.GetType().Namespace}, but this host stores messages in "
+                    + "PostgreSQL.");
         NpgsqlConnection? connection;
         try
         {
@@ -108,9 +112,12 @@ internal sealed class PostgresConnections : IAsyncDisposable
             connection = null;
         }
 
-        if (connection is null) throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
+        if (connection is null)
+            throw new InvalidOperationException("The transaction has ended, so nothing can join it. Pass one that is still open.");
         if (connection.Host != settings.Host || connection.Port != settings.Port || connection.Database != database)
-            throw new InvalidOperationException($"The transaction passed to this call is on another database than this host's, which is {database} on {settings.Host}:{settings.Port}.");
+            throw new InvalidOperationException(
+                $"The transaction passed to this call is on another database than this host's, which is {database} on "
+                    + $"{settings.Host}:{settings.Port}.");
         return own;
     }
 
@@ -122,5 +129,6 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     // Our own statements leave nothing behind in a session, and cleaning it costs the server as much as a small statement.
     private (NpgsqlDataSource Lent, NpgsqlDataSource Own) Create() =>
-        (NpgsqlDataSource.Create(settings), NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { NoResetOnClose = true }));
+        (NpgsqlDataSource.Create(settings),
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { NoResetOnClose = true }));
 }

@@ -20,7 +20,8 @@ internal sealed class PostgresSession(PostgresConnections connections)
     /// <exception cref="StoreException">The store is not open.</exception>
     public string StoreId
     {
-        get => storeId ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+        get => storeId
+            ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
         set => storeId = value;
     }
 
@@ -35,7 +36,8 @@ internal sealed class PostgresSession(PostgresConnections connections)
     /// <summary>The caller's transaction, if it is on this database.</summary>
     public NpgsqlTransaction Own(DbTransaction transaction) => connections.Own(transaction);
 
-    public async ValueTask<T> ReadAsync<T>(Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands)
+    public async ValueTask<T> ReadAsync<T>(
+        Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands)
     {
         for (var tries = 1; ; tries++)
         {
@@ -50,14 +52,16 @@ internal sealed class PostgresSession(PostgresConnections connections)
             catch (Exception e) when (DriverFault.Is(e, connection))
             {
                 var failure = DriverFault.Known(e, connection);
-                if (tries == MostTries || !(Errors.IsLost(failure) || Errors.IsConflict(failure))) throw Errors.From(failure, "The read failed");
+                if (tries == MostTries || !(Errors.IsLost(failure) || Errors.IsConflict(failure)))
+                    throw Errors.From(failure, "The read failed");
                 await BackOffAsync(tries, cancel);
             }
         }
     }
 
     /// <summary>All commands in one transaction, which is the caller's or (null) one of their own that is durable on return.</summary>
-    public ValueTask<T> WriteAsync<T>(DbTransaction? transaction, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands) =>
+    public ValueTask<T> WriteAsync<T>(
+        DbTransaction? transaction, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancel, params NpgsqlBatchCommand[] commands) =>
         transaction is null ? WriteAloneAsync(read, commands, cancel) : WriteInAsync(Own(transaction), read, commands, cancel);
 
     /// <summary>
@@ -80,13 +84,15 @@ internal sealed class PostgresSession(PostgresConnections connections)
             catch (Exception e) when (e is StoreException || DriverFault.Is(e, connection))
             {
                 var failure = DriverFault.Known(e, connection);
-                if (tries == MostTries || !(Errors.IsConflict(failure) || Errors.IsLost(failure))) throw Errors.From(failure, "The write failed");
+                if (tries == MostTries || !(Errors.IsConflict(failure) || Errors.IsLost(failure)))
+                    throw Errors.From(failure, "The write failed");
                 await BackOffAsync(tries, cancel);
             }
         }
     }
 
-    private async ValueTask<T> WriteAloneAsync<T>(Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
+    private async ValueTask<T> WriteAloneAsync<T>(
+        Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
     {
         for (var tries = 1; ; tries++)
         {
@@ -114,7 +120,8 @@ internal sealed class PostgresSession(PostgresConnections connections)
         }
     }
 
-    private static async ValueTask<T> WriteInAsync<T>(NpgsqlTransaction transaction, Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
+    private static async ValueTask<T> WriteInAsync<T>(
+        NpgsqlTransaction transaction, Func<NpgsqlDataReader, Task<T>> read, NpgsqlBatchCommand[] commands, CancellationToken cancel)
     {
         var connection = transaction.Connection!;
         try
@@ -130,7 +137,8 @@ internal sealed class PostgresSession(PostgresConnections connections)
         }
     }
 
-    private static Task BackOffAsync(int tries, CancellationToken cancel) => Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 << tries)), cancel);
+    private static Task BackOffAsync(int tries, CancellationToken cancel) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 << tries)), cancel);
 
     // A command remembers how it was prepared on the connection it ran on, and another one knows nothing of that.
     private static NpgsqlBatchCommand[] Again(NpgsqlBatchCommand[] commands) => Array.ConvertAll(commands, command =>

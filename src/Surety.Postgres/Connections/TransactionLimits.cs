@@ -49,7 +49,9 @@ internal sealed class TransactionLimits
             if (kept.Count < MostKept) kept[(within, idleOnly)] = limit;
         }
 
-        return Ahead.TrySend(transaction.Connection!, limit.Message, limit.Answers) ? ValueTask.CompletedTask : SendAsync(transaction, limit.Text, cancel);
+        return Ahead.TrySend(transaction.Connection!, limit.Message, limit.Answers)
+            ? ValueTask.CompletedTask
+            : SendAsync(transaction, limit.Text, cancel);
     }
 
     /// <summary>What is set: the time limit and a grace, or the session's own limit where that is shorter. Pure.</summary>
@@ -57,11 +59,13 @@ internal sealed class TransactionLimits
     {
         var wanted = (int)Math.Clamp((within + Grace).TotalMilliseconds, 1, int.MaxValue);
         string[] names = idleOnly ? [LimitSql.IdleTimeout]
-            : Number("server_version_num") >= WithTransactionTimeout ? [LimitSql.IdleTimeout, LimitSql.LockTimeout, LimitSql.TransactionTimeout]
+            : Number("server_version_num") >= WithTransactionTimeout
+                ? [LimitSql.IdleTimeout, LimitSql.LockTimeout, LimitSql.TransactionTimeout]
             : [LimitSql.IdleTimeout, LimitSql.LockTimeout];
         return [.. names.Select(name => (name, Number(name) is > 0 and var own ? Math.Min(own, wanted) : wanted))];
 
-        int Number(string name) => settings.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        int Number(string name) =>
+            settings.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
 
     private static async ValueTask SendAsync(NpgsqlTransaction transaction, string text, CancellationToken cancel)

@@ -28,10 +28,10 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         session = new PostgresSession(connections);
         Hints = new Hints(connections, new HintSql(s, options.Schema), Work, time);
         Segments = new PostgresSegments(session, new SegmentSql(s, options.Schema));
-        var (messages, nodes) = (new MessageSql(s), new NodeSql(s));
-        Messages = new PostgresMessages(session, Segments, Hints, new Looks(Hints, Work), messages, new MessageInfoSql(s), nodes);
-        Nodes = new PostgresNodes(session, Segments, Hints, nodes, messages);
-        Queues = new PostgresQueues(session, Hints, new QueueSql(s));
+        var tables = new MessageTables(s);
+        Messages = new PostgresMessages(session, Segments, Hints, new Looks(Hints, Work), tables);
+        Nodes = new PostgresNodes(session, Segments, Hints, tables.Nodes, tables.Messages);
+        Queues = new PostgresQueues(session, Hints, tables.Queues);
         Idempotency = new PostgresIdempotency(session, new IdempotencySql(s, options.Schema));
         ApiKeys = new PostgresApiKeys(session, new ApiKeySql(s));
         Quotas = new PostgresQuotas(session, new QuotaSql(s));
@@ -52,7 +52,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     public PostgresDatabase Database { get; }
     public string StoreId => session.StoreId;
     public ReadOnlyMemory<byte> SigningKey =>
-        signingKey ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
+        signingKey
+            ?? throw new StoreException("The store is not open. The host opens it at its start; a tool calls IStore.OpenAsync first.");
 
     public async Task OpenAsync(CancellationToken cancel)
     {
@@ -88,7 +89,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
             var profile = options.Durability.ToString().ToLowerInvariant();
             var pooler = connections.ArePooled ? ", through a pooler" : "";
             return new StoreStatus(
-                session.IsOpen, $"PostgreSQL {server.Version}, profile {profile}, schema version {PostgresMigrations.All[^1].Version}{pooler}");
+                session.IsOpen,
+                $"PostgreSQL {server.Version}, profile {profile}, schema version {PostgresMigrations.All[^1].Version}{pooler}");
         }
         catch (Exception e) when (e is StoreException or NpgsqlException or ObjectDisposedException)
         {
@@ -110,7 +112,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     private ValueTask<byte[]> ReadSigningKeyAsync(CancellationToken cancel) => session.ReadAsync(
         async reader => await reader.ReadAsync(cancel)
             ? Convert.FromHexString(reader.GetString(0))
-            : throw new StoreException($"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
+            : throw new StoreException(
+                $"The schema \"{options.Schema}\" has no signing key: its table meta was changed by hand. Restore a backup."),
         cancel,
         Statement.Of(new SchemaSql(PostgresMigrations.Quoted(options.Schema)).SigningKey));
 }

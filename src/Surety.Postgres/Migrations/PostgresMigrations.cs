@@ -45,9 +45,14 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     {
         var found = await ReadAsync(transaction, cancel);
         ThrowIfNotOurs(found);
-        if (found.Version == 0) throw new StoreException($"The schema \"{schema}\" has no tables of Surety, and this host may not make them (PostgresOptions.Migration is Validate). {HowTo}");
+        if (found.Version == 0)
+            throw new StoreException(
+                $"The schema \"{schema}\" has no tables of Surety, and this host may not make them (PostgresOptions.Migration is "
+                    + $"Validate). {HowTo}");
         if (found.Version < Newest)
-            throw new StoreException($"The schema \"{schema}\" has version {found.Version}, and this program needs {Newest}; this host may not change it (PostgresOptions.Migration is Validate). {HowTo}");
+            throw new StoreException(
+                $"The schema \"{schema}\" has version {found.Version}, and this program needs {Newest}; this host may not change it "
+                    + $"(PostgresOptions.Migration is Validate). {HowTo}");
         return found.StoreId!;
     }
 
@@ -59,7 +64,9 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     {
         var found = await LockAndReadAsync(transaction, cancel);
         ThrowIfNotOurs(found, mayBeNewer: false);
-        if (version < 0 || version > found.Version) throw new StoreException($"The schema \"{schema}\" has version {found.Version}; it can be taken back to 0 to {found.Version}, not to {version}.");
+        if (version < 0 || version > found.Version)
+            throw new StoreException(
+                $"The schema \"{schema}\" has version {found.Version}; it can be taken back to 0 to {found.Version}, not to {version}.");
         if (found.Version == version) return;
         await RunAsync(transaction, SchemaSql.ImpatientLocks, cancel);
         await RunAsync(transaction, Text(found.Version, version), cancel);
@@ -68,7 +75,11 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     /// <summary>What the schema says about itself.</summary>
     public async Task<SchemaFacts> ReadAsync(NpgsqlTransaction transaction, CancellationToken cancel)
     {
-        var (exists, occupied, ours) = await OneAsync(transaction, Statement.Of(SchemaSql.Exists).With(Quoted(schema)), r => (r.GetBoolean(0), r.GetBoolean(1), r.GetBoolean(2)), cancel);
+        var (exists, occupied, ours) = await OneAsync(
+            transaction,
+            Statement.Of(SchemaSql.Exists).With(Quoted(schema)),
+            r => (r.GetBoolean(0), r.GetBoolean(1), r.GetBoolean(2)),
+            cancel);
         return ours
             ? await OneAsync(transaction, Statement.Of(sql.Facts), Facts, cancel)
             : new SchemaFacts(exists, occupied ? Unnamed : null, null, 0, 0, null, null);
@@ -80,7 +91,8 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     /// </summary>
     public string Script(int from, int to)
     {
-        if (from < 0 || to < 0 || from > Newest || to > Newest || from == to) throw new StoreException($"There is no script from version {from} to {to}. The versions are 0 (nothing) to {Newest}.");
+        if (from < 0 || to < 0 || from > Newest || to > Newest || from == to)
+            throw new StoreException($"There is no script from version {from} to {to}. The versions are 0 (nothing) to {Newest}.");
         return $"""
             -- Surety's schema "{schema}", from version {from} to {to}. For psql -v ON_ERROR_STOP=1 -f.
             BEGIN;
@@ -102,15 +114,19 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     private static SchemaFacts Facts(NpgsqlDataReader row) => new(
         true, row.TextOrNull(0) ?? Unnamed, row.TextOrNull(1), row.GetInt32(2), row.GetInt32(3), row.TextOrNull(4), row.TextOrNull(5));
 
-    private string HowTo => $"Run `surety migrate up --store postgres --schema {schema}` as the schema's owner, or give the owner what `surety migrate script` prints.";
+    private string HowTo =>
+        $"Run `surety migrate up --store postgres --schema {schema}` as the schema's owner, or give the owner what `surety migrate "
+            + "script` prints.";
 
     private string Text(int from, int to, bool hasSchema = false)
     {
         var text = new StringBuilder();
         if (from == 0) text.Append(hasSchema ? "" : sql.CreateSchema).Append(sql.CreateMeta);
-        foreach (var migration in all.Where(m => m.Version > from && m.Version <= to)) text.Append(migration.Up).Append('\n').Append(sql.Note(migration)).Append('\n');
+        foreach (var migration in all.Where(m => m.Version > from && m.Version <= to))
+            text.Append(migration.Up).Append('\n').Append(sql.Note(migration)).Append('\n');
         if (to >= from) text.Append(SchemaFunctions.Text).Append(sql.NoteFunctions(SchemaFunctions.Digest)).Append('\n');
-        foreach (var migration in all.Where(m => m.Version <= from && m.Version > to).Reverse()) text.Append(migration.Down).Append('\n').Append(sql.Unnote(migration)).Append('\n');
+        foreach (var migration in all.Where(m => m.Version <= from && m.Version > to).Reverse())
+            text.Append(migration.Down).Append('\n').Append(sql.Unnote(migration)).Append('\n');
         if (to == 0) text.Append(sql.DropMeta);
         return text.Replace("$schema$", Quoted(schema)).ToString();
     }
@@ -124,13 +140,17 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
     private void ThrowIfNotOurs(SchemaFacts found, bool mayBeNewer = true)
     {
         if (found.Product is not null && (found.Product != "surety" || found.StoreId is null))
-            throw new StoreException($"The schema \"{schema}\" belongs to another product ({found.Product}). Name another one in PostgresOptions.Schema; this one was not touched.");
+            throw new StoreException(
+                $"The schema \"{schema}\" belongs to another product ({found.Product}). Name another one in PostgresOptions.Schema; this "
+                    + "one was not touched.");
         if (found.Version > 0 && found.First != all[0].Name)
             throw new StoreException($"The schema \"{schema}\" was made before Surety's first release, and no way leads from its version "
                 + $"{found.Version} to this program. Let the program that made it finish its work, then name another schema in "
                 + "PostgresOptions.Schema, or drop this one. Nothing was touched.");
         if (mayBeNewer ? found.Oldest > Newest : found.Version > Newest)
-            throw new StoreException($"The schema \"{schema}\" has version {found.Version}, which programs that know only versions up to {Newest} cannot work with. Start the newer program; nothing was touched.");
+            throw new StoreException(
+                $"The schema \"{schema}\" has version {found.Version}, which programs that know only versions up to {Newest} cannot work "
+                    + "with. Start the newer program; nothing was touched.");
     }
 
     // Files hold several statements, which only a command without parameters may.
@@ -140,7 +160,8 @@ internal sealed class PostgresMigrations(string schema, IReadOnlyList<Migration>
         await command.ExecuteNonQueryAsync(cancel);
     }
 
-    private static async Task<T> OneAsync<T>(NpgsqlTransaction transaction, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancel)
+    private static async Task<T> OneAsync<T>(
+        NpgsqlTransaction transaction, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancel)
     {
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { statement } };
         await using var reader = await batch.ExecuteReaderAsync(cancel);

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Surety.Postgres.Segments.Sql;
-using Surety.Postgres.Sql;
 
 namespace Surety.Postgres.Segments;
 

@@ -11,15 +11,15 @@ internal sealed class PlainIntake
 {
     private readonly PostgresSession session;
     private readonly PostgresSegments segments;
-    private readonly MessageSql sql;
+    private readonly QueueSql queues;
     private readonly SharedCommit shared;
 
     // Queues that are known to be listed.
     private readonly ConcurrentDictionary<string, bool> noted = [];
 
-    public PlainIntake(PostgresSession session, PostgresSegments segments, MessageSql sql)
+    public PlainIntake(PostgresSession session, PostgresSegments segments, QueueSql queues)
     {
-        (this.session, this.segments, this.sql) = (session, segments, sql);
+        (this.session, this.segments, this.queues) = (session, segments, queues);
         shared = new SharedCommit((messages, cancel) => WriteAsync(messages, null, cancel));
     }
 
@@ -38,7 +38,7 @@ internal sealed class PlainIntake
             // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
             while (await reader.ReadAsync(CancellationToken.None)) noted[reader.GetString(0)] = true;
             return ids;
-        }, cancel, unknown.Length == 0 ? [segments.Insert(messages)] : [segments.Insert(messages), sql.NoteQueues(unknown)]);
+        }, cancel, unknown.Length == 0 ? [segments.Insert(messages)] : [segments.Insert(messages), queues.Note(unknown)]);
     }
 
     private string[] Unknown(IReadOnlyList<NewMessage> messages)

@@ -16,7 +16,9 @@ internal sealed class PostgresApiKeys(PostgresSession session, ApiKeySql sql) : 
     public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel)
     {
         var (key, toBeNoted) = await session.ReadAsync<(ApiKeyRecord?, bool)>(
-            async reader => await reader.ReadAsync(cancel) ? (ApiKeySql.Read(reader), ApiKeySql.ToBeNoted(reader)) : (null, false), cancel, sql.Find(prefix));
+            async reader => await reader.ReadAsync(cancel) ? (ApiKeySql.Read(reader), ApiKeySql.ToBeNoted(reader)) : (null, false),
+            cancel,
+            sql.Find(prefix));
         if (!toBeNoted) return key;
         try
         {
@@ -30,12 +32,13 @@ internal sealed class PostgresApiKeys(PostgresSession session, ApiKeySql sql) : 
         return key;
     }
 
-    public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => session.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
-    {
-        var keys = new List<ApiKeyRecord>();
-        while (await reader.ReadAsync(cancel)) keys.Add(ApiKeySql.Read(reader));
-        return keys;
-    }, cancel, sql.List(principal, after, limit));
+    public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) =>
+        session.ReadAsync<IReadOnlyList<ApiKeyRecord>>(async reader =>
+        {
+            var keys = new List<ApiKeyRecord>();
+            while (await reader.ReadAsync(cancel)) keys.Add(ApiKeySql.Read(reader));
+            return keys;
+        }, cancel, sql.List(principal, after, limit));
 
     public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) =>
         session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Revoke(prefix));
@@ -43,11 +46,13 @@ internal sealed class PostgresApiKeys(PostgresSession session, ApiKeySql sql) : 
     public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(successor);
-        return session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Rotate(prefix, successor, overlap));
+        return session.WriteAsync(
+            null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, sql.Rotate(prefix, successor, overlap));
     }
 
     public ValueTask<int> EndExpiredAsync(CancellationToken cancel) =>
-        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.EndExpired());
+        session.WriteAsync(
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.EndExpired());
 
     public async ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel)
     {
@@ -56,5 +61,9 @@ internal sealed class PostgresApiKeys(PostgresSession session, ApiKeySql sql) : 
     }
 
     public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) =>
-        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(keepFor, limit));
+        session.WriteAsync(
+            null,
+            async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0,
+            cancel,
+            sql.Prune(keepFor, limit));
 }

@@ -39,7 +39,9 @@ internal sealed class PostgresDatabase(PostgresConnections connections, Postgres
         {
             unit.End();
             var isTrouble = DriverFault.Is(e, connection);
-            var failure = isTrouble ? Errors.From(DriverFault.Known(e, connection), "The transaction could not begin", unreachable: true) : e;
+            var failure = isTrouble
+                ? Errors.From(DriverFault.Known(e, connection), "The transaction could not begin", unreachable: true)
+                : e;
             if (connection is not null) await connection.DisposeAsync();
             if (isTrouble) throw failure;
             throw;

@@ -27,7 +27,12 @@ internal sealed class PostgresIdempotency(PostgresSession session, IdempotencySq
         }, cancel, sql.Lock(BinaryPrimitives.ReadInt64BigEndian(first)), sql.IsThere(bytes));
         if (!isLocked) return new KeyAnswer(KeyState.InProgress);
         if (!isThere) return new KeyAnswer(KeyState.Taken);
-        return await session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel) ? IdempotencySql.Read(reader) : new KeyAnswer(KeyState.Taken), cancel, sql.Forget(bytes), sql.Find(bytes));
+        return await session.WriteAsync(
+            transaction,
+            async reader => await reader.ReadAsync(cancel) ? IdempotencySql.Read(reader) : new KeyAnswer(KeyState.Taken),
+            cancel,
+            sql.Forget(bytes),
+            sql.Find(bytes));
     }
 
     public async ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel)
@@ -58,7 +63,8 @@ internal sealed class PostgresIdempotency(PostgresSession session, IdempotencySq
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+        session.WriteAsync(
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
 
     private NpgsqlBatchCommand Answer(ReadOnlyMemory<byte> key, KeyRecord answer)
     {

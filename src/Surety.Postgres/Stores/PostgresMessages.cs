@@ -10,8 +10,7 @@ using Surety.Storage;
 namespace Surety.Postgres.Stores;
 
 /// <summary>The messages: what the loops ask for, what people read, and the dead letters.</summary>
-internal sealed class PostgresMessages(
-    PostgresSession session, PostgresSegments segments, Hints hints, Looks looks, MessageSql sql, MessageInfoSql infos, NodeSql nodes)
+internal sealed class PostgresMessages(PostgresSession session, PostgresSegments segments, Hints hints, Looks looks, MessageTables tables)
     : IMessageStore, IMessageReader, IDeadLetters
 {
     private const int RequeuedAtOnce = 200;
@@ -19,15 +18,22 @@ internal sealed class PostgresMessages(
     // How long a handler ran whose message may have been taken out meanwhile, for a progress report or to free a segment.
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
 
+    // Where a message is that nobody has claimed.
+    private static readonly MessageState[] Waiting =
+        [MessageState.Arrived, MessageState.Ready, MessageState.Scheduled, MessageState.Blocked];
+
     // How many claims of a busy node share one look at what has arrived and become due.
     private const int LookEvery = 8;
 
     private int claims;
     private bool plainFound;
     private bool otherFound;
-    private readonly PlainIntake intake = new(session, segments, sql);
+    private readonly MessageSql sql = tables.Messages;
+    private readonly MessageInfoSql infos = tables.Infos;
+    private readonly PlainIntake intake = new(session, segments, tables.Queues);
 
-    public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
+        IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var results = messages.All(PostgresSegments.Takes)
@@ -38,7 +44,8 @@ internal sealed class PostgresMessages(
         return results;
     }
 
-    public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
         looks.Begin();
@@ -64,7 +71,9 @@ internal sealed class PostgresMessages(
         if (look.Arrived) await PlaceArrivedAsync(cancel);
         var claimed = look.Any ? await ClaimOthersAsync(node, demands, look.Due, cancel) : [];
         otherFound = claimed.Count > 0;
-        List<QueueDemand> left = [.. demands.Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
+        List<QueueDemand> left = [.. demands
+            .Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) })
+            .Where(d => d.Limit > 0)];
         // Where the others left no room, nobody looked: the next turns try, or a backlog of them would starve the plain ones.
         plainFound = left.Count == 0;
         var isAll = false;
@@ -91,19 +100,21 @@ internal sealed class PostgresMessages(
         return session.WriteAsync<IReadOnlyList<bool>>(null, async reader =>
         {
             var held = new HashSet<Claim>();
-            while (await reader.ReadAsync(CancellationToken.None)) held.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
+            while (await reader.ReadAsync(CancellationToken.None))
+                held.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
             return [.. claims.Select(held.Contains)];
         }, cancel, sql.Start(claims, alone));
     }
 
-    public async ValueTask<IReadOnlyList<bool>> SettleAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<bool>> SettleAsync(
+        IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(settlements);
         var parts = segments.Settle(settlements, each: transaction is not null);
         if (parts.Count == 0) return await SettleOthersAsync(settlements, transaction, cancel);
 
         // Those taken out are settled in the same breath.
-        var others = new SettlePlan([.. settlements.Where(IsOther)], sql);
+        var others = new SettlePlan([.. settlements.Where(IsOther)], tables);
         var answers = new bool[settlements.Count];
         var answered = await session.WriteAsync(transaction, async reader =>
         {
@@ -143,11 +154,14 @@ internal sealed class PostgresMessages(
         }
     }
 
-    public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(
+        IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
     {
         // The usual case in one round trip. It refuses a message that was taken out while its handler ran, and the handler's work with it;
         // where that may well have happened, the longer way.
-        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long && work is PostgresUnitOfWork own) return [await own.CommitAsync(segments.SettleOrThrow(only), segments.SaysNotHeld)];
+        if (settlements is [{ Next: NextState.Succeeded, Message.Origin: SegmentClaim } only] && only.Ran < Long
+            && work is PostgresUnitOfWork own)
+            return [await own.CommitAsync(segments.SettleOrThrow(only), segments.SaysNotHeld)];
         return await IMessageStore.SettleThenCommitAsync(this, settlements, work, cancel);
     }
 
@@ -169,25 +183,27 @@ internal sealed class PostgresMessages(
             if (await segments.TakeOutAsync(report.Claim.Id, cancel)) await ReportOthersAsync([report]);
         }
 
-        ValueTask<List<(Claim Claim, Progress Progress)>> ReportOthersAsync(IReadOnlyList<(Claim Claim, Progress Progress)> some) => session.WriteAsync(null, async reader =>
-        {
-            var unknown = new List<(Claim, Progress)>();
-            foreach (var report in some)
+        ValueTask<List<(Claim Claim, Progress Progress)>> ReportOthersAsync(IReadOnlyList<(Claim Claim, Progress Progress)> some) =>
+            session.WriteAsync(null, async reader =>
             {
-                if (!await reader.ReadAsync(CancellationToken.None)) unknown.Add(report);
-                await reader.NextResultAsync(CancellationToken.None);
-            }
+                var unknown = new List<(Claim, Progress)>();
+                foreach (var report in some)
+                {
+                    if (!await reader.ReadAsync(CancellationToken.None)) unknown.Add(report);
+                    await reader.NextResultAsync(CancellationToken.None);
+                }
 
-            return unknown;
-        }, cancel, [.. some.Select(r => sql.Report(r.Claim, r.Progress))]);
+                return unknown;
+            }, cancel, [.. some.Select(r => sql.Report(r.Claim, r.Progress))]);
     }
 
-    public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) => session.ReadAsync<IReadOnlyList<Claim>>(async reader =>
-    {
-        var claims = new List<Claim>();
-        while (await reader.ReadAsync(cancel)) claims.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
-        return claims;
-    }, cancel, sql.CancelRequests(node));
+    public ValueTask<IReadOnlyList<Claim>> CancelRequestsAsync(NodeId node, CancellationToken cancel) =>
+        session.ReadAsync<IReadOnlyList<Claim>>(async reader =>
+        {
+            var claims = new List<Claim>();
+            while (await reader.ReadAsync(cancel)) claims.Add(new Claim(new MessageId(reader.GetInt64(0)), reader.GetInt64(1)));
+            return claims;
+        }, cancel, sql.CancelRequests(node));
 
     public async ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel)
     {
@@ -204,7 +220,9 @@ internal sealed class PostgresMessages(
     public async ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
     {
         await segments.RotateAsync(cancel);
-        if (!await session.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, nodes.HasDead())) return new RescueReport([], 0);
+        var hasDead = await session.ReadAsync(
+            async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, tables.Nodes.HasDead());
+        if (!hasDead) return new RescueReport([], 0);
         var report = await session.WriteAsync(null, async reader =>
         {
             var names = new List<string>();
@@ -213,7 +231,7 @@ internal sealed class PostgresMessages(
             await reader.NextResultAsync(CancellationToken.None);
             await reader.ReadAsync(CancellationToken.None);
             return new RescueReport(names, (int)reader.GetInt64(0));
-        }, cancel, nodes.PresumeDead(), segments.TakeOut(null, limit), sql.Rescue(limit), nodes.ForgetDead());
+        }, cancel, tables.Nodes.PresumeDead(), segments.TakeOut(null, limit), sql.Rescue(limit), tables.Nodes.ForgetDead());
         if (report.Rescued > 0) hints.Committed();
         return report;
     }
@@ -221,23 +239,26 @@ internal sealed class PostgresMessages(
     public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
     {
         // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
-        while (await CountAsync(sql.PruneKeys(limit)) == limit)
+        while (await CountAsync(tables.Unique.Prune(limit)) == limit)
         {
         }
 
         return await CountAsync(sql.Prune(limit));
 
         ValueTask<int> CountAsync(NpgsqlBatchCommand command) =>
-            session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
+            session.WriteAsync(
+                null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
     }
 
-    public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) => looks.WaitAsync(atMost, cancel);
+    public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) =>
+        looks.WaitAsync(atMost, cancel);
 
     public async ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel)
     {
         // Twice, because it may be taken out between the two looks.
         return await FindOtherAsync(id, cancel)
-            ?? await session.ReadAsync(async reader => await reader.ReadAsync(cancel) ? MessageInfoSql.Read(reader) : null, cancel, infos.FindSegment(id))
+            ?? await session.ReadAsync(
+                async reader => await reader.ReadAsync(cancel) ? MessageInfoSql.Read(reader) : null, cancel, infos.FindSegment(id))
             ?? await FindOtherAsync(id, cancel);
     }
 
@@ -247,9 +268,9 @@ internal sealed class PostgresMessages(
         var found = MessageInfoSql.Read(reader);
         var attempts = new List<AttemptInfo>();
         await reader.NextResultAsync(cancel);
-        while (await reader.ReadAsync(cancel)) attempts.Add(MessageInfoSql.ReadAttempt(reader));
+        while (await reader.ReadAsync(cancel)) attempts.Add(AttemptSql.Read(reader));
         return found with { Attempts = attempts };
-    }, cancel, infos.Find(id), infos.Attempts(id));
+    }, cancel, infos.Find(id), tables.Attempts.List(id));
 
     public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel)
     {
@@ -264,12 +285,13 @@ internal sealed class PostgresMessages(
         }, cancel, infos.List(filter));
     }
 
-    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) => session.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
-    {
-        var groups = new List<DeadLetterGroup>();
-        while (await reader.ReadAsync(cancel)) groups.Add(MessageInfoSql.ReadGroup(reader));
-        return groups;
-    }, cancel, infos.Groups());
+    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) =>
+        session.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
+        {
+            var groups = new List<DeadLetterGroup>();
+            while (await reader.ReadAsync(cancel)) groups.Add(MessageInfoSql.ReadGroup(reader));
+            return groups;
+        }, cancel, infos.Groups());
 
     public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
     {
@@ -304,23 +326,34 @@ internal sealed class PostgresMessages(
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         session.ThrowIfBeside(nameof(DiscardAsync));
         reason = StoredText.Cut(reason, 500);
-        return await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None), cancel, infos.End(id, reason, MessageState.Dead), sql.FreeKeys([id.Value]));
+        return await session.WriteAsync(
+            null,
+            async reader => await reader.ReadAsync(CancellationToken.None),
+            cancel,
+            infos.End(id, reason, MessageState.Dead),
+            tables.Unique.Free([id.Value]));
     }
 
     private async ValueTask<long> RequeueAsync(long[] ids, ReadOnlyMemory<byte>? body, CancellationToken cancel)
     {
-        var count = await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
+        var count = await session.WriteAsync(
+            null,
+            async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0,
+            cancel,
+            infos.Requeue(ids, body));
         if (count > 0) hints.Committed();
         return count;
     }
 
-    private async Task<IReadOnlyList<Enqueued>> EnqueueEachAsync(IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)
+    private async Task<IReadOnlyList<Enqueued>> EnqueueEachAsync(
+        IReadOnlyList<NewMessage> messages, NpgsqlTransaction transaction, CancellationToken cancel)
     {
         var results = new Enqueued[messages.Count];
         for (var i = 0; i < results.Length;)
         {
             // Runs of messages without a unique key go together.
-            var run = messages.Skip(i).TakeWhile(m => m.UniqueKey is null && PostgresSegments.Takes(m) == PostgresSegments.Takes(messages[i])).ToList();
+            var run = messages.Skip(i).TakeWhile(
+                m => m.UniqueKey is null && PostgresSegments.Takes(m) == PostgresSegments.Takes(messages[i])).ToList();
             if (run.Count == 0)
             {
                 results[i] = await EnqueueUniqueAsync(messages[i], transaction, cancel);
@@ -335,7 +368,7 @@ internal sealed class PostgresMessages(
             }, cancel, PostgresSegments.Takes(run[0]) ? segments.Insert(run) : sql.Insert(run));
         }
 
-        await session.WriteAsync(transaction, Nothing, cancel, sql.NoteQueues([.. messages.Select(m => m.Queue).Distinct()]));
+        await session.WriteAsync(transaction, Nothing, cancel, tables.Queues.Note([.. messages.Select(m => m.Queue).Distinct()]));
         return results;
     }
 
@@ -345,16 +378,19 @@ internal sealed class PostgresMessages(
         {
             if (await FirstAsync(sql.InsertUnique(message)) is { } taken) return new Enqueued(new MessageId(taken), IsDuplicate: false);
             // Freed in between: then it is ours to take.
-            if (await FirstAsync(sql.UniqueHolder(message.Kind, message.UniqueKey!)) is { } holder) return new Enqueued(new MessageId(holder), IsDuplicate: true);
+            if (await FirstAsync(tables.Unique.Holder(message.Kind, message.UniqueKey!)) is { } holder)
+                return new Enqueued(new MessageId(holder), IsDuplicate: true);
         }
 
         ValueTask<long?> FirstAsync(NpgsqlBatchCommand command) =>
-            session.WriteAsync<long?>(transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
+            session.WriteAsync<long?>(
+                transaction, async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : null, cancel, command);
     }
 
-    private async ValueTask<IReadOnlyList<bool>> SettleOthersAsync(IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
+    private async ValueTask<IReadOnlyList<bool>> SettleOthersAsync(
+        IReadOnlyList<Settlement> settlements, DbTransaction? transaction, CancellationToken cancel)
     {
-        var plan = new SettlePlan(settlements, sql);
+        var plan = new SettlePlan(settlements, tables);
         var answers = await session.WriteAsync(transaction, plan.ReadAsync, cancel, plan.Commands);
         if (plan.MakesWork) Made(transaction);
         return answers;
@@ -378,7 +414,11 @@ internal sealed class PostgresMessages(
         for (var sought = false; ;)
         {
             var found = await session.WriteAsync<(MessageState State, string Queue, string? Key)?>(
-                transaction, async reader => await reader.ReadAsync(cancel) ? ((MessageState)reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null, cancel, infos.Peek(id));
+                transaction,
+                async reader =>
+                    await reader.ReadAsync(cancel) ? ((MessageState)reader.GetInt16(0), reader.GetString(1), reader.TextOrNull(2)) : null,
+                cancel,
+                infos.Peek(id));
             if (found is not { } message)
             {
                 if (sought) return CancelAnswer.NotFound;
@@ -398,15 +438,21 @@ internal sealed class PostgresMessages(
             string[] queues = [message.Queue];
             string[] keys = [message.Key ?? ""];
             if (message.Key is not null) await session.WriteAsync(transaction, Nothing, cancel, sql.LockKeys(queues, keys));
-            if (!await DoneAsync(infos.End(id, reason, MessageState.Arrived, MessageState.Ready, MessageState.Scheduled, MessageState.Blocked))) continue;
-            await session.WriteAsync(transaction, Nothing, cancel, message.Key is null ? [sql.FreeKeys([id.Value])] : [sql.FreeKeys([id.Value]), sql.Unblock(queues, keys)]);
+            if (!await DoneAsync(infos.End(id, reason, Waiting))) continue;
+            await session.WriteAsync(
+                transaction,
+                Nothing,
+                cancel,
+                message.Key is null ? [tables.Unique.Free([id.Value])] : [tables.Unique.Free([id.Value]), sql.Unblock(queues, keys)]);
             return CancelAnswer.Cancelled;
         }
 
-        ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
+        ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) =>
+            session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
+    private IReadOnlyList<ClaimedMessage> InOrder(
+        List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
     {
         looks.End(claimed.Count, all);
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
@@ -429,7 +475,8 @@ internal sealed class PostgresMessages(
         }
     }
 
-    private ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimOthersAsync(NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)
+    private ValueTask<List<(int Priority, ClaimedMessage Message)>> ClaimOthersAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, bool promote, CancellationToken cancel)
     {
         var commands = new List<NpgsqlBatchCommand>();
         if (promote) commands.Add(sql.PromoteDue());

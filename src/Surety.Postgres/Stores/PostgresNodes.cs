@@ -7,7 +7,8 @@ using Surety.Storage;
 namespace Surety.Postgres.Stores;
 
 /// <summary>Who works.</summary>
-internal sealed class PostgresNodes(PostgresSession session, PostgresSegments segments, Hints hints, NodeSql sql, MessageSql messages) : INodeStore
+internal sealed class PostgresNodes(
+    PostgresSession session, PostgresSegments segments, Hints hints, NodeSql sql, MessageSql messages) : INodeStore
 {
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
@@ -32,8 +33,15 @@ internal sealed class PostgresNodes(PostgresSession session, PostgresSegments se
     {
         await session.TransactAsync(async transaction =>
         {
-            if (!await session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.IsAlive(node))) return false;
-            return await session.WriteAsync(transaction, _ => Task.FromResult(true), cancel, segments.TakeOut(node, int.MaxValue), messages.HandBack(node, [], LostAttempt.ProcessEnded), sql.Leave(node));
+            if (!await session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.IsAlive(node)))
+                return false;
+            return await session.WriteAsync(
+                transaction,
+                _ => Task.FromResult(true),
+                cancel,
+                segments.TakeOut(node, int.MaxValue),
+                messages.HandBack(node, [], LostAttempt.ProcessEnded),
+                sql.Leave(node));
         }, cancel);
         hints.Left(node);
         hints.Committed();

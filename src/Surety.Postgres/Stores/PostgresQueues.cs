@@ -2,19 +2,19 @@ using Surety.Intake;
 using Surety.Postgres.Connections;
 using Surety.Postgres.Sql;
 using Surety.Postgres.Wakeups;
-using Surety.Storage;
 
 namespace Surety.Postgres.Stores;
 
 /// <summary>Queues as operators see them.</summary>
 internal sealed class PostgresQueues(PostgresSession session, Hints hints, QueueSql sql) : IQueues
 {
-    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default) => session.ReadAsync<IReadOnlyList<QueueInfo>>(async reader =>
-    {
-        var queues = new List<QueueInfo>();
-        while (await reader.ReadAsync(cancel)) queues.Add(QueueSql.Read(reader));
-        return queues;
-    }, cancel, sql.List());
+    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default) =>
+        session.ReadAsync<IReadOnlyList<QueueInfo>>(async reader =>
+        {
+            var queues = new List<QueueInfo>();
+            while (await reader.ReadAsync(cancel)) queues.Add(QueueSql.Read(reader));
+            return queues;
+        }, cancel, sql.List());
 
     public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
     {

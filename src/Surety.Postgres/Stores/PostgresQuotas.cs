@@ -21,5 +21,6 @@ internal sealed class PostgresQuotas(PostgresSession session, QuotaSql sql) : IQ
     }
 
     public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+        session.WriteAsync(
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
 }

@@ -2,16 +2,19 @@ using System.Data;
 using System.Data.Common;
 using Npgsql;
 using Surety.Postgres.Connections;
+using Surety.Postgres.Sql;
 using Surety.Postgres.Wakeups;
 
 namespace Surety.Postgres.Stores;
 
 /// <summary>A transaction on a connection of its own, which ends through the commit gate.</summary>
-internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints, AmbientUnit unit) : OwnedUnitOfWork
+internal sealed class PostgresUnitOfWork(
+    NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints, AmbientUnit unit) : OwnedUnitOfWork
 {
     private bool ended;
 
-    public override DbTransaction Transaction => ended ? throw new InvalidOperationException("This unit of work has ended. Begin a new one.") : transaction;
+    public override DbTransaction Transaction =>
+        ended ? throw new InvalidOperationException("This unit of work has ended. Begin a new one.") : transaction;
 
     internal override bool IsBroken => connection.FullState == ConnectionState.Broken;
 
@@ -27,7 +30,9 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         {
             await EndAsync(() => CommitGate.RunAsync(connection, static async state =>
             {
-                await using var batch = new NpgsqlBatch(state.connection, state.transaction) { BatchCommands = { state.last, new NpgsqlBatchCommand(Sql.Statement.Commit) } };
+                await using var batch = new NpgsqlBatch(state.connection, state.transaction);
+                batch.BatchCommands.Add(state.last);
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(Statement.Commit));
                 return await batch.ExecuteNonQueryAsync(CancellationToken.None);
             }, (connection, transaction, last), "The commit failed"));
             return true;
@@ -65,7 +70,10 @@ internal sealed class PostgresUnitOfWork(NpgsqlConnection connection, NpgsqlTran
         }
         catch (StoreException e) when (e.InnerException is InvalidOperationException)
         {
-            throw new InvalidOperationException("This unit of work's transaction had ended before its commit. Code that is lent a unit of work must neither commit nor roll back its transaction, nor close its connection.", e.InnerException);
+            throw new InvalidOperationException(
+                "This unit of work's transaction had ended before its commit. Code that is lent a unit of work must neither commit nor "
+                    + "roll back its transaction, nor close its connection.",
+                e.InnerException);
         }
         finally
         {

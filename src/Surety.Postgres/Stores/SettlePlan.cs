@@ -15,9 +15,10 @@ internal sealed class SettlePlan
     private readonly bool deletes;
     private readonly bool waits;
 
-    public SettlePlan(IReadOnlyList<Settlement> settlements, MessageSql sql)
+    public SettlePlan(IReadOnlyList<Settlement> settlements, MessageTables tables)
     {
         this.settlements = settlements;
+        var sql = tables.Messages;
         var commands = new List<NpgsqlBatchCommand>();
         var ended = settlements.Where(s => s.Next != NextState.Waiting).ToList();
         var keyed = ended.Where(s => s.Message.OrderingKey is not null).ToList();
@@ -26,20 +27,22 @@ internal sealed class SettlePlan
         locks = keyed.Count > 0;
         if (locks) commands.Add(sql.LockKeys(queues, keys));
 
-        var deleted = settlements.Where(IsDeleted).ToList();
+        var deleted = settlements.Where(s => s.LeavesNoRow()).ToList();
         deletes = deleted.Count > 0;
-        if (deletes) commands.Add(sql.Delete([.. deleted.Select(s => s.Message.Claim.Id.Value)], [.. deleted.Select(s => s.Message.Claim.Number)]));
+        if (deletes)
+            commands.Add(sql.Delete([.. deleted.Select(s => s.Message.Claim.Id.Value)], [.. deleted.Select(s => s.Message.Claim.Number)]));
         var waiting = settlements.Where(s => s.Next == NextState.Waiting).ToList();
         waits = waiting.Count > 0;
         if (waits) commands.Add(sql.Wait(waiting));
-        commands.AddRange(settlements.Where(s => !IsDeleted(s) && s.Next != NextState.Waiting).Select(sql.Finish));
+        commands.AddRange(settlements.Where(s => !s.LeavesNoRow() && s.Next != NextState.Waiting).Select(sql.Finish));
 
-        // A first claim that succeeds leaves no history.
-        long[] withHistory = [.. deleted.Where(s => s.Message.Claim.Number > 1).Select(s => s.Message.Claim.Id.Value)];
-        if (withHistory.Length > 0) commands.Add(sql.DeleteAttempts(withHistory));
-        commands.AddRange(settlements.Where(s => s.Recorded && s.Message.Claim.Number > 50).Select(s => sql.TrimAttempts(s.Message.Claim.Id.Value)));
+        long[] withHistory = [.. deleted.Where(s => s.MayHaveHistory()).Select(s => s.Message.Claim.Id.Value)];
+        if (withHistory.Length > 0) commands.Add(tables.Attempts.Delete(withHistory));
+        commands.AddRange(
+            settlements.Where(s => s.Recorded && History.MayBeTooLong(s.Message.Claim.Number))
+                .Select(s => tables.Attempts.Trim(s.Message.Claim.Id.Value)));
         long[] holders = [.. ended.Where(s => s.Message.HoldsUniqueKey).Select(s => s.Message.Claim.Id.Value)];
-        if (holders.Length > 0) commands.Add(sql.FreeKeys(holders));
+        if (holders.Length > 0) commands.Add(tables.Unique.Free(holders));
         if (locks) commands.Add(sql.Unblock(queues, keys));
         Commands = [.. commands];
         MakesWork = locks || waits;
@@ -59,9 +62,9 @@ internal sealed class SettlePlan
         for (var i = 0; i < answers.Length; i++)
         {
             var settlement = settlements[i];
-            if (IsDeleted(settlement) || settlement.Next == NextState.Waiting)
+            if (settlement.LeavesNoRow() || settlement.Next == NextState.Waiting)
             {
-                answers[i] = (IsDeleted(settlement) ? deleted : waiting).Remove(settlement.Message.Claim.Id.Value);
+                answers[i] = (settlement.LeavesNoRow() ? deleted : waiting).Remove(settlement.Message.Claim.Id.Value);
                 continue;
             }
 
@@ -80,5 +83,4 @@ internal sealed class SettlePlan
         return ids;
     }
 
-    private static bool IsDeleted(Settlement settlement) => settlement is { Next: NextState.Succeeded, Message.Tracked: false };
 }

@@ -130,7 +130,8 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, WorkSi
                 await due.WaitAsync(cancel);
                 await Task.Delay(isAlone ? WhileAlone : Coalesce, time, cancel);
                 await using var connection = await connections.OpenOwnAsync(cancel);
-                await using var notify = new NpgsqlBatch(connection) { BatchCommands = { sql.Notify(self, [.. own.Keys.Select(n => n.Value)]) } };
+                await using var notify = new NpgsqlBatch(connection);
+                notify.BatchCommands.Add(sql.Notify(self, [.. own.Keys.Select(n => n.Value)]));
                 isAlone = await notify.ExecuteScalarAsync(cancel) is null;
             }
             catch (Exception) when (!cancel.IsCancellationRequested)
