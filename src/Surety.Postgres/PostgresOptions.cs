@@ -9,7 +9,10 @@ public sealed class PostgresOptions
     public string Schema
     {
         get;
-        set => field = IsName(value) ? value : throw new ArgumentException($"The schema name \"{value}\" is not 1 to 63 of a-z, 0-9 and '_', starting with no digit.", nameof(value));
+        set => field = IsName(value)
+            ? value
+            : throw new ArgumentException(
+                $"The schema name \"{value}\" is not 1 to 63 of a-z, 0-9 and '_', starting with no digit.", nameof(value));
     } = "surety";
 
     /// <summary>
@@ -39,7 +42,8 @@ public sealed class PostgresOptions
     } = TimeSpan.FromMinutes(5);
 
     private static bool IsName(string name) =>
-        name is { Length: >= 1 and <= 63 } && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
+        name is { Length: >= 1 and <= 63 } && !char.IsAsciiDigit(name[0])
+            && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
 }
 
 /// <summary>What a commit has survived when it is acknowledged.</summary>

@@ -7,13 +7,15 @@ public sealed class SqliteOptions
     /// How long one unit of work may hold the write lock, 10 ms to 10 min. Default 30 s. Then it is rolled back, and every later use of it
     /// throws: everybody else was waiting for it.
     /// </summary>
-    public TimeSpan UnitOfWorkTimeout { get; set => field = Checked(value, TimeSpan.FromMinutes(10), nameof(UnitOfWorkTimeout)); } = TimeSpan.FromSeconds(30);
+    public TimeSpan UnitOfWorkTimeout { get; set => field = Checked(value, TimeSpan.FromMinutes(10), nameof(UnitOfWorkTimeout)); } =
+        TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// How long a write may wait for its turn, 10 ms to 10 min. Default 30 s. Then it fails with a transient <see cref="StoreException"/>;
     /// nothing happened.
     /// </summary>
-    public TimeSpan WriteWaitLimit { get; set => field = Checked(value, TimeSpan.FromMinutes(10), nameof(WriteWaitLimit)); } = TimeSpan.FromSeconds(30);
+    public TimeSpan WriteWaitLimit { get; set => field = Checked(value, TimeSpan.FromMinutes(10), nameof(WriteWaitLimit)); } =
+        TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// How many writes may wait for their turn, 1 to 1,000,000. Default 10,000. The next one fails at once with a transient

@@ -1,15 +1,16 @@
-using Surety.Postgres;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Migrations;
 
 namespace Surety.Cli.Migrate;
 
 internal sealed class PostgresSchema(string connectionString, string schema) : ISchema
 {
     // The options know which names are allowed.
-    private readonly Migrations migrations = new(new PostgresOptions { Schema = schema }.Schema);
+    private readonly PostgresMigrations migrations = new(new PostgresOptions { Schema = schema }.Schema);
 
     public int Newest => migrations.Newest;
 
-    public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async connections => await connections.TransactAsync(async t =>
+    public Task<int> VersionAsync(CancellationToken cancel) => WithAsync(async session => await session.TransactAsync(async t =>
     {
         var found = await migrations.ReadAsync(t, cancel);
         return found.Product is null or "surety"
@@ -17,10 +18,9 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
     }, cancel));
 
     public Task UpAsync(CancellationToken cancel) =>
-        WithAsync(async connections => await connections.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
+        WithAsync(async session => await session.TransactAsync(t => migrations.ApplyAsync(t, cancel), cancel));
 
-    public Task DownAsync(int version, CancellationToken cancel) =>
-        WithAsync(async connections => await connections.TransactAsync(async t =>
+    public Task DownAsync(int version, CancellationToken cancel) => WithAsync(async session => await session.TransactAsync(async t =>
     {
         await migrations.RevertAsync(t, version, cancel);
         return version;
@@ -28,9 +28,9 @@ internal sealed class PostgresSchema(string connectionString, string schema) : I
 
     public string Script(int from, int to) => migrations.Script(from, to);
 
-    private async Task<T> WithAsync<T>(Func<Connections, Task<T>> work)
+    private async Task<T> WithAsync<T>(Func<PostgresSession, Task<T>> work)
     {
-        await using var connections = new Connections(connectionString);
-        return await work(connections);
+        await using var connections = new PostgresConnections(connectionString);
+        return await work(new PostgresSession(connections));
     }
 }

@@ -1,23 +1,26 @@
 using Surety.Sqlite;
+using Surety.Sqlite.Connections;
+using Surety.Sqlite.Migrations;
+using Surety.Sqlite.Sql;
+using Surety.Sqlite.Writer;
 
 namespace Surety.Cli.Migrate;
 
 internal sealed class SqliteSchema(string connectionString) : ISchema
 {
-    public int Newest => Migrations.Newest;
+    public int Newest => SqliteMigrations.Newest;
 
     public async Task<int> VersionAsync(CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
         // To open it would make it.
-        return File.Exists(file.FullPath)
-            ? await WithAsync(file, (_, db) => Task.FromResult(Migrations.Version(db, file.Name)), cancel) : 0;
+        return File.Exists(file.FullPath) ? await WithAsync(file, (_, db) => Task.FromResult(SqliteMigrations.Version(db, file.Name)), cancel) : 0;
     }
 
     public Task UpAsync(CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
-        return WithAsync(file, (connection, db) => Migrations.ApplyAsync(connection, db, file.Name, DateTimeOffset.UtcNow, cancel), cancel);
+        return WithAsync(file, (connection, db) => SqliteMigrations.ApplyAsync(connection, db, file.Name, DateTimeOffset.UtcNow, cancel), cancel);
     }
 
     public async Task DownAsync(int version, CancellationToken cancel)
@@ -29,13 +32,13 @@ internal sealed class SqliteSchema(string connectionString) : ISchema
             file,
             async (connection, db) =>
             {
-                await Migrations.RevertAsync(connection, db, file.Name, version, cancel);
+                await SqliteMigrations.RevertAsync(connection, db, file.Name, version, cancel);
                 return version;
             },
             cancel);
     }
 
-    public string Script(int from, int to) => Migrations.Script(from, to);
+    public string Script(int from, int to) => SqliteMigrations.Script(from, to);
 
     private static async Task<T> WithAsync<T>(SqliteFile file, Func<WriterConnection, Statements, Task<T>> work, CancellationToken cancel)
     {

@@ -11,8 +11,10 @@ internal sealed class SchemaSql(string s)
 
     public const string Durability =
         """
-        SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'default_transaction_isolation', 'server_version', 'server_version_num', 'server_encoding', 'transaction_read_only',
-            'idle_in_transaction_session_timeout', 'lock_timeout', 'transaction_timeout')
+        SELECT name, setting FROM pg_settings WHERE name IN (
+            'fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'default_transaction_isolation',
+            'server_version', 'server_version_num', 'server_encoding', 'transaction_read_only', 'idle_in_transaction_session_timeout',
+            'lock_timeout', 'transaction_timeout')
         """;
 
     public const string BackendId = "SELECT pg_backend_pid()";
@@ -69,7 +71,9 @@ internal sealed class SchemaSql(string s)
         ? $"CREATE SCHEMA IF NOT EXISTS {s};"
         : $"""
         DO $$ BEGIN
-            IF (SELECT max(version) FROM {s}.migration) <> {version} THEN RAISE EXCEPTION 'The schema does not have version {version}. Nothing was changed.'; END IF;
+            IF (SELECT max(version) FROM {s}.migration) <> {version} THEN
+                RAISE EXCEPTION 'The schema does not have version {version}. Nothing was changed.';
+            END IF;
         END $$;
         """;
 }

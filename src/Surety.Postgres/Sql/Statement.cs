@@ -14,46 +14,62 @@ internal static class Statement
 
     public static NpgsqlBatchCommand Of(string sql) => new(sql);
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, long value) => Add(command, new NpgsqlParameter<long> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, long value) =>
+        Add(command, new NpgsqlParameter<long> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, int value) => Add(command, new NpgsqlParameter<int> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, int value) =>
+        Add(command, new NpgsqlParameter<int> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, short value) => Add(command, new NpgsqlParameter<short> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, short value) =>
+        Add(command, new NpgsqlParameter<short> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, bool value) => Add(command, new NpgsqlParameter<bool> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, bool value) =>
+        Add(command, new NpgsqlParameter<bool> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, TimeSpan value) => Add(command, new NpgsqlParameter<TimeSpan> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, TimeSpan value) =>
+        Add(command, new NpgsqlParameter<TimeSpan> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, byte[] value) => Add(command, new NpgsqlParameter<byte[]> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, byte[] value) =>
+        Add(command, new NpgsqlParameter<byte[]> { TypedValue = value });
 
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, ReadOnlyMemory<byte> value) => Add(command, new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = value });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, ReadOnlyMemory<byte> value) =>
+        Add(command, new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = value });
 
     /// <summary>A name: one that cannot be kept is refused, because another text would name something else.</summary>
     /// <exception cref="ArgumentException">It holds U+0000 or half a surrogate pair.</exception>
-    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, string value) => Add(command, new NpgsqlParameter<string> { TypedValue = Name(value) });
+    public static NpgsqlBatchCommand With(this NpgsqlBatchCommand command, string value) =>
+        Add(command, new NpgsqlParameter<string> { TypedValue = Name(value) });
 
-    public static NpgsqlBatchCommand With<T>(this NpgsqlBatchCommand command, T[] values) => Add(command, new NpgsqlParameter<T[]> { TypedValue = values });
+    public static NpgsqlBatchCommand With<T>(this NpgsqlBatchCommand command, T[] values) =>
+        Add(command, new NpgsqlParameter<T[]> { TypedValue = values });
 
     /// <inheritdoc cref="With(NpgsqlBatchCommand, string)"/>
-    public static NpgsqlBatchCommand WithName(this NpgsqlBatchCommand command, string? value) => Add(command, Name(value), NpgsqlDbType.Text);
+    public static NpgsqlBatchCommand WithName(this NpgsqlBatchCommand command, string? value) =>
+        Add(command, Name(value), NpgsqlDbType.Text);
 
     /// <inheritdoc cref="With(NpgsqlBatchCommand, string)"/>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(value))]
-    public static string? Name(string? value) => StoredText.IsStorable(value) ? value : throw new ArgumentException($"The text {StoredText.Fault}.", nameof(value));
+    public static string? Name(string? value) =>
+        StoredText.IsStorable(value) ? value : throw new ArgumentException($"The text {StoredText.Fault}.", nameof(value));
 
     /// <summary>Text that describes something: whatever it holds is made storable.</summary>
-    public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) => Add(command, Storable(value), NpgsqlDbType.Text);
+    public static NpgsqlBatchCommand WithText(this NpgsqlBatchCommand command, string? value) =>
+        Add(command, Storable(value), NpgsqlDbType.Text);
 
     public static NpgsqlBatchCommand WithTexts(this NpgsqlBatchCommand command, string?[] values) =>
-        Add(command, new NpgsqlParameter { Value = Array.ConvertAll(values, Storable), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        Add(
+            command,
+            new NpgsqlParameter { Value = Array.ConvertAll(values, Storable), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
 
     public static NpgsqlBatchCommand WithBigint(this NpgsqlBatchCommand command, long? value) => Add(command, value, NpgsqlDbType.Bigint);
 
-    public static NpgsqlBatchCommand WithInterval(this NpgsqlBatchCommand command, TimeSpan? value) => Add(command, value, NpgsqlDbType.Interval);
+    public static NpgsqlBatchCommand WithInterval(this NpgsqlBatchCommand command, TimeSpan? value) =>
+        Add(command, value, NpgsqlDbType.Interval);
 
     public static NpgsqlBatchCommand WithBytes(this NpgsqlBatchCommand command, byte[]? value) => Add(command, value, NpgsqlDbType.Bytea);
 
-    public static NpgsqlBatchCommand WithInstant(this NpgsqlBatchCommand command, DateTimeOffset? value) => Add(command, value is { } instant ? RoundUp(instant) : null, NpgsqlDbType.TimestampTz);
+    public static NpgsqlBatchCommand WithInstant(this NpgsqlBatchCommand command, DateTimeOffset? value) =>
+        Add(command, value is { } instant ? RoundUp(instant) : null, NpgsqlDbType.TimestampTz);
 
     public static NpgsqlBatchCommand WithInstants(this NpgsqlBatchCommand command, DateTime?[] values) =>
         Add(command, new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz });

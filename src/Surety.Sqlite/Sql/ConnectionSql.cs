@@ -36,6 +36,9 @@ internal static class ConnectionSql
     // Statement journals and the sorter stay in memory; they are small, and a file would cost system calls.
     public const string TemporariesInMemory = "PRAGMA temp_store=MEMORY";
 
+    /// <summary>All that a connection which only reads is set to.</summary>
+    public const string OfReaders = $"{WaitForLocks};{UseFullSync};{UseForeignKeys};{TemporariesInMemory};{ReadOnly}";
+
     public const string DataVersion = "PRAGMA data_version";
 
     /// <summary>SQLite's name for <c>synchronous=FULL</c>.</summary>

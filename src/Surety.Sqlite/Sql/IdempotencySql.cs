@@ -9,7 +9,10 @@ internal static class IdempotencySql
 {
     // Finding writes too (a barrier): the reader's commit then is durable only after what it read.
     private const string FindText =
-        "UPDATE surety_idempotency SET expires_at = expires_at WHERE key = ?1 AND expires_at > ?2 RETURNING fingerprint, status, headers, body";
+        """
+        UPDATE surety_idempotency SET expires_at = expires_at WHERE key = ?1 AND expires_at > ?2
+        RETURNING fingerprint, status, headers, body
+        """;
 
     // A record whose time is over and that nobody has pruned yet gives way.
     private const string AnswerText =
@@ -18,26 +21,23 @@ internal static class IdempotencySql
         ON CONFLICT (key) DO UPDATE SET fingerprint = ?2, expires_at = ?3, status = ?4, headers = ?5, body = ?6 WHERE expires_at <= ?7
         """;
 
-    private const string PruneText = "DELETE FROM surety_idempotency WHERE key IN (SELECT key FROM surety_idempotency WHERE expires_at <= ?1 LIMIT ?2)";
+    private const string PruneText =
+        "DELETE FROM surety_idempotency WHERE key IN (SELECT key FROM surety_idempotency WHERE expires_at <= ?1 LIMIT ?2)";
 
-    public static KeyAnswer? Find(Statements db, ReadOnlySpan<byte> key, DateTimeOffset steady)
-    {
-        var found = db.Prepare(FindText).With(key).With(steady);
-        if (!found.Step()) return null;
-        // No answer: an earlier version's, which took keys by storing them. Running it again could double its effect.
-        var answer = found.IsNull(1)
-            ? new KeyAnswer(KeyState.InProgress, found.Bytes(0).ToArray())
-            : new KeyAnswer(KeyState.Answered, found.Bytes(0).ToArray(), new StoredAnswer(found.Int(1), StoredJson.Headers(found.Bytes(2)), found.Bytes(3).ToArray()));
-        while (found.Step())
-        {
-        }
+    public static Statement Find(Statements db, ReadOnlySpan<byte> key, DateTimeOffset steady) =>
+        db.Prepare(FindText).With(key).With(steady);
 
-        return answer;
-    }
-
-    public static bool Answer(Statements db, ReadOnlySpan<byte> key, KeyRecord given, DateTimeOffset steady) =>
+    public static Statement Answer(Statements db, ReadOnlySpan<byte> key, KeyRecord given, DateTimeOffset steady) =>
         db.Prepare(AnswerText).With(key).With(given.Fingerprint.Span).With(steady + given.KeepFor)
-            .With(given.Answer.Status).With(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body.Span).With(steady).Run() == 1;
+            .With(given.Answer.Status).With(StoredJson.Headers(given.Answer.Headers)).With(given.Answer.Body.Span).With(steady);
 
-    public static int Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit).Run();
+    public static Statement Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit);
+
+    // No answer: an earlier version's, which took keys by storing them. Running it again could double its effect.
+    public static KeyAnswer Read(Statement row) => row.IsNull(1)
+        ? new KeyAnswer(KeyState.InProgress, row.Bytes(0).ToArray())
+        : new KeyAnswer(
+            KeyState.Answered,
+            row.Bytes(0).ToArray(),
+            new StoredAnswer(row.Int(1), StoredJson.Headers(row.Bytes(2)), row.Bytes(3).ToArray()));
 }

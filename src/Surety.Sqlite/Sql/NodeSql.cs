@@ -1,4 +1,5 @@
 using Surety.Storage;
+using static Surety.Storage.MessageState;
 
 namespace Surety.Sqlite.Sql;
 
@@ -21,38 +22,36 @@ internal static class NodeSql
 
     private const string PresumeDeadText = "UPDATE surety_node SET dead = 1 WHERE dead = 0 AND lease_until <= ?1 RETURNING name";
 
-    private const string ForgetDeadText = "DELETE FROM surety_node WHERE dead = 1 AND NOT EXISTS (SELECT 1 FROM surety_message WHERE state = 4 AND node = surety_node.id)";
+    private static readonly string ForgetDeadText =
+        $"""
+        DELETE FROM surety_node
+        WHERE dead = 1 AND NOT EXISTS (SELECT 1 FROM surety_message WHERE state = {Running:D} AND node = surety_node.id)
+        """;
 
     private const string LeaveText = "DELETE FROM surety_node WHERE id = ?1";
 
-    public static NodeId Join(Statements db, string name, DateTimeOffset now, DateTimeOffset leaseUntil)
-    {
-        db.Prepare(JoinText).WithText(name).With(now).With(leaseUntil).Run();
-        return new NodeId(db.LastId);
-    }
+    public static Statement Join(Statements db, string name, DateTimeOffset now, DateTimeOffset leaseUntil) =>
+        db.Prepare(JoinText).WithText(name).With(now).With(leaseUntil);
 
-    public static void EndLeases(Statements db) => db.Run(EndLeasesText);
+    public static Statement EndLeases(Statements db) => db.Prepare(EndLeasesText);
 
-    public static bool Heartbeat(Statements db, NodeId node, DateTimeOffset leaseUntil) => db.Prepare(HeartbeatText).With(node.Value).With(leaseUntil).Run() == 1;
+    public static Statement Heartbeat(Statements db, NodeId node, DateTimeOffset leaseUntil) =>
+        db.Prepare(HeartbeatText).With(node.Value).With(leaseUntil);
 
-    /// <summary>Whether a node is dead, or about to be presumed so.</summary>
-    public static bool HasDead(Statements db, DateTimeOffset steady) => db.Prepare(HasDeadText).With(steady).Number() is not null;
+    /// <summary>A row, if a node is dead, or about to be presumed so.</summary>
+    public static Statement HasDead(Statements db, DateTimeOffset steady) => db.Prepare(HasDeadText).With(steady);
 
-    public static bool IsAlive(Statements db, NodeId node) => db.Prepare(IsAliveText).With(node.Value).Number() is not null;
+    /// <summary>A row, if the node is alive.</summary>
+    public static Statement IsAlive(Statements db, NodeId node) => db.Prepare(IsAliveText).With(node.Value);
 
-    /// <summary>Whether any node has joined, and neither left nor been presumed dead.</summary>
-    public static bool Anyone(Statements db) => db.Prepare(AnyoneText).Number() is not null;
+    /// <summary>A row, if any node has joined, and neither left nor been presumed dead.</summary>
+    public static Statement Anyone(Statements db) => db.Prepare(AnyoneText);
 
-    public static IReadOnlyList<string> PresumeDead(Statements db, DateTimeOffset steady)
-    {
-        var names = new List<string>();
-        var rows = db.Prepare(PresumeDeadText).With(steady);
-        while (rows.Step()) names.Add(rows.Text(0));
-        return names;
-    }
+    /// <summary>Answers with the names of those whose lease has run out.</summary>
+    public static Statement PresumeDead(Statements db, DateTimeOffset steady) => db.Prepare(PresumeDeadText).With(steady);
 
     /// <summary>Deletes dead nodes that hold nothing any more.</summary>
-    public static void ForgetDead(Statements db) => db.Run(ForgetDeadText);
+    public static Statement ForgetDead(Statements db) => db.Prepare(ForgetDeadText);
 
-    public static void Leave(Statements db, NodeId node) => db.Prepare(LeaveText).With(node.Value).Run();
+    public static Statement Leave(Statements db, NodeId node) => db.Prepare(LeaveText).With(node.Value);
 }

@@ -1,5 +1,3 @@
-using Surety.Storage;
-
 namespace Surety.Sqlite.Sql;
 
 /// <summary>What is used of quotas, by the digest of quota and caller.</summary>
@@ -21,19 +19,9 @@ internal static class QuotaSql
 
     private const string PruneText = "DELETE FROM surety_quota WHERE key IN (SELECT key FROM surety_quota WHERE window_end <= ?1 LIMIT ?2)";
 
-    public static LeasedPermits Lease(Statements db, ReadOnlySpan<byte> key, int want, int permits, TimeSpan window, DateTimeOffset steady)
-    {
-        var length = (long)window.TotalMilliseconds;
-        var at = steady.ToUnixTimeMilliseconds();
-        var row = db.Prepare(LeaseText).With(key).With(at - (at % length)).With(length).With((long)want).With((long)permits);
-        row.Step();
-        var lease = new LeasedPermits(row.Int(0), Math.Max(0, permits - row.Int(1)), TimeSpan.FromMilliseconds(row.Long(2) - at));
-        while (row.Step())
-        {
-        }
+    /// <summary>Answers with what was granted, what is used up, and the end of the window.</summary>
+    public static Statement Lease(Statements db, ReadOnlySpan<byte> key, int want, int permits, long windowMs, long steadyMs) =>
+        db.Prepare(LeaseText).With(key).With(steadyMs - (steadyMs % windowMs)).With(windowMs).With((long)want).With((long)permits);
 
-        return lease;
-    }
-
-    public static int Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit).Run();
+    public static Statement Prune(Statements db, DateTimeOffset steady, int limit) => db.Prepare(PruneText).With(steady).With(limit);
 }

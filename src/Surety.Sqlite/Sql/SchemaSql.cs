@@ -15,7 +15,9 @@ internal static class SchemaSql
     public const string Note = "INSERT INTO surety_migration (version, name, applied_at) VALUES (?1, ?2, ?3)";
     public const string Unnote = "DELETE FROM surety_migration WHERE version = ?1";
 
-    public static string NoteNow(Migration m) => $"INSERT INTO surety_migration (version, name, applied_at) VALUES ({m.Version}, '{m.Name}', CAST(strftime('%s', 'now') AS INTEGER) * 1000);";
+    public static string NoteNow(Migration m) =>
+        $"INSERT INTO surety_migration (version, name, applied_at) VALUES ({m.Version}, '{m.Name}', CAST(strftime('%s', 'now') AS "
+            + "INTEGER) * 1000);";
 
     public static string UnnoteNow(Migration m) => $"DELETE FROM surety_migration WHERE version = {m.Version};";
 }

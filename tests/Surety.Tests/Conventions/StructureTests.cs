@@ -6,26 +6,17 @@ namespace Surety.Tests.Conventions;
 
 public partial class StructureTests
 {
-    private static readonly string[] FolderOrder = ["", "Storage", "Telemetry", "Coordination", "Intake", "Processing", "Operations", "Hosting"];
+    public static TheoryData<string> Projects => [.. FolderOrder.All.Select(o => o.Project)];
 
-    [Fact]
-    public void A_folder_of_the_core_uses_only_folders_before_it()
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void A_folder_uses_only_folders_before_it(string project)
     {
-        var core = Path.Combine(Repository.Root, "src", "Surety");
-        var faults = new List<string>();
-        foreach (var file in Repository.Sources("src/Surety"))
-        {
-            var relative = Path.GetRelativePath(core, file);
-            var folder = Path.GetDirectoryName(relative)!;
-            var place = Array.IndexOf(FolderOrder, folder);
-            place.ShouldBeGreaterThanOrEqualTo(0, $"{relative}: a new folder needs its place in the order");
-            foreach (Match use in FolderUse().Matches(File.ReadAllText(file)))
-            {
-                if (Array.IndexOf(FolderOrder, use.Groups[1].Value) > place) faults.Add($"{relative} uses {use.Groups[1].Value}");
-            }
-        }
-
-        faults.ShouldBeEmpty();
+        var root = Path.Combine(Repository.Root, "src", project);
+        var sources = Repository.Sources($"src/{project}")
+            .Select(f => (Path.GetRelativePath(root, f).Replace('\\', '/'), File.ReadAllText(f))).ToList();
+        sources.ShouldNotBeEmpty();
+        FolderOrder.All.Single(o => o.Project == project).Faults(sources).ShouldBeEmpty();
     }
 
     [Fact]
@@ -62,9 +53,6 @@ public partial class StructureTests
     [Fact]
     public void No_test_sleeps() =>
         Repository.Sources("tests").Where(f => Sleep().IsMatch(File.ReadAllText(f))).Select(f => Path.GetRelativePath(Repository.Root, f)).ShouldBeEmpty();
-
-    [GeneratedRegex(@"(?:using|\bSurety)\.?\s*Surety\.(Storage|Telemetry|Coordination|Intake|Processing|Operations|Hosting)\b")]
-    private static partial Regex FolderUse();
 
     [GeneratedRegex(@"""[^""\n]*\b(?:SELECT\s+\w+.*\bFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\b")]
     private static partial Regex Sql();

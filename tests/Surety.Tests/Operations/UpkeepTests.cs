@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.Storage;
 using Surety.Tests.Processing;
 

@@ -2,6 +2,8 @@ using System.Net.Sockets;
 using Npgsql;
 using Shouldly;
 using Surety.Postgres;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 
 namespace Surety.Tests.Postgres;

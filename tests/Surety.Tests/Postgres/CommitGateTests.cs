@@ -1,6 +1,6 @@
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 
 namespace Surety.Tests.Postgres;

@@ -1,6 +1,6 @@
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Connections;
 
 namespace Surety.Tests.Postgres;
 
@@ -31,7 +31,7 @@ public sealed class ConnectionTests
     public async Task A_server_is_reached_through_its_socket()
     {
         var server = await PostgresServer.SharedAsync();
-        await using var connections = new Connections($"Host={server.SocketFolder};Port={server.Port};Username=surety;Database=postgres");
+        await using var connections = new PostgresConnections($"Host={server.SocketFolder};Port={server.Port};Username=surety;Database=postgres");
         await using var connection = await connections.OpenAsync(default);
         (await ScalarAsync(connection, "SELECT inet_server_addr() IS NULL")).ShouldBe(true);
     }
@@ -47,14 +47,14 @@ public sealed class ConnectionTests
         (settings.TcpKeepAlive, settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval).ShouldBe((on, time, interval));
     }
 
-    private static async Task<Connections> OpenAsync(string more)
+    private static async Task<PostgresConnections> OpenAsync(string more)
     {
-        var connections = new Connections((await PostgresServer.SharedAsync()).ConnectionString + more);
+        var connections = new PostgresConnections((await PostgresServer.SharedAsync()).ConnectionString + more);
         await connections.FindPoolerAsync(default);
         return connections;
     }
 
-    private static async Task<NpgsqlConnection> RepeatAsync(Connections connections)
+    private static async Task<NpgsqlConnection> RepeatAsync(PostgresConnections connections)
     {
         var connection = await connections.OpenAsync(default);
         for (var i = 0; i < 10; i++) await ScalarAsync(connection, "SELECT 'asked again'");

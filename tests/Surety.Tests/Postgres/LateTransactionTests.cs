@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 using Surety.StoreContract;
 using Surety.Tests.Processing;

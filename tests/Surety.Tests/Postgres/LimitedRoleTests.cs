@@ -1,7 +1,8 @@
 using System.Text.RegularExpressions;
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Migrations;
 using Surety.Storage;
 using Surety.StoreContract;
 using Surety.Tests.Conventions;
@@ -15,11 +16,11 @@ namespace Surety.Tests.Postgres;
 /// </summary>
 public sealed partial class LimitedFixture : PostgresFixture
 {
-    private static readonly int Newest = Migrations.All[^1].Version;
+    private static readonly int Newest = PostgresMigrations.All[^1].Version;
 
     private protected override IReadOnlyList<Migration> AllMigrations =>
     [
-        .. Migrations.All,
+        .. PostgresMigrations.All,
         new(
             Newest + 1,
             "later",
@@ -87,7 +88,7 @@ public sealed class LimitedRoleTests
         var connectionString = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Username = "nobody" }.ToString();
         foreach (var migration in Enum.GetValues<PostgresMigration>())
         {
-            await using var store = new Surety.Postgres.PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = fixture.Schema, Migration = migration });
+            await using var store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = fixture.Schema, Migration = migration });
             var refusal = await Should.ThrowAsync<StoreException>(() => store.OpenAsync(default));
             refusal.Message.ShouldContain("Grant it the rights docs/operations lists");
             refusal.IsTransient.ShouldBeFalse();

@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Migrations;
+using Surety.Postgres.Segments;
 using Surety.Storage;
 using Surety.StoreContract;
 using Surety.Tests.Conventions;
@@ -21,7 +24,7 @@ public sealed class MigrationTests : IAsyncLifetime
     private readonly string schema = $"m{Interlocked.Increment(ref made)}";
     private PostgresServer server = null!;
 
-    private static int Newest => Migrations.All[^1].Version;
+    private static int Newest => PostgresMigrations.All[^1].Version;
 
     public async ValueTask InitializeAsync() => server = await PostgresServer.SharedAsync();
 
@@ -53,7 +56,7 @@ public sealed class MigrationTests : IAsyncLifetime
         try
         {
             await Task.WhenAll(hosts.Select(h => h.StartAsync())).WaitAsync(TimeSpan.FromSeconds(60));
-            (await server.ScalarAsync<string>($"SELECT string_agg(version::text, ' ' ORDER BY version) FROM {schema}.migration")).ShouldBe(string.Join(' ', Migrations.All.Select(m => m.Version)));
+            (await server.ScalarAsync<string>($"SELECT string_agg(version::text, ' ' ORDER BY version) FROM {schema}.migration")).ShouldBe(string.Join(' ', PostgresMigrations.All.Select(m => m.Version)));
             // Workers join once their hosts have started.
             await UntilAsync(async () => await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL") == 10);
         }
@@ -79,7 +82,7 @@ public sealed class MigrationTests : IAsyncLifetime
     {
         await ApplyAsync();
         var before = await DumpAsync();
-        var newer = new Migrations(schema, [.. Migrations.All, Addition()]);
+        var newer = new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition()]);
         var refusal = await Should.ThrowAsync<StoreException>(() => TransactAsync(t => newer.ValidateAsync(t, default)));
         refusal.Message.ShouldContain($"has version {Newest}, and this program needs {Newest + 1}");
         refusal.Message.ShouldContain("surety migrate up");
@@ -100,7 +103,7 @@ public sealed class MigrationTests : IAsyncLifetime
     [InlineData(PostgresMigration.Validate)]
     public async Task A_newer_schema_is_refused_and_not_touched(PostgresMigration migration)
     {
-        await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition()]).ApplyAsync(t, default));
+        await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition()]).ApplyAsync(t, default));
         var before = await DumpAsync();
         (await RefusalAsync(migration)).ShouldContain("Start the newer program");
         (await DumpAsync()).ShouldBe(before);
@@ -111,7 +114,7 @@ public sealed class MigrationTests : IAsyncLifetime
     [InlineData(PostgresMigration.Validate)]
     public async Task A_newer_schema_that_older_programs_can_work_with_is_used_and_not_touched(PostgresMigration migration)
     {
-        var id = await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        var id = await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         var before = await DumpAsync();
         await using var store = Store(migration);
         await store.OpenAsync(default);
@@ -232,7 +235,7 @@ public sealed class MigrationTests : IAsyncLifetime
             await using var transaction = await connection.BeginTransactionAsync();
             await ExecuteAsync(transaction, $"INSERT INTO {schema}.queue (name) VALUES ('work')");
             var change = new Migration(Newest + 1, "change", "ALTER TABLE $schema$.queue ADD COLUMN more int;", "");
-            var failure = await Should.ThrowAsync<StoreException>(() => TransactAsync(t => new Migrations(schema, [.. Migrations.All, change]).ApplyAsync(t, default)));
+            var failure = await Should.ThrowAsync<StoreException>(() => TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, change]).ApplyAsync(t, default)));
             failure.IsTransient.ShouldBeTrue();
         }
 
@@ -245,7 +248,7 @@ public sealed class MigrationTests : IAsyncLifetime
         await ApplyAsync();
         await using var connection = await ConnectAsync();
         await using var migrating = await connection.BeginTransactionAsync();
-        await new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(migrating, default);
+        await new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(migrating, default);
         await using var store = Store(PostgresMigration.Apply);
         await store.OpenAsync(default).WaitAsync(TimeSpan.FromSeconds(30));
     }
@@ -254,22 +257,22 @@ public sealed class MigrationTests : IAsyncLifetime
     public async Task Every_migration_can_be_taken_back_and_leaves_exactly_what_was_before()
     {
         await server.ExecuteAsync($"CREATE SCHEMA {schema}");
-        var all = new List<Migration>([.. Migrations.All, Addition()]);
+        var all = new List<Migration>([.. PostgresMigrations.All, Addition()]);
         var dumps = new List<(int Version, string Dump)> { (0, await DumpAsync()) };
         foreach (var migration in all)
         {
-            var upTo = new Migrations(schema, [.. all.TakeWhile(m => m.Version <= migration.Version)]);
+            var upTo = new PostgresMigrations(schema, [.. all.TakeWhile(m => m.Version <= migration.Version)]);
             await TransactAsync(t => upTo.ApplyAsync(t, default));
             dumps.Add((migration.Version, await DumpAsync()));
         }
 
         foreach (var (version, dump) in dumps.SkipLast(1).Reverse())
         {
-            await TransactAsync(t => Done(new Migrations(schema, all).RevertAsync(t, version, default)));
+            await TransactAsync(t => Done(new PostgresMigrations(schema, all).RevertAsync(t, version, default)));
             (await DumpAsync()).ShouldBe(dump, $"version {version}");
         }
 
-        await TransactAsync(t => new Migrations(schema, all).ApplyAsync(t, default));
+        await TransactAsync(t => new PostgresMigrations(schema, all).ApplyAsync(t, default));
         (await DumpAsync()).ShouldBe(dumps[^1].Dump, "up again");
     }
 
@@ -301,7 +304,7 @@ public sealed class MigrationTests : IAsyncLifetime
         // A host that may change nothing works on what there is.
         await using (var validating = Store(PostgresMigration.Validate)) await validating.OpenAsync(default);
         (await DoneAsync()).ShouldBe(7);
-        await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         (await DoneAsync()).ShouldBe(0);
 
         await MakeAnotherAsync("later", 8);
@@ -333,9 +336,9 @@ public sealed class MigrationTests : IAsyncLifetime
     [Fact]
     public async Task A_schema_is_not_taken_back_by_a_program_that_does_not_know_it_nor_to_a_version_it_never_had()
     {
-        await TransactAsync(t => new Migrations(schema, [.. Migrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         (await Should.ThrowAsync<StoreException>(() => RevertAsync(0))).Message.ShouldContain("Start the newer program");
-        var newer = new Migrations(schema, [.. Migrations.All, Addition()]);
+        var newer = new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition()]);
         (await Should.ThrowAsync<StoreException>(() => TransactAsync(t => Done(newer.RevertAsync(t, Newest + 2, default))))).Message.ShouldContain($"not to {Newest + 2}");
     }
 
@@ -348,7 +351,7 @@ public sealed class MigrationTests : IAsyncLifetime
         var empty = await DumpAsync();
         await server.ExecuteAsync($"DROP SCHEMA {schema}");
 
-        var migrations = new Migrations(schema);
+        var migrations = new PostgresMigrations(schema);
         await server.ExecuteAsync(migrations.Script(0, Newest));
         (await DumpAsync()).ShouldBe(applied);
         await using (var store = Store(PostgresMigration.Validate)) await store.OpenAsync(default);
@@ -390,14 +393,14 @@ public sealed class MigrationTests : IAsyncLifetime
         return (await Should.ThrowAsync<StoreException>(() => store.OpenAsync(default))).Message;
     }
 
-    private Task<string> ApplyAsync() => TransactAsync(t => new Migrations(schema).ApplyAsync(t, default));
+    private Task<string> ApplyAsync() => TransactAsync(t => new PostgresMigrations(schema).ApplyAsync(t, default));
 
-    private Task RevertAsync(int version) => TransactAsync(t => Done(new Migrations(schema).RevertAsync(t, version, default)));
+    private Task RevertAsync(int version) => TransactAsync(t => Done(new PostgresMigrations(schema).RevertAsync(t, version, default)));
 
     private async Task<T> TransactAsync<T>(Func<NpgsqlTransaction, Task<T>> work)
     {
-        await using var connections = new Connections($"{server.ConnectionString};Maximum Pool Size=2");
-        return await connections.TransactAsync(work, default);
+        await using var connections = new PostgresConnections($"{server.ConnectionString};Maximum Pool Size=2");
+        return await new PostgresSession(connections).TransactAsync(work, default);
     }
 
     private async Task<NpgsqlConnection> ConnectAsync()

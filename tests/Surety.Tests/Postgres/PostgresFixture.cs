@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Npgsql;
-using Surety.Postgres;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Hosting;
+using Surety.Postgres.Migrations;
 using Surety.Storage;
 using Surety.StoreContract;
 
@@ -21,7 +23,7 @@ public class PostgresFixture : StoreFixture
     private string owner = "";
     private string connectionString = "";
 
-    private protected virtual IReadOnlyList<Migration> AllMigrations => Migrations.All;
+    private protected virtual IReadOnlyList<Migration> AllMigrations => PostgresMigrations.All;
 
     public override async Task<OpenStore> OpenAsync(TimeProvider time)
     {
@@ -29,7 +31,8 @@ public class PostgresFixture : StoreFixture
         if (stores.Count == 0)
         {
             owner = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
-            await using (var connections = new Connections(owner)) await connections.TransactAsync(t => new Migrations(schema, AllMigrations).ApplyAsync(t, default), default);
+            await using (var connections = new PostgresConnections(owner))
+                await new PostgresSession(connections).TransactAsync(t => new PostgresMigrations(schema, AllMigrations).ApplyAsync(t, default), default);
             await PrepareAsync((ManualTime)time);
             connectionString = await UserAsync(server, schema, owner);
         }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 using Surety.StoreContract;
 

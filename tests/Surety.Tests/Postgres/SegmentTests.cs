@@ -1,6 +1,6 @@
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 using Surety.StoreContract;
 
@@ -38,12 +38,12 @@ public sealed class SegmentTests : IAsyncLifetime
         var lease = TimeSpan.FromMinutes(5);
         var other = (await store.Nodes.JoinAsync("other", lease, default))!.Value;
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.LiveNodes.ShouldBe(2);
+        store.Hints.LiveNodes.ShouldBe(2);
 
         await store.Nodes.LeaveAsync(other, default);
         (await store.Nodes.HeartbeatAsync(other, lease, default)).ShouldBeFalse();
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.LiveNodes.ShouldBe(1);
+        store.Hints.LiveNodes.ShouldBe(1);
     }
 
     /// <summary>Those that differ in nothing but headers and body have a statement of their own.</summary>

@@ -1,5 +1,5 @@
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Segments;
 using Surety.Storage;
 
 namespace Surety.Tests.Postgres;

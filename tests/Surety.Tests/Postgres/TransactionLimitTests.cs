@@ -1,7 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Shouldly;
-using Surety.Postgres;
+using Surety.Postgres.Connections;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Postgres;

@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Shouldly;
 using Surety.Hosting;
-using Surety.Postgres;
+using Surety.Postgres.Hosting;
 using Surety.Storage;
 using Surety.Tests.Processing;
 

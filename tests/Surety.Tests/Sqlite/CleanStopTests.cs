@@ -1,6 +1,5 @@
 using Microsoft.Data.Sqlite;
 using Shouldly;
-using Surety.Sqlite;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;

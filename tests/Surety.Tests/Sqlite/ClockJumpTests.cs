@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Connections;
+using Surety.Sqlite.Hosting;
+using Surety.Sqlite.Sql;
 using Surety.Storage;
 using Surety.StoreContract;
 

@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
-using Surety.Sqlite;
-using Surety.StoreContract;
+using Surety.Sqlite.Hosting;
 using Surety.Storage;
+using Surety.StoreContract;
 
 namespace Surety.Tests.Sqlite;
 

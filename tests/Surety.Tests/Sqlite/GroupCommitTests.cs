@@ -1,6 +1,6 @@
-using Shouldly;
 using SQLitePCL;
-using Surety.Sqlite;
+using Shouldly;
+using Surety.Sqlite.Hosting;
 
 namespace Surety.Tests.Sqlite;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.Storage;
 
 namespace Surety.Tests.Sqlite;

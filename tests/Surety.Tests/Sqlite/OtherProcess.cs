@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Sqlite;

@@ -1,6 +1,8 @@
 using System.Text;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Connections;
+using Surety.Sqlite.Hosting;
+using Surety.Sqlite.Migrations;
 using Surety.StoreContract;
 using Surety.Tests.Conventions;
 
@@ -43,7 +45,7 @@ public sealed class SchemaTests : IAsyncLifetime
     {
         await (await file.OpenAsync()).DisposeAsync();
         var newest = Dump();
-        for (var version = Migrations.Newest - 1; version >= 0; version--)
+        for (var version = SqliteMigrations.Newest - 1; version >= 0; version--)
         {
             await RevertAsync(version);
             if (version == 0) Dump().ShouldBeEmpty();
@@ -67,9 +69,9 @@ public sealed class SchemaTests : IAsyncLifetime
     {
         await (await file.OpenAsync()).DisposeAsync();
         var newest = Dump();
-        file.Execute(Migrations.Script(Migrations.Newest, 0));
+        file.Execute(SqliteMigrations.Script(SqliteMigrations.Newest, 0));
         Dump().ShouldBeEmpty();
-        file.Execute(Migrations.Script(0, Migrations.Newest));
+        file.Execute(SqliteMigrations.Script(0, SqliteMigrations.Newest));
         Dump().ShouldBe(newest);
         (await file.OpenAsync()).StoreId.ShouldNotBeNullOrEmpty();
     }
@@ -131,7 +133,7 @@ public sealed class SchemaTests : IAsyncLifetime
     private async Task RevertAsync(int version)
     {
         var (connection, db) = await new SqliteFile($"Data Source={file.Path}").OpenWriterAsync(default);
-        await Migrations.RevertAsync(connection, db, "test.db", version, default);
+        await SqliteMigrations.RevertAsync(connection, db, "test.db", version, default);
         db.Dispose();
         connection.CloseForGood();
     }

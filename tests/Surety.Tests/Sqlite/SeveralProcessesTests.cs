@@ -1,5 +1,5 @@
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 
 namespace Surety.Tests.Sqlite;
 

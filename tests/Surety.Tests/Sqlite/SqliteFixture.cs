@@ -1,6 +1,6 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.StoreContract;
 
 namespace Surety.Tests.Sqlite;

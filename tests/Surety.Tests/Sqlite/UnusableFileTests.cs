@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
+using Surety.Sqlite.Migrations;
 using Surety.StoreContract;
 
 namespace Surety.Tests.Sqlite;
@@ -58,7 +59,7 @@ public sealed class UnusableFileTests : IAsyncLifetime
         await using var store = SqliteStore.Create(file.Path, TimeProvider.System);
         var refusal = await RefusedAsync(store);
         refusal.ShouldContain("9000");
-        refusal.ShouldContain($"{Migrations.Newest}");
+        refusal.ShouldContain($"{SqliteMigrations.Newest}");
         Tables().ShouldBe(before);
     }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Shouldly;
-using Surety.Sqlite;
 
 namespace Surety.Tests.Sqlite;
 

@@ -1,0 +1,211 @@
+using System.Diagnostics;
+using Npgsql;
+using Surety.Postgres.Connections;
+using Surety.Postgres.Segments.Sql;
+using Surety.Postgres.Sql;
+using Surety.Storage;
+
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+
+namespace Surety.Postgres.Segments;
+
+/// <summary>
+/// The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out
+/// into the table of messages, whose road it goes from then on.
+/// </summary>
+internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
+{
+    /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
+    private const long FirstClaim = 1;
+
+    // One claim's answer stays within what a connection's buffers hold.
+    private const int AnswerBytes = 64 * 1024;
+    private const int LeastBytes = 8 * 1024;
+    private const int RowBytes = 100;
+    private const int LeastRows = 8;
+    private const int MostRows = AnswerBytes / RowBytes;
+
+    // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
+    private int fitting = 256;
+    private readonly OldestChild oldest = new();
+    private long numbers;
+
+    /// <summary>How large a child grows before the next one takes new messages.</summary>
+    public long ChildBytes { get; set; } = 64L << 20;
+
+    public static bool Takes(NewMessage message) => message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
+
+    /// <returns>What it got, and whether that was all there was.</returns>
+    public async ValueTask<(List<(int Priority, ClaimedMessage Message)> Messages, bool All)> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    {
+        // Queues in one order everywhere, or two nodes could wait for each other.
+        var ordered = demands.Count == 1 ? demands : [.. demands.OrderBy(d => d.Queue, StringComparer.Ordinal)];
+        var queues = ordered.Select(d => d.Queue).ToArray();
+        var limits = ordered.Select(d => Math.Min(d.Limit, fitting)).ToArray();
+        var bytes = Math.Max(LeastBytes, AnswerBytes / ordered.Count);
+        var number = Interlocked.Add(ref numbers, ordered.Count * SegmentSql.NumbersPerClaim) - ordered.Count * SegmentSql.NumbersPerClaim;
+        var claimed = new List<(int Priority, ClaimedMessage Message)>();
+        var bodiless = 0;
+        var got = new (int Count, int Bytes)[ordered.Count];
+        var asked = oldest.For(queues);
+        var began = Stopwatch.GetTimestamp();
+        SegmentLane? lane = null;
+        await session.WriteAsync(null, async reader =>
+        {
+            claimed.Clear();
+            bodiless = 0;
+            Array.Clear(got);
+            lane = null;
+            SegmentClaim? origin = null;
+            while (await reader.ReadAsync(CancellationToken.None))
+            {
+                var here = new SegmentLane(reader.GetInt32(0));
+                if (here != lane) origin = new SegmentClaim((short)here.Child, node.Value, number + here.Number);
+                lane = here;
+                var message = Read(reader, origin!, queues[here.Place]);
+                if (message.Body.IsEmpty && reader.IsDBNull(6)) bodiless++;
+                claimed.Add((here.Priority, message));
+                got[here.Place] = (got[here.Place].Count + 1, got[here.Place].Bytes + RowBytes + message.Body.Length);
+            }
+
+            return true;
+        }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, asked));
+        oldest.Looked(queues, asked, began, lane);
+        // Well within both limits and from the oldest child: nothing was cut off, and nothing of a younger one left out.
+        var all = bodiless == 0 && lane?.Child == lane?.Oldest && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
+        if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
+        if (bodiless > 0) await FetchBodiesAsync(claimed);
+        return (claimed, all);
+    }
+
+    /// <summary>
+    /// Refuses segments that were filled by a server whose transaction numbers are ahead of this one's: new messages would sort before the
+    /// cursor, and nobody would ever claim them.
+    /// </summary>
+    public async ValueTask ThrowIfRestoredAsync(CancellationToken cancel)
+    {
+        if (!await session.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
+        throw new StoreException("The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. Nothing was touched. "
+            + "Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
+    }
+
+    public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
+
+    /// <summary>
+    /// Settles those of the segments that went well; takes the others of them out, so that they can be settled in the table of messages.
+    /// </summary>
+    /// <param name="settlements">Of any messages.</param>
+    /// <param name="each">Whether each is to have a receipt of its own: in the transaction of their effects.</param>
+    public List<SegmentPart> Settle(IReadOnlyList<Settlement> settlements, bool each)
+    {
+        // The messages of a claim share its object.
+        var claims = new Dictionary<object, (List<int> Done, List<int> Others)>(ReferenceEqualityComparer.Instance);
+        for (var i = 0; i < settlements.Count; i++)
+        {
+            if (settlements[i].Message.Origin is not SegmentClaim claim) continue;
+            if (!claims.TryGetValue(claim, out var places)) claims[claim] = places = ([], []);
+            (settlements[i].Next == NextState.Succeeded ? places.Done : places.Others).Add(i);
+        }
+
+        var parts = new List<SegmentPart>();
+        // Claims in one order everywhere, as above.
+        foreach (var (claim, (done, others)) in claims.Select(c => ((SegmentClaim)c.Key, c.Value)).OrderBy(c => c.Item1.Node).ThenBy(c => c.Item1.Number))
+        {
+            var ids = Ids(done);
+            if (ids.Length > 0) parts.Add(new SegmentPart(done, ids, ids.Length == 1 ? sql.SettleOne(claim, ids[0]) : sql.Settle(claim, ids, each)));
+            if (others.Count > 0) parts.Add(new SegmentPart([], [], sql.TakeOut(claim, Ids(others))));
+        }
+
+        return parts;
+
+        long[] Ids(List<int> places)
+        {
+            var ids = new long[places.Count];
+            for (var i = 0; i < ids.Length; i++) ids[i] = settlements[places[i]].Message.Claim.Id.Value;
+            return ids;
+        }
+    }
+
+    /// <summary>Settles one that went well, or fails as <see cref="SaysNotHeld"/> knows.</summary>
+    public NpgsqlBatchCommand SettleOrThrow(Settlement settlement) => sql.SettleOneOrThrow((SegmentClaim)settlement.Message.Origin!, settlement.Message.Claim.Id.Value);
+
+    public bool SaysNotHeld(PostgresException e) => sql.SaysNotHeld(e);
+
+    /// <summary>
+    /// Takes the message out, if it is in a segment and visible to everybody. In a transaction of its own, whose locks last moments.
+    /// </summary>
+    public async ValueTask<bool> TakeOutAsync(MessageId id, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var answer = await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
+            if (answer < 2) return answer == 1;
+        }
+    }
+
+    /// <summary>Takes the message out that this very transaction enqueued.</summary>
+    public ValueTask<bool> TakeOutOwnAsync(MessageId id, NpgsqlTransaction transaction, CancellationToken cancel) =>
+        session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, sql.TakeOutOwn(id));
+
+    public NpgsqlBatchCommand TakeOut(NodeId? node, int limit) => sql.TakeOut(node, limit);
+
+    /// <summary>
+    /// Whatever the node holds but these. A claim's answer arrives whole or not at all, so that one known message speaks for its claim.
+    /// </summary>
+    public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => sql.TakeOut(node, known);
+
+    /// <summary>Frees the room of segments that are done with.</summary>
+    public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
+        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
+
+    private async ValueTask FetchBodiesAsync(List<(int Priority, ClaimedMessage Message)> claimed)
+    {
+        try
+        {
+            foreach (var claim in claimed.Select(m => m.Message).Where(m => m.Body.IsEmpty).GroupBy(m => (SegmentClaim)m.Origin!).ToList())
+            {
+                var found = await session.ReadAsync(async reader =>
+                {
+                    var bodies = new Dictionary<long, byte[]>();
+                    while (await reader.ReadAsync(CancellationToken.None)) bodies[reader.GetInt64(0)] = reader.Bytes(1);
+                    return bodies;
+                }, CancellationToken.None, sql.Bodies(claim.Key, [.. claim.Select(m => m.Claim.Id.Value)]));
+                for (var i = 0; i < claimed.Count; i++)
+                {
+                    var (priority, message) = claimed[i];
+                    if (found.TryGetValue(message.Claim.Id.Value, out var body)) claimed[i] = (priority, message with { Body = body });
+                }
+            }
+        }
+        catch (StoreException e)
+        {
+            // They are claimed, and nobody would run them.
+            throw new StoreException($"Claimed messages could not be read. {e.Message}", isTransient: true, inDoubt: true, e);
+        }
+    }
+
+    private static ClaimedMessage Read(NpgsqlDataReader row, SegmentClaim origin, string queue)
+    {
+        var enqueued = row.Instant(2);
+        return new ClaimedMessage
+        {
+            Claim = new Claim(new MessageId(row.GetInt64(1)), FirstClaim),
+            Origin = origin,
+            Attempt = 1,
+            Deaths = 0,
+            Queue = queue,
+            EnqueuedAt = enqueued,
+            DueAt = enqueued,
+            Kind = row.GetString(3),
+            Version = row.GetInt32(4),
+            Headers = StoredJson.Headers(row.TextOrNull(5)),
+            Body = row.IsDBNull(6) ? default : row.Bytes(6),
+        };
+    }
+}
+
+/// <summary>One statement of a settlement in the segments, and which settlements it ends.</summary>
+/// <param name="Places">Of those that went well; none for those that are taken out.</param>
+/// <param name="Ids">Their messages.</param>
+/// <param name="Command">The statement.</param>
+internal sealed record SegmentPart(List<int> Places, long[] Ids, NpgsqlBatchCommand Command);
