@@ -46,7 +46,7 @@ internal static class AccountEndpoints
         if (Preconditions.Refuse(http, account.Revision) is { } refusal) return refusal;
         var changed = account with { Owner = request.Owner ?? account.Owner, OverdraftLimit = request.OverdraftLimit is { } limit ? Ids.Parse(limit) : account.OverdraftLimit, Revision = account.Revision + 1 };
         if (changed.Balance < -changed.OverdraftLimit)
-            return Problem.Of(422, "overdraft-in-use", $"Account {account.Id} holds {account.Balance}; its limit cannot be less than {-account.Balance}.");
+            return HttpProblem.Of(422, "overdraft-in-use", $"Account {account.Id} holds {account.Balance}; its limit cannot be less than {-account.Balance}.");
         await work.Connection.ExecuteAsync(new(
             "UPDATE account SET owner = @Owner, overdraft_limit = @OverdraftLimit, revision = @Revision WHERE id = @Id", changed, work.Transaction, cancellationToken: cancel));
         return Preconditions.Ok(AccountView.Of(changed), changed.Revision);

@@ -1,6 +1,6 @@
 using Microsoft.OpenApi;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Descriptions;
 
 /// <summary>What is described once among a document's components, and referred to. Only what is used gets there.</summary>
 internal static class DocumentParts

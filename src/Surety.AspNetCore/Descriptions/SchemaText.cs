@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Descriptions;
 
 /// <summary>Numbers and times in the words of the document.</summary>
 internal static class SchemaText
@@ -10,8 +10,10 @@ internal static class SchemaText
     /// <summary>"24 h", "90 s".</summary>
     public static string Of(TimeSpan time) => time switch
     {
-        { TotalHours: >= 1 } when time.Ticks % TimeSpan.TicksPerHour == 0 => string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours} h"),
-        { TotalMinutes: >= 1 } when time.Ticks % TimeSpan.TicksPerMinute == 0 => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} min"),
+        { TotalHours: >= 1 } when time.Ticks % TimeSpan.TicksPerHour == 0 =>
+            string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours} h"),
+        { TotalMinutes: >= 1 } when time.Ticks % TimeSpan.TicksPerMinute == 0 =>
+            string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} min"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds} s"),
     };
 }

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Endpoints;
 
 /// <summary>How a command's unit of work ends.</summary>
 internal enum Ending
@@ -21,7 +21,8 @@ internal static class Endings
     public static Ending Of(int status) => status switch
     {
         < 400 => Ending.Commit,
-        StatusCodes.Status400BadRequest or StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status408RequestTimeout or 425
+        StatusCodes.Status400BadRequest or StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden
+            or StatusCodes.Status408RequestTimeout or 425
             or StatusCodes.Status428PreconditionRequired or StatusCodes.Status429TooManyRequests => Ending.Fail,
         < 500 => Ending.Refuse,
         _ => Ending.Fail,

@@ -4,9 +4,11 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Limits;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Health;
 
 /// <summary>
 /// <c>/livez</c>: this process answers. <c>/readyz</c>: it can do its work and is not going away. <c>/startupz</c>: it has finished
@@ -35,31 +37,41 @@ internal static class HealthEndpoints
             }
 
             return answer(http, http.RequestServices);
-        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
+        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(
+            Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services)
     {
         var health = services.GetRequiredService<SuretyHealth>();
         var stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
-        var store = await CheckAsync(services.GetRequiredService<IStore>(), services.GetRequiredService<TimeProvider>(), http.RequestAborted);
+        var store = await CheckAsync(
+            services.GetRequiredService<IStore>(), services.GetRequiredService<TimeProvider>(), http.RequestAborted);
 
         var problems = new List<string>();
         if (stopping || health.Draining) problems.Add("The host is shutting down.");
         else if (!IsStarted(services)) problems.Add("The host has not finished starting.");
         if (!store.Ready) problems.Add($"Store: {store.Detail}");
         problems.AddRange(health.Problems);
-        await Answer(http, new Report(problems.Count == 0, problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready", problems, Details(store, health, services.GetRequiredService<Admission>(), services.GetService<OutgoingCalls>())));
+        await Answer(
+            http, new Report(problems.Count == 0, problems.Count == 0
+                ? "ok" : stopping || health.Draining
+                ? "draining" : "not ready", problems, Details(store, health, services.GetRequiredService<Admission>())));
     }
 
-    private static string[] Details(StoreStatus store, SuretyHealth health, Admission admission, OutgoingCalls? calls) =>
-        [$"Store: {store.Detail}", .. health.IsStandby ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."] : Array.Empty<string>(), .. health.Degraded, .. calls?.Degraded ?? [],
-            .. admission.IsShedding ? [$"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}."] : Array.Empty<string>()];
+    private static string[] Details(StoreStatus store, SuretyHealth health, Admission admission) =>
+        [$"Store: {store.Detail}", .. health.IsStandby
+            ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."]
+            : Array.Empty<string>(), .. health.Degraded,
+            .. admission.IsShedding
+                ? [$"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}."] : Array.Empty<string>()];
 
-    private static Report Started(IServiceProvider services) => IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
+    private static Report Started(IServiceProvider services) =>
+        IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
 
     /// <summary>Surety has started, and whatever else the host runs.</summary>
     private static bool IsStarted(IServiceProvider services) =>
-        services.GetRequiredService<SuretyHealth>().Started && services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested;
+        services.GetRequiredService<SuretyHealth>().Started
+            && services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested;
 
     private static async Task<StoreStatus> CheckAsync(IStore store, TimeProvider time, CancellationToken cancel)
     {
@@ -80,7 +92,8 @@ internal static class HealthEndpoints
         http.Response.StatusCode = report.Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.Headers.CacheControl = "no-store";
         if (http.Request.Query.ContainsKey("verbose") && http.User.IsOperator())
-            return http.Response.WriteAsJsonAsync(new { report.Status, report.Problems, report.Details }, EdgeJson.Own, "application/json", http.RequestAborted);
+            return http.Response.WriteAsJsonAsync(
+                new { report.Status, report.Problems, report.Details }, EdgeJson.Own, "application/json", http.RequestAborted);
         http.Response.ContentType = "text/plain; charset=utf-8";
         return http.Response.WriteAsync(report.Status, http.RequestAborted);
     }

@@ -4,9 +4,10 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Problems;
 using IPNetwork = System.Net.IPNetwork;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Hosting;
 
 /// <summary>
 /// What every answer carries and every request passes, whatever the host maps: addresses from trusted proxies only, HTTPS where it is asked
@@ -15,7 +16,8 @@ namespace Surety.AspNetCore;
 internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilter
 {
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'";
-    private const string Exposed = "Location, Content-Location, Link, ETag, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Preference-Applied";
+    private const string Exposed =
+        "Location, Content-Location, Link, ETag, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Preference-Applied";
     private static readonly PathString[] Probes = ["/livez", "/readyz", "/startupz"];
 
     private readonly EdgeOptions edge = options.Value;
@@ -39,7 +41,9 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
     private static ForwardedHeadersOptions Forwarding(IEnumerable<string> proxies)
     {
         // As many hops as are trusted; the framework's own trust in loopback is not taken over.
-        var forwarding = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto, ForwardLimit = null };
+        var forwarding =
+            new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
+                ForwardLimit = null };
         forwarding.KnownProxies.Clear();
         forwarding.KnownIPNetworks.Clear();
         foreach (var proxy in proxies)
@@ -58,11 +62,15 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
         {
             // Not redirected: the body and the credential have been sent in plain already, and their sender should learn of it.
-            return Problem.Of(403, Problems.HttpsRequired, "Send requests to https:// only. This one, with its credential, was sent in plain.").ExecuteAsync(http);
+            return HttpProblem.Of(
+                403, ProblemCodes.HttpsRequired,
+                "Send requests to https:// only. This one, with its credential, was sent in plain.").ExecuteAsync(http);
         }
 
         http.Response.StatusCode = StatusCodes.Status308PermanentRedirect;
-        http.Response.Headers.Location = $"https://{http.Request.Host.Host}{(edge.HttpsPort == 443 ? "" : $":{edge.HttpsPort}")}{http.Request.PathBase.Add(http.Request.Path).ToUriComponent()}{http.Request.QueryString.ToUriComponent()}";
+        var port = edge.HttpsPort == 443 ? "" : $":{edge.HttpsPort}";
+        var path = http.Request.PathBase.Add(http.Request.Path).ToUriComponent();
+        http.Response.Headers.Location = $"https://{http.Request.Host.Host}{port}{path}{http.Request.QueryString.ToUriComponent()}";
         return Task.CompletedTask;
     }
 
@@ -75,7 +83,9 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
         headers.TryAdd("Referrer-Policy", "no-referrer");
         headers.TryAdd("Cross-Origin-Resource-Policy", "same-origin");
         // A page of the host's own needs a policy of the host's own.
-        headers.TryAdd("Content-Security-Policy", http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true ? "frame-ancestors 'none'" : Nothing);
+        headers.TryAdd(
+            "Content-Security-Policy", http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true
+                ? "frame-ancestors 'none'" : Nothing);
         // The host's CORS policy has let the origin in (its header is set before this runs): then its scripts may read what the answers
         // mean.
         if (headers.ContainsKey("Access-Control-Allow-Origin")) headers.Append("Access-Control-Expose-Headers", Exposed);

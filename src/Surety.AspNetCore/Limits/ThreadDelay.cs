@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// Measures how long work waits for a thread, by queueing some as requests come, and lets the admission follow. No timer: one that fires
@@ -24,7 +24,8 @@ internal sealed class ThreadDelay(Admission admission, TimeProvider time)
         if (Interlocked.Increment(ref samples) % SamplesAnInterval == 0) admission.Adjust();
         if (Interlocked.Exchange(ref waiting, 1) != 0) return;
         // Behind everything that waits already, as a request would be.
-        ThreadPool.UnsafeQueueUserWorkItem(static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
     }
 
     private void Ran(long queued)

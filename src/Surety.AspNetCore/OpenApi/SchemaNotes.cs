@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>
 /// What attributes say of a value. The framework reads those of properties; the validation also obeys those of a record's parameters, and
@@ -21,11 +21,13 @@ internal static class SchemaNotes
         var given = context.JsonTypeInfo.Type;
         var type = Nullable.GetUnderlyingType(given) ?? given;
         if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type.IsEnum))
-            schema.Type = JsonSchemaType.String | (type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
+            schema.Type = JsonSchemaType.String | (type != given
+                || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
         if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
         {
             if (kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
-            else if (kind == JsonTypeInfoKind.Dictionary) schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
+            else if (kind == JsonTypeInfoKind.Dictionary)
+                schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
         }
 
         foreach (var attribute in Attributes(context)) Apply(schema, attribute);
@@ -36,7 +38,8 @@ internal static class SchemaNotes
     {
         if (context.JsonPropertyInfo is { } property)
             return Of(property.AttributeProvider).Concat(Of(property.AssociatedParameter?.AttributeProvider));
-        if (context.ParameterDescription?.ParameterDescriptor is IParameterInfoParameterDescriptor parameter && context.ParameterDescription.Source.Id != "Body")
+        if (context.ParameterDescription?.ParameterDescriptor is IParameterInfoParameterDescriptor parameter
+            && context.ParameterDescription.Source.Id != "Body")
             return Of(parameter.ParameterInfo);
         return Of(context.JsonTypeInfo.Type);
     }
@@ -65,7 +68,9 @@ internal static class SchemaNotes
                 else (schema.MinLength, schema.MaxLength) = (between.MinimumLength, between.MaximumLength);
                 break;
             case RangeAttribute { Minimum: int or long or double, MinimumIsExclusive: false, MaximumIsExclusive: false } range:
-                (schema.Minimum, schema.Maximum) = (Convert.ToString(range.Minimum, CultureInfo.InvariantCulture), Convert.ToString(range.Maximum, CultureInfo.InvariantCulture));
+                (schema.Minimum, schema.Maximum) = (
+                    Convert.ToString(range.Minimum, CultureInfo.InvariantCulture),
+                    Convert.ToString(range.Maximum, CultureInfo.InvariantCulture));
                 break;
             case RegularExpressionAttribute expression:
                 schema.Pattern = expression.Pattern;

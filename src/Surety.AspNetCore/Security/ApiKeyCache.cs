@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary>
 /// Remembers looked-up keys, and prefixes that do not exist, for a few seconds, so that a request costs no read. The price: a revoked key
@@ -54,7 +54,8 @@ internal sealed class ApiKeyCache(IApiKeyStore store, TimeProvider time)
         }
     }
 
-    private ApiKeyRecord? Working((ApiKeyRecord? Key, long At) entry) => entry.Key is { } key && !(key.EndsIn <= time.GetElapsedTime(entry.At)) ? key : null;
+    private ApiKeyRecord? Working((ApiKeyRecord? Key, long At) entry) =>
+        entry.Key is { } key && !(key.EndsIn <= time.GetElapsedTime(entry.At)) ? key : null;
 
     private void Remember(string prefix, (ApiKeyRecord? Key, long At) entry, int before)
     {

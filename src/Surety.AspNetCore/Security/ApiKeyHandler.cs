@@ -9,11 +9,12 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Claim = System.Security.Claims.Claim;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary><c>Authorization: Bearer sk_…</c>. Bearer tokens of another form are left to the host's other schemes.</summary>
 internal sealed class ApiKeyHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys, ApiKeyUses uses, IOptions<EdgeOptions> edge)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys,
+        ApiKeyUses uses, IOptions<EdgeOptions> edge)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
 {
     public const string SchemeName = "ApiKey";
@@ -29,7 +30,8 @@ internal sealed class ApiKeyHandler(
         if (!text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)) return AuthenticateResult.NoResult();
         var key = text[Bearer.Length..].Trim();
 
-        if (edge.Value.DevelopmentKey is { } development && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(development)))
+        if (edge.Value.DevelopmentKey is { } development
+            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(development)))
             return Ticket("dev", [Principals.Operator], "dev");
         if (!key.StartsWith(ApiKeyText.Start, StringComparison.Ordinal)) return AuthenticateResult.NoResult();
 
@@ -37,7 +39,8 @@ internal sealed class ApiKeyHandler(
         // has to answer then.
         var anonymous = Context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null;
         // One answer for all that can be wrong: somebody who guesses must not learn which it was.
-        var record = ApiKeyText.TryReadPrefix(key, out var prefix) ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
+        var record = ApiKeyText.TryReadPrefix(key, out var prefix)
+            ? await keys.FindAsync(prefix, evenIfOld: anonymous, Context.RequestAborted) : null;
         var matches = ApiKeyText.Matches(key, record is null ? NoDigest : record.Digest.Span);
         if (!matches || record is null) return AuthenticateResult.Fail("The API key is not valid.");
         uses.Note(record.Prefix);
@@ -46,13 +49,15 @@ internal sealed class ApiKeyHandler(
 
     /// <summary>Whether the request carries something that can only be an API key.</summary>
     public static bool IsFor(HttpRequest request) =>
-        request.Headers.Authorization is [{ } text] && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) && text.AsSpan(Bearer.Length).TrimStart().StartsWith(ApiKeyText.Start, StringComparison.Ordinal);
+        request.Headers.Authorization is [{ } text] && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            && text.AsSpan(Bearer.Length).TrimStart().StartsWith(ApiKeyText.Start, StringComparison.Ordinal);
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var offered = Request.Headers.Authorization.Count > 0;
         Response.StatusCode = StatusCodes.Status401Unauthorized;
-        Response.Headers.Append("WWW-Authenticate", offered ? "Bearer realm=\"surety\", error=\"invalid_token\"" : "Bearer realm=\"surety\"");
+        Response.Headers.Append("WWW-Authenticate", offered
+            ? "Bearer realm=\"surety\", error=\"invalid_token\"" : "Bearer realm=\"surety\"");
         return Task.CompletedTask;
     }
 
@@ -67,6 +72,7 @@ internal sealed class ApiKeyHandler(
 
         // Without its subject, each would be copied.
         void Add(string type, string value) =>
-            identity.AddClaim(new Claim(type, value, ClaimValueTypes.String, ClaimsIdentity.DefaultIssuer, ClaimsIdentity.DefaultIssuer, identity));
+            identity.AddClaim(
+                new Claim(type, value, ClaimValueTypes.String, ClaimsIdentity.DefaultIssuer, ClaimsIdentity.DefaultIssuer, identity));
     }
 }

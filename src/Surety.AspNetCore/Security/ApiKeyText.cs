@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary>The form of an API key: <c>sk_</c>, a public prefix, <c>_</c>, a secret. Pure.</summary>
 internal static class ApiKeyText

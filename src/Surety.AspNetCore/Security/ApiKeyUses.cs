@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary>
 /// When keys were used last. One write a minute for all of them, and none while nobody comes, so that a request costs none.

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Security;
 using Surety.Storage;
 
 namespace Surety;
@@ -15,7 +15,8 @@ public sealed class ApiKeys
     private readonly ApiKeyCache cache;
     private readonly TimeProvider time;
 
-    internal ApiKeys(IApiKeyStore store, IStore opened, ApiKeyCache cache, TimeProvider time) => (this.store, this.opened, this.cache, this.time) = (store, opened, cache, time);
+    internal ApiKeys(IApiKeyStore store, IStore opened, ApiKeyCache cache, TimeProvider time) =>
+        (this.store, this.opened, this.cache, this.time) = (store, opened, cache, time);
 
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
     /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
@@ -28,7 +29,8 @@ public sealed class ApiKeys
     /// <exception cref="ArgumentException">
     /// The principal or a scope is empty, too long or of other characters, or the key would have expired already.
     /// </exception>
-    public async Task<NewApiKey> CreateAsync(string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
+    public async Task<NewApiKey> CreateAsync(
+        string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
         opened.ThrowIfBeside(nameof(CreateAsync));
@@ -39,8 +41,10 @@ public sealed class ApiKeys
         // What cannot be stored as it is would become another principal's name.
         if (!StoredText.IsStorable(principal)) throw new ArgumentException($"The principal {StoredText.Fault}.", nameof(principal));
         // A claim of another scheme may hold many scopes with spaces between them; one that held a space would be two.
-        if (scopes.Any(scope => scope.Length is 0 or > 100 || scope.AsSpan().ContainsAnyExceptInRange('!', '~') || scope.AsSpan().ContainsAny('"', '\\')))
-            throw new ArgumentException("A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
+        if (scopes.Any(scope => scope.Length is 0 or > 100 || scope.AsSpan().ContainsAnyExceptInRange('!', '~')
+            || scope.AsSpan().ContainsAny('"', '\\')))
+            throw new ArgumentException(
+                "A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
 
         var (record, key) = Make(principal, [.. scopes], expiresAt);
         await store.AddAsync(record, cancel);
@@ -60,7 +64,8 @@ public sealed class ApiKeys
     /// <param name="cancel">Gives up before the change is sent.</param>
     /// <returns>Null when there is no such key, or it has ended.</returns>
     /// <exception cref="ArgumentException">The overlap is out of its range, or the new key would have expired already.</exception>
-    public async Task<NewApiKey?> RotateAsync(string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancel = default)
+    public async Task<NewApiKey?> RotateAsync(
+        string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
         ArgumentOutOfRangeException.ThrowIfLessThan(overlap, TimeSpan.Zero);
@@ -82,7 +87,8 @@ public sealed class ApiKeys
     /// </param>
     /// <param name="limit">At most so many, 1 to 1,000.</param>
     /// <param name="cancel">Gives up reading.</param>
-    public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancel = default)
+    public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(
+        string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancel = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MostListed);
@@ -112,7 +118,8 @@ public sealed class ApiKeys
 
     private void ThrowIfPast(DateTimeOffset? expiresAt)
     {
-        if (expiresAt <= time.GetUtcNow()) throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "The key would have expired already.");
+        if (expiresAt <= time.GetUtcNow())
+            throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "The key would have expired already.");
     }
 
     private (ApiKeyRecord Record, NewApiKey Key) Make(string principal, IReadOnlyList<string> scopes, DateTimeOffset? expiresAt)
@@ -121,12 +128,14 @@ public sealed class ApiKeys
         var secret = $"{ApiKeyText.Start}{prefix}_{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
         var record = new ApiKeyRecord
         {
-            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = scopes, CreatedAt = time.GetUtcNow(), ExpiresAt = expiresAt,
+            Prefix = prefix, Digest = ApiKeyText.DigestOf(secret), Principal = principal, Scopes = scopes, CreatedAt = time.GetUtcNow(),
+                ExpiresAt = expiresAt,
         };
         return (record, new NewApiKey(prefix, secret));
     }
 
-    private static ApiKeyInfo Info(ApiKeyRecord key) => new(key.Prefix, key.Principal, key.Scopes, key.CreatedAt, key.ExpiresAt, key.RevokedAt, key.UsedAt);
+    private static ApiKeyInfo Info(ApiKeyRecord key) =>
+        new(key.Prefix, key.Principal, key.Scopes, key.CreatedAt, key.ExpiresAt, key.RevokedAt, key.UsedAt);
 }
 
 /// <summary>What is known of a key; never the key itself.</summary>
@@ -141,7 +150,8 @@ public sealed class ApiKeys
 /// forgets its last minute.
 /// </param>
 public sealed record ApiKeyInfo(
-    string Prefix, string Principal, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateTimeOffset? UsedAt);
+    string Prefix, string Principal, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
+        DateTimeOffset? RevokedAt, DateTimeOffset? UsedAt);
 
 /// <summary>A key that was just made.</summary>
 /// <param name="Prefix">Its public part, by which it is listed and revoked.</param>

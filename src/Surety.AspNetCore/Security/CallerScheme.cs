@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary>
 /// Lets API keys work beside a default scheme of the host's: a request that carries one is authenticated, challenged and forbidden as its
@@ -15,7 +15,8 @@ internal sealed class CallerScheme
 
     public void AddTo(AuthenticationBuilder schemes)
     {
-        foreach (var name in new[] { Authenticate, Challenge, Forbid }) schemes.AddPolicyScheme(name, null, policy => policy.ForwardDefaultSelector = http => hosts[name].For(http.Request));
+        foreach (var name in new[] { Authenticate, Challenge, Forbid })
+            schemes.AddPolicyScheme(name, null, policy => policy.ForwardDefaultSelector = http => hosts[name].For(http.Request));
     }
 
     /// <summary>Once the host has made its choices. Signing in and out stay as they are.</summary>
@@ -23,11 +24,13 @@ internal sealed class CallerScheme
     {
         schemes.DefaultScheme ??= schemes.DefaultAuthenticateScheme ?? ApiKeyHandler.SchemeName;
         schemes.DefaultAuthenticateScheme = InFront(Authenticate, schemes.DefaultAuthenticateScheme ?? schemes.DefaultScheme, _ => false);
-        schemes.DefaultForbidScheme = InFront(Forbid, schemes.DefaultForbidScheme ?? schemes.DefaultChallengeScheme ?? schemes.DefaultScheme, Redirects);
+        schemes.DefaultForbidScheme = InFront(Forbid, schemes.DefaultForbidScheme ?? schemes.DefaultChallengeScheme
+            ?? schemes.DefaultScheme, Redirects);
         schemes.DefaultChallengeScheme = InFront(Challenge, schemes.DefaultChallengeScheme ?? schemes.DefaultScheme, Redirects);
 
         bool Redirects(string scheme) => schemes.SchemeMap.TryGetValue(scheme, out var known) && known.HandlerType is { } handler
-            && (handler.IsAssignableTo(typeof(IAuthenticationSignInHandler)) || handler.IsAssignableTo(typeof(IAuthenticationRequestHandler)));
+            && (handler.IsAssignableTo(typeof(IAuthenticationSignInHandler))
+            || handler.IsAssignableTo(typeof(IAuthenticationRequestHandler)));
     }
 
     private string InFront(string name, string scheme, Func<string, bool> redirects)
@@ -39,8 +42,10 @@ internal sealed class CallerScheme
 
     private sealed record Choice(string Scheme, bool Redirects)
     {
-        public string For(HttpRequest request) => ApiKeyHandler.IsFor(request) || (Redirects && !IsNavigation(request)) ? ApiKeyHandler.SchemeName : Scheme;
+        public string For(HttpRequest request) =>
+            ApiKeyHandler.IsFor(request) || (Redirects && !IsNavigation(request)) ? ApiKeyHandler.SchemeName : Scheme;
 
-        private static bool IsNavigation(HttpRequest request) => HttpMethods.IsGet(request.Method) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+        private static bool IsNavigation(HttpRequest request) => HttpMethods.IsGet(request.Method)
+            && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
     }
 }

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Security;
 
 /// <summary>SHA-256 over parts, each behind its length, so that no two lists of parts give the same bytes.</summary>
 internal static class Digest
@@ -15,7 +15,8 @@ internal static class Digest
     public static byte[] OfKey(string principal, string method, string route, string key) => Of([], principal, method, route, key);
 
     /// <summary>What was asked: the same key with another fingerprint is a client's mistake.</summary>
-    public static byte[] OfRequest(string method, string target, string? contentType, ReadOnlySpan<byte> body) => Of(body, method, target, contentType ?? "");
+    public static byte[] OfRequest(string method, string target, string? contentType, ReadOnlySpan<byte> body) =>
+        Of(body, method, target, contentType ?? "");
 
     /// <summary>What is signed, for one purpose and no other.</summary>
     public static byte[] OfSigned(string purpose, params ReadOnlySpan<string> parts) => Of([], [purpose, .. parts]);

@@ -28,10 +28,14 @@ public static class Principals
     internal static string Named(this ClaimsPrincipal user)
     {
         var principal = user.Principal();
-        if (!StoredText.IsStorable(principal)) throw new InvalidOperationException($"The caller's name {StoredText.Fault}. Map another claim of the credential to the name identifier.");
+        if (!StoredText.IsStorable(principal))
+            throw new InvalidOperationException(
+                $"The caller's name {StoredText.Fault}. Map another claim of the credential to the name identifier.");
         if (principal.Length > 0 || user.Identity?.IsAuthenticated != true) return principal;
         throw new InvalidOperationException(
-            $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all such callers would share their idempotency keys and uploads and see each other's answers. Map one of the credential's claims to the name identifier.");
+            $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all "
+                + "such callers would share their idempotency keys and uploads and see each other's answers. Map one of the credential's "
+                    + "claims to the name identifier.");
     }
 
     /// <summary>

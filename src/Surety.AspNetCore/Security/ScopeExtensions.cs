@@ -11,10 +11,14 @@ public static class ScopeExtensions
     /// its endpoint both have to be met. Operators are callers like others here: name <c>operator</c> as well if they are to be let in.
     /// </summary>
     /// <exception cref="ArgumentException">No scope is named, or an empty one.</exception>
-    public static TBuilder RequireScope<TBuilder>(this TBuilder endpoints, params string[] scopes) where TBuilder : IEndpointConventionBuilder
+    public static TBuilder RequireScope<TBuilder>(this TBuilder endpoints, params string[] scopes)
+        where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(scopes);
-        if (scopes.Length == 0 || scopes.Any(string.IsNullOrWhiteSpace)) throw new ArgumentException("Name at least one scope, and no empty one.", nameof(scopes));
-        return endpoints.RequireAuthorization(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireAssertion(context => scopes.Any(context.User.HasScope)).Build());
+        if (scopes.Length == 0 || scopes.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("Name at least one scope, and no empty one.", nameof(scopes));
+        return endpoints.RequireAuthorization(
+            new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireAssertion(context => scopes.Any(context.User.HasScope))
+                .Build());
     }
 }

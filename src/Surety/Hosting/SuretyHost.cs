@@ -41,7 +41,9 @@ public static class SuretyHost
         services.AddSingleton<Supervisor>();
         services.AddSingleton(OutageLimits.Default);
         services.AddSingleton<Outage>();
-        services.AddSingleton(p => new SuretyHealth(() => [.. p.GetRequiredService<Supervisor>().Problems(), .. p.GetRequiredService<Outage>().Problems()], p.GetRequiredService<Outage>().Degraded));
+        services.AddSingleton(p => new SuretyHealth(
+            () => [.. p.GetRequiredService<Supervisor>().Problems(), .. p.GetRequiredService<Outage>().Problems()],
+            () => [.. p.GetRequiredService<Outage>().Degraded(), .. p.GetServices<IWorries>().SelectMany(part => part.Worries)]));
         services.AddSingleton<RunningSet>();
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();

@@ -65,7 +65,8 @@ public sealed class ContestedUploadTests(ITestOutputHelper output)
 
             (await nodes[0].JobsAsync()).Items.Count.ShouldBe(uploads.Count(u => !u.IsDeleted));
             var frozen = string.Join(", ", freezes.Frozen.Select(f => $"{f.Value} {f.Key}"));
-            output.WriteLine($"{uploads.Sum(u => u.Patches)} requests with bytes, {uploads.Count(u => u.IsDeleted)} taken back, frozen {frozen}");
+            output.WriteLine(
+                $"{uploads.Sum(u => u.Patches)} requests with bytes, {uploads.Count(u => u.IsDeleted)} taken back, frozen {frozen}");
             freezes.Frozen.Count.ShouldBeGreaterThan(8, "nothing was frozen where it matters");
         }
         finally

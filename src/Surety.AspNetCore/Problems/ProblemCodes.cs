@@ -1,10 +1,10 @@
 using System.Collections.Frozen;
 using Microsoft.AspNetCore.Mvc;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>The codes of Surety's own problems, and what each is called.</summary>
-internal static class Problems
+internal static class ProblemCodes
 {
     public const string Validation = "validation";
     public const string MalformedBody = "malformed-body";
@@ -81,40 +81,33 @@ internal static class Problems
         [TusVersion] = "The version of the tus protocol is not supported",
     }.ToFrozenDictionary();
 
+    private static readonly FrozenDictionary<int, string> ByStatus = new Dictionary<int, string>
+    {
+        [400] = "bad-request",
+        [401] = "unauthenticated",
+        [403] = "forbidden",
+        [404] = NotFound,
+        [405] = "method-not-allowed",
+        [406] = "not-acceptable",
+        [408] = Timeout,
+        [409] = "conflict",
+        [410] = "gone",
+        [412] = PreconditionFailed,
+        [413] = PayloadTooLarge,
+        [415] = UnsupportedMediaType,
+        [422] = "unprocessable",
+        [428] = PreconditionRequired,
+        [429] = QuotaExceeded,
+        [500] = InternalError,
+        [503] = Overloaded,
+        [504] = Timeout,
+    }.ToFrozenDictionary();
+
     public static ProblemDetails Create(int status, string code, string? detail) =>
         new() { Status = status, Title = TitleOf(code), Detail = detail, Extensions = { ["code"] = code } };
 
     /// <summary>The code of an error that came with nothing but its status.</summary>
-    public static string CodeOf(int status) => status switch
-    {
-        400 => "bad-request",
-        401 => "unauthenticated",
-        403 => "forbidden",
-        404 => NotFound,
-        405 => "method-not-allowed",
-        406 => "not-acceptable",
-        408 or 504 => Timeout,
-        409 => "conflict",
-        410 => "gone",
-        412 => PreconditionFailed,
-        413 => PayloadTooLarge,
-        415 => UnsupportedMediaType,
-        422 => "unprocessable",
-        428 => PreconditionRequired,
-        429 => QuotaExceeded,
-        500 => InternalError,
-        503 => Overloaded,
-        _ => $"http-{status}",
-    };
-
-    /// <summary>A code is part of a URI.</summary>
-    public static bool IsCode(string code) => code.Length > 0 && code.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
-
-    public static void ThrowIfNotACode(string code)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(code);
-        if (!IsCode(code)) throw new ArgumentException($"The problem code \"{code}\" must be lower-case letters, digits and \"-\": it is part of a URI.", nameof(code));
-    }
+    public static string CodeOf(int status) => ByStatus.TryGetValue(status, out var code) ? code : $"http-{status}";
 
     /// <summary>Every code that comes with a title.</summary>
     public static IEnumerable<string> Codes => Titles.Keys;

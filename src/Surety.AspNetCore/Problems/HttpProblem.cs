@@ -1,12 +1,11 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.DependencyInjection;
+using Surety.AspNetCore.Problems;
 using Surety.AspNetCore;
 
 namespace Surety;
 
 /// <summary>Answers that say what went wrong, by RFC 9457.</summary>
-public static class Problem
+public static class HttpProblem
 {
     /// <summary>
     /// A complete problem: <c>type</c>, <c>title</c>, <c>instance</c>, <c>traceId</c> and <c>outcome</c> are filled in when it is sent.
@@ -22,15 +21,7 @@ public static class Problem
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(status, 599);
-        Problems.ThrowIfNotACode(code);
-        return new ProblemResult(Problems.Create(status, code, detail));
+        Slug.ThrowIfNotOne(code);
+        return new ProblemResult(ProblemCodes.Create(status, code, detail));
     }
-}
-
-/// <summary>A problem as an endpoint's result.</summary>
-internal sealed class ProblemResult(ProblemDetails problem) : IResult, IStatusCodeHttpResult
-{
-    public int? StatusCode => problem.Status;
-
-    public Task ExecuteAsync(HttpContext httpContext) => httpContext.RequestServices.GetRequiredService<ProblemWriter>().WriteAsync(httpContext, problem);
 }

@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.Routing;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>The endpoints that a document leaves out although nobody said that it should. Pure.</summary>
-internal static partial class Undescribed
+internal static partial class UndescribedEndpoints
 {
     public static IEnumerable<string> Of(IEnumerable<Endpoint> endpoints, IEnumerable<ApiDescription> described)
     {
