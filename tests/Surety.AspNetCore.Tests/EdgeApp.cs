@@ -29,7 +29,7 @@ internal sealed class EdgeApp : IAsyncDisposable
 
     public static async Task<EdgeApp> StartAsync(
         Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null,
-            Action<WebApplicationBuilder>? configure = null, string environment = "Production",
+        Action<WebApplicationBuilder>? configure = null, string environment = "Production",
         EdgePlace? place = null)
     {
         var app = Build(map, edge, surety, configure, environment, place: place);
@@ -40,7 +40,7 @@ internal sealed class EdgeApp : IAsyncDisposable
     /// <summary>Not started: for tests of the start itself.</summary>
     public static EdgeApp Build(
         Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null,
-            Action<WebApplicationBuilder>? configure = null, string environment = "Production",
+        Action<WebApplicationBuilder>? configure = null, string environment = "Production",
         string? folder = null, EdgePlace? place = null)
     {
         var own = folder is null;

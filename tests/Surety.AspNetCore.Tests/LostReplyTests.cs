@@ -34,8 +34,7 @@ public sealed class LostReplyTests
         await Parallel.ForEachAsync(Enumerable.Range(0, commands), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (i, _) =>
         {
             var key = $"k{i}";
-            Answer? accepted = null;
-            var isKnown = true;
+            var (accepted, isKnown) = ((Answer?)null, true);
             for (var sends = 1; accepted is null; sends++)
             {
                 sends.ShouldBeLessThan(MostSends, key);

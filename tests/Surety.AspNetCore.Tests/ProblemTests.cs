@@ -351,19 +351,7 @@ public class ProblemTests
         foreach (var environment in new[] { "Production", "Development" })
         {
             await using var app = await EdgeApp.StartAsync(
-                host =>
-                {
-                    host.UseAntiforgery();
-                    host.MapPost("/bound", ([FromForm] string note) => TypedResults.Ok(note)).DisableAntiforgery();
-                    host.MapPost("/whole", (IFormCollection form) => TypedResults.Ok(form["note"].ToString())).DisableAntiforgery();
-                    host.MapPost(
-                        "/own", async (HttpRequest request) => TypedResults.Ok((await request.ReadFormAsync())["note"].ToString()));
-                    host.MapPost("/command", ([FromForm] string note) => TypedResults.Ok(note)).RequireIdempotencyKey()
-                        .DisableAntiforgery();
-                    host.MapPost("/guarded", ([FromForm] string note) => TypedResults.Ok(note));
-                },
-                configure: builder => builder.Services.AddAntiforgery(),
-                environment: environment);
+                MapForms, configure: builder => builder.Services.AddAntiforgery(), environment: environment);
             await RefusedAsync("note", Encoded("note=a\0b"));
             await RefusedAsync("other", Encoded("note=fine&other=1&other=\0"));
             await RefusedAsync("no\0te", Encoded("no\0te=fine"));
@@ -397,6 +385,16 @@ public class ProblemTests
                     return await app.Alice.SendAsync(HttpMethod.Post, path, form, default, ("Idempotency-Key", Guid.NewGuid().ToString()));
             }
         }
+    }
+
+    private static void MapForms(WebApplication host)
+    {
+        host.UseAntiforgery();
+        host.MapPost("/bound", ([FromForm] string note) => TypedResults.Ok(note)).DisableAntiforgery();
+        host.MapPost("/whole", (IFormCollection form) => TypedResults.Ok(form["note"].ToString())).DisableAntiforgery();
+        host.MapPost("/own", async (HttpRequest request) => TypedResults.Ok((await request.ReadFormAsync())["note"].ToString()));
+        host.MapPost("/command", ([FromForm] string note) => TypedResults.Ok(note)).RequireIdempotencyKey().DisableAntiforgery();
+        host.MapPost("/guarded", ([FromForm] string note) => TypedResults.Ok(note));
     }
 
     [Fact]

@@ -37,8 +37,8 @@ internal static class HealthEndpoints
             }
 
             return answer(http, http.RequestServices);
-        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(
-            Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
+        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics()
+            .WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services)
     {
@@ -52,18 +52,20 @@ internal static class HealthEndpoints
         else if (!IsStarted(services)) problems.Add("The host has not finished starting.");
         if (!store.Ready) problems.Add($"Store: {store.Detail}");
         problems.AddRange(health.Problems);
-        await Answer(
-            http, new Report(problems.Count == 0, problems.Count == 0
-                ? "ok" : stopping || health.Draining
-                ? "draining" : "not ready", problems, Details(store, health, services.GetRequiredService<Admission>())));
+        var status = problems.Count == 0 ? "ok" : stopping || health.Draining ? "draining" : "not ready";
+        var details = Details(store, health, services.GetRequiredService<Admission>());
+        await Answer(http, new Report(problems.Count == 0, status, problems, [.. details]));
     }
 
-    private static string[] Details(StoreStatus store, SuretyHealth health, Admission admission) =>
-        [$"Store: {store.Detail}", .. health.IsStandby
-            ? ["Standby: another process works on this store; this one enqueues, and takes over when the other ends."]
-            : Array.Empty<string>(), .. health.Degraded,
-            .. admission.IsShedding
-                ? [$"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}."] : Array.Empty<string>()];
+    private static IEnumerable<string> Details(StoreStatus store, SuretyHealth health, Admission admission)
+    {
+        yield return $"Store: {store.Detail}";
+        if (health.IsStandby)
+            yield return "Standby: another process works on this store; this one enqueues, and takes over when the other ends.";
+        foreach (var reason in health.Degraded) yield return reason;
+        if (admission.IsShedding)
+            yield return $"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}.";
+    }
 
     private static Report Started(IServiceProvider services) =>
         IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);

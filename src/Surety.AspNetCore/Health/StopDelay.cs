@@ -8,8 +8,8 @@ namespace Surety.AspNetCore.Health;
 /// Goes on serving for a while after readiness has failed, so that a balancer looks away before the listening socket closes.
 /// </summary>
 internal sealed class StopDelay(
-    IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime, TimeProvider time,
-    ILogger<StopDelay> logger) : IHostedLifecycleService
+    IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StopDelay> logger)
+    : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {

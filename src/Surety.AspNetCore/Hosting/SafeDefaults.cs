@@ -41,9 +41,10 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
     private static ForwardedHeadersOptions Forwarding(IEnumerable<string> proxies)
     {
         // As many hops as are trusted; the framework's own trust in loopback is not taken over.
-        var forwarding =
-            new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
-                ForwardLimit = null };
+        var forwarding = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto, ForwardLimit = null,
+        };
         forwarding.KnownProxies.Clear();
         forwarding.KnownIPNetworks.Clear();
         foreach (var proxy in proxies)

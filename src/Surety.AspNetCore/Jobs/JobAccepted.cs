@@ -28,7 +28,7 @@ internal sealed class JobAccepted(MessageId id, string kind, MessageStatus statu
         var body = new AcceptedJob(text, kind, status, createdAt, links);
         return new StoredAnswer(
             StatusCodes.Status202Accepted,
-                new Dictionary<string, string> { ["Location"] = self, ["Retry-After"] = "1", ["Content-Type"] = "application/json" },
+            new Dictionary<string, string> { ["Location"] = self, ["Retry-After"] = "1", ["Content-Type"] = "application/json" },
             JsonSerializer.SerializeToUtf8Bytes(body, EdgeJson.Own));
     }
 }

@@ -17,7 +17,7 @@ internal static class JobList
 
     public static async Task<IResult> GetAsync(
         HttpContext http, IMessages messages, string? status = null, string? kind = null, string? pageToken = null, int pageSize = 50,
-            CancellationToken cancel = default)
+        CancellationToken cancel = default)
     {
         if (pageSize is < 1 or > MostOnAPage)
             return new ProblemResult(Validation.Problem("invalid", $"How many jobs at most, 1 to {MostOnAPage}.", "pageSize"));
@@ -28,9 +28,8 @@ internal static class JobList
         if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
         var filter = new MessageFilter
         {
-            Owner = http.User.Principal(), Status = status is null
-                ? null : Statuses[status], Kind = kind, Limit = pageSize, Before = after is null
-                ? null : MessageId.Parse(after, CultureInfo.InvariantCulture),
+            Owner = http.User.Principal(), Status = status is null ? null : Statuses[status], Kind = kind, Limit = pageSize,
+            Before = after is null ? null : MessageId.Parse(after, CultureInfo.InvariantCulture),
         };
         var page = await messages.ListAsync(filter, cancel);
         http.Response.Headers.CacheControl = "no-cache, private";

@@ -45,8 +45,10 @@ internal static class JobOperations
     {
         Name(operation, "listJobs", "List jobs", "The caller's own, newest first, in pages.");
         Bound(operation, "status", "Only jobs in this state.",
-            new OpenApiSchema { Type = JsonSchemaType.String,
-                Enum = ["scheduled", "queued", "running", "retrying", "succeeded", "dead", "cancelled"] });
+            new OpenApiSchema
+            {
+                Type = JsonSchemaType.String, Enum = ["scheduled", "queued", "running", "retrying", "succeeded", "dead", "cancelled"],
+            });
         Bound(operation, "kind", "Only jobs of this kind.",
             new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = 200, Examples = [JsonValue.Create("report.requested")] });
         Bound(operation, Paging.Size, "How many jobs a page has at most.",
@@ -92,9 +94,10 @@ internal static class JobOperations
         });
         operation.Responses = new OpenApiResponses
         {
-            ["200"] =
-                new OpenApiResponse { Description = "The events.",
-                    Content = new Dictionary<string, OpenApiMediaType> { [JobStream.ContentType] = Events() } },
+            ["200"] = new OpenApiResponse
+            {
+                Description = "The events.", Content = new Dictionary<string, OpenApiMediaType> { [JobStream.ContentType] = Events() },
+            },
             ["204"] = new OpenApiResponse { Description = "The client has seen the end." },
         };
         site.Refusals.AddRange([.. Unknown, .. TooManyStreams]);
@@ -141,14 +144,16 @@ internal static class JobOperations
     private static OpenApiResponse Result(string description) => new()
     {
         Description = description,
-        Content =
-            new Dictionary<string, OpenApiMediaType> { [
-                "*/*"] = new() { Schema = new OpenApiSchema { Description = "By the media type of the answer." } } },
+        Content = new Dictionary<string, OpenApiMediaType>
+        {
+            ["*/*"] = new() { Schema = new OpenApiSchema { Description = "By the media type of the answer." } },
+        },
     };
 
-    private static OpenApiMediaType Events() =>
-        new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String,
-            Description = "Events of text/event-stream; their data is a Job." } };
+    private static OpenApiMediaType Events() => new()
+    {
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Events of text/event-stream; their data is a Job." },
+    };
 
     private static void Name(OpenApiOperation operation, string id, string summary, string description)
     {

@@ -16,8 +16,8 @@ internal static class JobResults
     {
         var services = http.RequestServices;
         return JobView.Of(
-            job, services.GetRequiredService<JobIds>().Text(job.Id, job.Owner), services.GetRequiredService<IQueueCatalog>()
-                .MaxAttempts(job.Queue), JobView.Address(http, job.Id, job.Owner));
+            job, services.GetRequiredService<JobIds>().Text(job.Id, job.Owner),
+            services.GetRequiredService<IQueueCatalog>().MaxAttempts(job.Queue), JobView.Address(http, job.Id, job.Owner));
     }
 
     /// <summary>What the job made.</summary>

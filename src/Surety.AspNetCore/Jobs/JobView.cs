@@ -27,8 +27,9 @@ internal sealed record JobView(
         if (!IsTerminal(job.Status)) (links["events"], links["cancel"]) = (address + "/events", address);
         if (job.Result is not null) links["result"] = address + "/result";
         var waits = job.Status is MessageStatus.Scheduled or MessageStatus.Retrying;
-        return new(id, job.Kind, job.Status, job.Attempt, maxAttempts, job.Progress, waits
-            ? job.DueAt : null, job.Reason, job.CancelRequested, job.EnqueuedAt, job.EndedAt, links);
+        return new(
+            id, job.Kind, job.Status, job.Attempt, maxAttempts, job.Progress, waits ? job.DueAt : null, job.Reason, job.CancelRequested,
+            job.EnqueuedAt, job.EndedAt, links);
     }
 
     /// <summary>Dead is an end to its owner, though an operator may requeue it.</summary>

@@ -113,8 +113,8 @@ public static class Paging
             q => q.Value, (q, value) => $"{Uri.EscapeDataString(q.Key)}={Uri.EscapeDataString(value ?? "")}").Order(StringComparer.Ordinal);
         var signatures = http.RequestServices.GetRequiredService<Signatures>();
         return signatures.Sign(
-            "page", http.User.Principal(), request.PathBase.Add(request.Path)
-                .ToUriComponent(), string.Join('&', query), Convert.ToHexString(said)).AsSpan(0, SignatureBytes);
+            "page", http.User.Principal(), request.PathBase.Add(request.Path).ToUriComponent(), string.Join('&', query),
+            Convert.ToHexString(said)).AsSpan(0, SignatureBytes);
     }
 
     private static string NextAddress(HttpRequest request, string token)

@@ -111,8 +111,8 @@ internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOpe
             if (own) headers.AddRange(site.RefusalHeaders.Where(h => h.Status == 0 || h.Status == group.Key).Select(h => h.Header));
             // A refusal of the handler's is remembered under its key like any answer.
             if (own && traits.TakesKey && Endings.Of(group.Key) == Ending.Refuse) headers.Add(AnswerHeaders.Replayed);
-            operation.Responses[SchemaText.Of(group.Key)] = ProblemAnswers.Of(refusals, site, isShared: !own
-                && !(group.Key == 413 && traits.MaxBodyBytes is not null), headers);
+            var isShared = !own && !(group.Key == 413 && traits.MaxBodyBytes is not null);
+            operation.Responses[SchemaText.Of(group.Key)] = ProblemAnswers.Of(refusals, site, isShared, headers);
         }
     }
 }

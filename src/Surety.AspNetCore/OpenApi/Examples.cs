@@ -22,10 +22,18 @@ internal sealed class Examples(OpenApiDocument document)
         var type = schema.Type ?? default;
         if (type.HasFlag(JsonSchemaType.Object)) return Whole(schema, depth);
         if (type.HasFlag(JsonSchemaType.Array)) return Of(schema.Items, depth + 1) is { } item ? new JsonArray(item) : new JsonArray();
+        return OfValue(schema, type);
+    }
+
+    private static JsonNode? OfValue(OpenApiSchema schema, JsonSchemaType type)
+    {
         if (type.HasFlag(JsonSchemaType.Boolean)) return JsonValue.Create(false);
         if (type.HasFlag(JsonSchemaType.Integer) || type.HasFlag(JsonSchemaType.Number))
-            return JsonValue.Create(decimal.TryParse(schema.Minimum, NumberStyles.Number, CultureInfo.InvariantCulture, out var least)
-                ? least : 0);
+        {
+            var hasLeast = decimal.TryParse(schema.Minimum, NumberStyles.Number, CultureInfo.InvariantCulture, out var least);
+            return JsonValue.Create(hasLeast ? least : 0);
+        }
+
         return (schema.Format, type.HasFlag(JsonSchemaType.Null)) switch
         {
             ("date-time", _) => JsonValue.Create("2026-05-01T12:00:00Z"),

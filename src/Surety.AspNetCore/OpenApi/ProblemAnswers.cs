@@ -25,11 +25,10 @@ internal static class ProblemAnswers
         // A HEAD is answered without a body.
         if (site.Method != "HEAD")
         {
-            var media =
-                new OpenApiMediaType { Schema = Schema(refusals[0].Status, document),
-                    Examples = new SortedDictionary<string, IOpenApiExample>(StringComparer.Ordinal) };
+            var examples = new SortedDictionary<string, IOpenApiExample>(StringComparer.Ordinal);
+            var media = new OpenApiMediaType { Schema = Schema(refusals[0].Status, document), Examples = examples };
             foreach (var refusal in refusals)
-                media.Examples.TryAdd(
+                examples.TryAdd(
                     refusal.Code, new OpenApiExample { Summary = ProblemCodes.TitleOf(refusal.Code), Value = Example(refusal, site.Edge) });
             response.Content = new Dictionary<string, OpenApiMediaType> { [MediaType] = media };
         }
@@ -51,9 +50,9 @@ internal static class ProblemAnswers
         var example = new JsonObject
         {
             ["type"] = $"{edge.ProblemBase.AbsoluteUri}#{refusal.Code}", ["title"] = ProblemCodes.TitleOf(refusal.Code),
-                ["status"] = refusal.Status, ["detail"] = refusal.Detail, ["instance"] = "/here",
-            ["code"] = refusal.Code, ["traceId"] = "0af7651916cd43dd8448eb211c80319c", ["outcome"] = refusal.Status < 500
-                || refusal.Code == ProblemCodes.Overloaded ? "none" : "unknown",
+            ["status"] = refusal.Status, ["detail"] = refusal.Detail, ["instance"] = "/here", ["code"] = refusal.Code,
+            ["traceId"] = "0af7651916cd43dd8448eb211c80319c",
+            ["outcome"] = refusal.Status < 500 || refusal.Code == ProblemCodes.Overloaded ? "none" : "unknown",
         };
         if (refusal.Code == ProblemCodes.Validation)
         {
@@ -75,9 +74,10 @@ internal static class ProblemAnswers
         {
             ["type"] = Text("The page that explains the code.", "uri"),
             ["title"] = Text("The kind of problem, for people."),
-            ["status"] =
-                new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32", Minimum = "400", Maximum = "599",
-                    Description = "The answer's status." },
+            ["status"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer, Format = "int32", Minimum = "400", Maximum = "599", Description = "The answer's status.",
+            },
             ["detail"] = Text("This case, for people: what, with which values, and what to do."),
             ["instance"] = Text("The address that was asked."),
             ["code"] = Text("The kind of problem, for programs."),

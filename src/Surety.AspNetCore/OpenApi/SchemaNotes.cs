@@ -21,8 +21,11 @@ internal static class SchemaNotes
         var given = context.JsonTypeInfo.Type;
         var type = Nullable.GetUnderlyingType(given) ?? given;
         if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type.IsEnum))
-            schema.Type = JsonSchemaType.String | (type != given
-                || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
+        {
+            var isNullable = type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true });
+            schema.Type = JsonSchemaType.String | (isNullable ? JsonSchemaType.Null : default);
+        }
+
         if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
         {
             if (kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
@@ -48,24 +51,19 @@ internal static class SchemaNotes
 
     private static void Apply(OpenApiSchema schema, object attribute)
     {
-        var isArray = schema.Type is { } type && type.HasFlag(JsonSchemaType.Array);
         switch (attribute)
         {
             case StringLengthAttribute length:
-                schema.MaxLength = length.MaximumLength;
-                if (length.MinimumLength > 0) schema.MinLength = length.MinimumLength;
+                Bound(schema, length.MinimumLength > 0 ? length.MinimumLength : null, length.MaximumLength);
                 break;
             case MaxLengthAttribute { Length: >= 0 } most:
-                if (isArray) schema.MaxItems = most.Length;
-                else schema.MaxLength = most.Length;
+                Bound(schema, null, most.Length);
                 break;
             case MinLengthAttribute least:
-                if (isArray) schema.MinItems = least.Length;
-                else schema.MinLength = least.Length;
+                Bound(schema, least.Length, null);
                 break;
             case LengthAttribute between:
-                if (isArray) (schema.MinItems, schema.MaxItems) = (between.MinimumLength, between.MaximumLength);
-                else (schema.MinLength, schema.MaxLength) = (between.MinimumLength, between.MaximumLength);
+                Bound(schema, between.MinimumLength, between.MaximumLength);
                 break;
             case RangeAttribute { Minimum: int or long or double, MinimumIsExclusive: false, MaximumIsExclusive: false } range:
                 (schema.Minimum, schema.Maximum) = (
@@ -85,5 +83,19 @@ internal static class SchemaNotes
                 own.Describe(schema);
                 break;
         }
+    }
+
+    /// <summary>How many items an array may have, or how many characters a text.</summary>
+    private static void Bound(OpenApiSchema schema, int? least, int? most)
+    {
+        if (schema.Type is { } type && type.HasFlag(JsonSchemaType.Array))
+        {
+            schema.MinItems = least ?? schema.MinItems;
+            schema.MaxItems = most ?? schema.MaxItems;
+            return;
+        }
+
+        schema.MinLength = least ?? schema.MinLength;
+        schema.MaxLength = most ?? schema.MaxLength;
     }
 }

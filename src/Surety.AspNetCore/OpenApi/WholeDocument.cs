@@ -57,9 +57,10 @@ internal static class WholeDocument
                 (own.Links ??= new SortedDictionary<string, IOpenApiLink>(StringComparer.Ordinal))[id] = new OpenApiLink
                 {
                     OperationId = id, Description = target.Operation.Summary,
-                    Parameters =
-                        new Dictionary<string, RuntimeExpressionAnyWrapper> { [
-                            parameter] = new() { Expression = RuntimeExpression.Build($"$response.body#/{parameter}") } },
+                    Parameters = new Dictionary<string, RuntimeExpressionAnyWrapper>
+                    {
+                        [parameter] = new() { Expression = RuntimeExpression.Build($"$response.body#/{parameter}") },
+                    },
                 };
             }
         }

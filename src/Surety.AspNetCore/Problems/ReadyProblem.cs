@@ -50,8 +50,8 @@ internal sealed class ReadyProblem
     {
         // Returned as they are when there is nothing to escape.
         (instance, trace) = (Escaping.Encode(instance), Escaping.Encode(trace));
-        var bytes = new byte[
-            start.Length + Encoding.UTF8.GetByteCount(instance) + middle.Length + Encoding.UTF8.GetByteCount(trace) + end.Length];
+        var changing = Encoding.UTF8.GetByteCount(instance) + Encoding.UTF8.GetByteCount(trace);
+        var bytes = new byte[start.Length + middle.Length + end.Length + changing];
         var rest = bytes.AsSpan();
         Put(ref rest, start);
         rest = rest[Encoding.UTF8.GetBytes(instance, rest)..];

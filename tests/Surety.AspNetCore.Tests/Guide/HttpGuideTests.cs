@@ -1,8 +1,8 @@
-using Surety.Guide;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using Surety.AspNetCore.Problems;
 using Surety.AspNetCore.Uploads;
+using Surety.Guide;
 using Surety.Tests.Conventions;
 
 namespace Surety.AspNetCore.Tests.Guide;
