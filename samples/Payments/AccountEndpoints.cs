@@ -61,7 +61,7 @@ internal static class AccountEndpoints
                 ? Ids.Parse(limit) : account.OverdraftLimit, Revision = account.Revision + 1,
         };
         if (changed.Balance < -changed.OverdraftLimit)
-            return Problem.Of(
+            return HttpProblem.Of(
                 422, "overdraft-in-use",
                 $"Account {account.Id} holds {account.Balance}; its limit cannot be less than {-account.Balance}.");
         await work.Connection.ExecuteAsync(new(

@@ -76,7 +76,7 @@ internal static class KeyEndpoints
     private static async Task<IResult> RevokeAsync([KeyPrefix] string prefix, ApiKeys keys, CancellationToken cancel) =>
         await keys.RevokeAsync(prefix, cancel) ? Results.NoContent() : NoSuchKey();
 
-    private static IResult NoSuchKey() => Problem.Of(404, "not-found", "There is no such key, or it works no more.");
+    private static IResult NoSuchKey() => HttpProblem.Of(404, "not-found", "There is no such key, or it works no more.");
 
     private sealed record MadeKey(
         [KeyPrefix] string Prefix, [Example("ada")] string Principal,

@@ -40,5 +40,5 @@ public sealed record Refusal(int Status, string Code, string Detail)
     public static Refusal NoAccount(string id) =>
         new(404, "account-not-found", $"There is no account \"{(id.Length <= 20 ? id : id[..20])}\".");
 
-    public IResult AsResult() => Problem.Of(Status, Code, Detail);
+    public IResult AsResult() => HttpProblem.Of(Status, Code, Detail);
 }

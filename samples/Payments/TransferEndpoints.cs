@@ -50,7 +50,7 @@ internal static class TransferEndpoints
         await using var connection = await database.OpenReadAsync(cancel);
         return await Ledger.FindTransferAsync(connection, Ids.Parse(id), cancel) is { } transfer
             ? Results.Ok(TransferView.Of(transfer))
-            : Problem.Of(404, "transfer-not-found", $"There is no transfer \"{(id.Length <= 20 ? id : id[..20])}\".");
+            : HttpProblem.Of(404, "transfer-not-found", $"There is no transfer \"{(id.Length <= 20 ? id : id[..20])}\".");
     }
 
     private sealed record DepositView(

@@ -1,6 +1,8 @@
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using Surety.AspNetCore;
+
+
+
+
 
 namespace Surety;
 
@@ -38,7 +40,7 @@ public sealed class EdgeOptions
     /// <c>FOREIGN KEY</c>, of which SQLite says no more. A later call for the same constraint takes the place of an earlier one.
     /// </param>
     /// <param name="status">400 to 499.</param>
-    /// <param name="code">As of <see cref="Problem.Of"/>.</param>
+    /// <param name="code">As of <see cref="HttpProblem.Of"/>.</param>
     /// <param name="detail">What to do about it, for people. It is the same for every request, so it cannot name values.</param>
     /// <exception cref="ArgumentException">The status is not one of those, or the code is no slug.</exception>
     public void MapConstraint(string constraint, int status, string code, string detail)
@@ -46,7 +48,7 @@ public sealed class EdgeOptions
         ArgumentException.ThrowIfNullOrEmpty(constraint);
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(status, 499);
-        Problems.ThrowIfNotACode(code);
+        Slug.ThrowIfNotOne(code);
         ArgumentException.ThrowIfNullOrEmpty(detail);
         OfConstraints[constraint] = new ConstraintProblem(status, code, detail);
     }
@@ -178,59 +180,4 @@ public sealed class EdgeOptions
     /// set it to a little more than the time the balancer needs to notice, and the host's shutdown timeout to more than that.
     /// </summary>
     public TimeSpan StopDelay { get; set; } = TimeSpan.Zero;
-}
-
-/// <summary>What a violated constraint means to a client.</summary>
-internal sealed record ConstraintProblem(int Status, string Code, string Detail);
-
-/// <summary>Finds every fault of the options at once, at start.</summary>
-internal sealed class EdgeOptionsCheck(IHostEnvironment environment) : IValidateOptions<EdgeOptions>
-{
-    public ValidateOptionsResult Validate(string? name, EdgeOptions options)
-    {
-        var faults = new List<string>();
-        if (!options.ProblemBase.IsAbsoluteUri || options.ProblemBase.Fragment.Length > 0)
-            faults.Add($"EdgeOptions.ProblemBase (\"{options.ProblemBase}\") must be an absolute URI without a fragment: problem types are it with #code behind it.");
-        foreach (var code in options.ProblemTexts.Keys.Where(code => !Problems.IsCode(code)))
-            faults.Add($"EdgeOptions.ProblemTexts: \"{code}\" is no problem code. Use lower-case letters, digits and \"-\": it is part of a URI.");
-        if (options.DevelopmentKey is not null && !environment.IsDevelopment())
-            faults.Add($"EdgeOptions.DevelopmentKey is set in the environment \"{environment.EnvironmentName}\", where everybody who knows it would be an operator. Set it in Development only, and make real keys with ApiKeys.CreateAsync.");
-        if (options.DevelopmentKey is { } key && (key.Length == 0 || key.AsSpan().ContainsAnyExceptInRange('!', '~')))
-            faults.Add("EdgeOptions.DevelopmentKey must be visible ASCII characters without spaces: it travels in a header.");
-        Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1 << 10, 1 << 30);
-        Range(nameof(options.MaxBytesOfBodies), options.MaxBytesOfBodies, Math.Max(1L << 20, options.MaxBodyBytes), 1L << 40);
-        Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1 << 10, 1 << 24);
-        Range(nameof(options.KeepAnswers), options.KeepAnswers, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365));
-        Range(nameof(options.CommandTimeout), options.CommandTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
-        Range(nameof(options.MaxJsonDepth), options.MaxJsonDepth, 1, 64);
-        Range(nameof(options.MaxWaiting), options.MaxWaiting, 0, 100_000);
-        Range(nameof(options.MaxStreams), options.MaxStreams, 0, 100_000);
-        Range(nameof(options.MaxStreamsPerCaller), options.MaxStreamsPerCaller, 0, 100_000);
-        Range(nameof(options.Heartbeat), options.Heartbeat, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
-        Range(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
-        Range(nameof(options.HttpsPort), options.HttpsPort, 1, 65_535);
-        foreach (var proxy in options.TrustedProxies.Where(p => !SafeDefaults.TryParse(p, out _)))
-            faults.Add($"EdgeOptions.TrustedProxies: \"{proxy}\" is neither an address nor a network such as 10.0.0.0/8. Names are not looked up.");
-        Range(nameof(options.MaxConcurrency), options.MaxConcurrency, 1, 100_000);
-        Range(nameof(options.MinConcurrency), options.MinConcurrency, 1, Math.Max(1, options.MaxConcurrency));
-        Range(nameof(options.MaxQueueDelay), options.MaxQueueDelay, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
-        Range(nameof(options.RequestTimeout), options.RequestTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
-        Range(nameof(options.MaxQuotaCallers), options.MaxQuotaCallers, 100, 1_000_000);
-        foreach (var (quota, limit) in options.Quotas)
-        {
-            if (quota.Length is 0 or > 40 || !quota.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
-                faults.Add($"EdgeOptions.Quotas: \"{quota}\" is no name for a quota. Use 1 to 40 lower-case letters, digits and \"-\": it travels in headers.");
-            Range($"Quotas[\"{quota}\"].{nameof(limit.Permits)}", limit.Permits, 1, 1_000_000_000);
-            Range($"Quotas[\"{quota}\"].{nameof(limit.Window)}", limit.Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
-            if (limit.Window.Ticks % TimeSpan.TicksPerSecond != 0) faults.Add($"EdgeOptions.Quotas[\"{quota}\"].Window ({limit.Window}) must be whole seconds: its header knows no smaller unit.");
-        }
-
-        Range(nameof(options.StopDelay), options.StopDelay, TimeSpan.Zero, TimeSpan.FromMinutes(5));
-        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
-
-        void Range<T>(string member, T value, T least, T most) where T : IComparable<T>
-        {
-            if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0) faults.Add($"EdgeOptions.{member} ({value}) must be {least} to {most}.");
-        }
-    }
 }

@@ -29,21 +29,20 @@ internal static partial class Log
     [LoggerMessage(3010, LogLevel.Information, "When API keys were used last could not be noted; it is tried again within a minute")]
     public static partial void UsesNotNoted(this ILogger logger, Exception exception);
 
-    [LoggerMessage(3009, LogLevel.Warning, "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
+    [LoggerMessage(
+        3009, LogLevel.Warning,
+        "The quota {Quota} cannot be counted over all nodes, because the store does not answer; until it does: {Fallback}")]
     public static partial void QuotaStoreAway(this ILogger logger, Exception exception, string quota, QuotaFallback fallback);
 
     [LoggerMessage(3011, LogLevel.Error, "Watching job {Job} for its event streams failed; their clients come back")]
     public static partial void WatchFailed(this ILogger logger, Exception exception, MessageId job);
 
-    [LoggerMessage(3030, LogLevel.Warning, "Calls of {Client} mostly fail; none are sent for {Pause}")]
-    public static partial void CircuitOpened(this ILogger logger, string client, TimeSpan pause);
-
-    [LoggerMessage(3031, LogLevel.Information, "Calls of {Client} succeed again")]
-    public static partial void CircuitClosed(this ILogger logger, string client);
-
     [LoggerMessage(3008, LogLevel.Information, "Not ready any more; serving for another {Delay} so that balancers notice")]
     public static partial void StopDelayed(this ILogger logger, TimeSpan delay);
 
-    [LoggerMessage(3050, LogLevel.Warning, "{Endpoint} is not in the OpenAPI document: map it with a method whose signature says what it takes, or mark it ExcludeFromDescription()")]
+    [LoggerMessage(
+        3050, LogLevel.Warning,
+        "{Endpoint} is not in the OpenAPI document: map it with a method whose signature says what it takes, or mark it "
+            + "ExcludeFromDescription()")]
     public static partial void Undescribed(this ILogger logger, string endpoint);
 }

@@ -26,7 +26,7 @@ public sealed class SuretyHealth
 
     /// <summary>
     /// What a person should look at though the host works: dead letters, messages without a handler, paused queues, counted every 15 s; and
-    /// a database that fails attempts though the node's own work goes on.
+    /// a database that fails attempts though the node's own work goes on; and, with the package Surety.Outgoing, clients that send nothing.
     /// </summary>
     public IReadOnlyList<string> Degraded => [.. degraded, .. worries()];
 

@@ -36,7 +36,8 @@ internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> He
         Member("title").ShouldNotBeNullOrWhiteSpace();
         Member("traceId").ShouldNotBeNullOrWhiteSpace();
         Member("instance").ShouldNotBeNull().ShouldStartWith("/");
-        foreach (var secret in new[] { "Surety.", "System.", "Microsoft.", "   at ", "Data Source", "sk_" }) Text.ShouldNotContain(secret, Case.Sensitive);
+        foreach (var secret in new[] { "Surety.", "System.", "Microsoft.", "   at ", "Data Source", "sk_" })
+            Text.ShouldNotContain(secret, Case.Sensitive);
         return this;
     }
 
@@ -47,6 +48,7 @@ internal sealed record Answer(int Status, IReadOnlyDictionary<string, string> He
         this["Idempotent-Replayed"].ShouldBe("true");
         Body.ShouldBe(first.Body);
         // What is left of a quota is said anew each time.
-        Headers.Where(h => h.Key is not ("Idempotent-Replayed" or "RateLimit")).OrderBy(h => h.Key).ShouldBe(first.Headers.Where(h => h.Key != "RateLimit").OrderBy(h => h.Key));
+        Headers.Where(h => h.Key is not ("Idempotent-Replayed" or "RateLimit")).OrderBy(h => h.Key)
+            .ShouldBe(first.Headers.Where(h => h.Key != "RateLimit").OrderBy(h => h.Key));
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Security;
 using Surety.Storage;
 
 namespace Surety.AspNetCore.Tests;
@@ -50,8 +51,11 @@ public class ApiKeyTests
 
         var wrong = new[]
         {
-            revoked.Secret, expired, good[..^1], good + "0", good.ToUpperInvariant(), good[..^1] + (good[^1] == '0' ? '1' : '0'), $"sk_{new string('0', 12)}_{new string('0', 64)}",
-            "sk_", "sk__", "sk_x", $"sk_{good[3..15]}_", "sk_' OR 1=1 --_x", $"sk_{new string('a', 8_000)}_b", "eyJhbGciOiJub25lIn0.e30.", "dev",
+            revoked.Secret, expired, good[..^1], good
+                + "0", good.ToUpperInvariant(), good[..^1] + (good[^1] == '0'
+                ? '1' : '0'), $"sk_{new string('0', 12)}_{new string('0', 64)}",
+            "sk_", "sk__", "sk_x", $"sk_{good[3..15]}_", "sk_' OR 1=1 --_x", $"sk_{new string('a', 8_000)}_b", "eyJhbGciOiJub25lIn0.e30.",
+                "dev",
         };
         foreach (var key in wrong)
         {
@@ -59,7 +63,11 @@ public class ApiKeyTests
             answer.ShouldBeProblem(401, "unauthenticated");
             answer["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\", error=\"invalid_token\"");
             answer.Text.Replace(answer.Member("traceId")!, "", StringComparison.Ordinal).ShouldBe(
-                """{"type":"https://surety.example/problems#unauthenticated","title":"Authentication is required","status":401,"detail":"Send an API key or another credential this server takes in the Authorization header.","instance":"/me","code":"unauthenticated","traceId":"","outcome":"none"}""");
+                """
+                {"type":"https://surety.example/problems#unauthenticated","title":"Authentication is required","status":401,
+                "detail":"Send an API key or another credential this server takes in the Authorization header.",
+                "instance":"/me","code":"unauthenticated","traceId":"","outcome":"none"}
+                """.ReplaceLineEndings(""));
         }
 
         (await app.Client(good).FetchAsync("/me")).ShouldBe(200);
@@ -113,7 +121,9 @@ public class ApiKeyTests
         var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var keys = app.Get<ApiKeys>();
-        var (revoked, replaced, expired) = (await keys.CreateAsync("alice", []), await keys.CreateAsync("alice", []), await keys.CreateAsync("alice", [], clock.GetUtcNow().AddMinutes(1)));
+        var (revoked, replaced, expired) = (
+            await keys.CreateAsync("alice", []), await keys.CreateAsync("alice", []),
+            await keys.CreateAsync("alice", [], clock.GetUtcNow().AddMinutes(1)));
         foreach (var key in new[] { revoked, replaced, expired }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200);
         (await keys.RevokeAsync(revoked.Prefix)).ShouldBeTrue();
         (await keys.RotateAsync(replaced.Prefix, TimeSpan.Zero, null)).ShouldNotBeNull();
@@ -168,7 +178,8 @@ public class ApiKeyTests
     {
         var looked = new TaskCompletionSource<ApiKeyRecord?>();
         var asked = 0;
-        var cache = new ApiKeyCache(new ScriptedKeys { Found = _ => ++asked == 1 ? looked.Task : Task.FromResult<ApiKeyRecord?>(null) }, TimeProvider.System);
+        var cache = new ApiKeyCache(
+            new ScriptedKeys { Found = _ => ++asked == 1 ? looked.Task : Task.FromResult<ApiKeyRecord?>(null) }, TimeProvider.System);
         var request = cache.FindAsync("0a", evenIfOld: false, default);
         cache.Forget("0a");
         looked.SetResult(Record("0a"));
@@ -179,13 +190,15 @@ public class ApiKeyTests
     [Fact]
     public async Task Prefixes_that_somebody_makes_up_do_not_push_out_a_key_that_exists()
     {
-        var cache = new ApiKeyCache(new ScriptedKeys { Found = prefix => Task.FromResult(prefix == "0a" ? Record("0a") : null) }, TimeProvider.System);
+        var cache = new ApiKeyCache(
+            new ScriptedKeys { Found = prefix => Task.FromResult(prefix == "0a" ? Record("0a") : null) }, TimeProvider.System);
         await cache.FindAsync("0a", evenIfOld: false, default);
         for (var i = 0; i < 10_000; i++) await cache.FindAsync($"made-up-{i}", evenIfOld: false, default);
         cache.Known("0a").ShouldNotBeNull();
     }
 
-    private static ApiKeyRecord Record(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "alice", Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch };
+    private static ApiKeyRecord Record(string prefix) =>
+        new() { Prefix = prefix, Digest = new byte[32], Principal = "alice", Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch };
 
     [Fact]
     public async Task A_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_over()
@@ -196,12 +209,14 @@ public class ApiKeyTests
         var old = await keys.CreateAsync("alice", ["reports", "operator"]);
         var next = (await keys.RotateAsync(old.Prefix, TimeSpan.FromHours(1), clock.GetUtcNow().AddDays(90))).ShouldNotBeNull();
         next.Secret.ShouldNotBe(old.Secret);
-        foreach (var key in new[] { old, next }) (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("alice: reports operator");
+        foreach (var key in new[] { old, next })
+            (await app.Client(key.Secret).FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("alice: reports operator");
 
         clock.Advance(TimeSpan.FromHours(1));
         (await app.Client(old.Secret).FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated");
         (await app.Client(next.Secret).FetchAsync("/me")).ShouldBe(200);
-        (await keys.FindAsync(next.Prefix)).ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.Principal.ShouldBe("alice"), k => k.ExpiresAt.ShouldNotBeNull());
+        (await keys.FindAsync(next.Prefix)).ShouldNotBeNull()
+            .ShouldSatisfyAllConditions(k => k.Principal.ShouldBe("alice"), k => k.ExpiresAt.ShouldNotBeNull());
         // One that works no more has no successor, and the refusal leaves none behind.
         (await keys.RotateAsync(old.Prefix, TimeSpan.Zero, null)).ShouldBeNull();
         (await keys.RotateAsync("nothing", TimeSpan.Zero, null)).ShouldBeNull();
@@ -223,7 +238,8 @@ public class ApiKeyTests
         (await app.Client(next.Secret).FetchAsync("/me")).ShouldBe(200);
         await Should.ThrowAsync<ArgumentException>(() => keys.RotateAsync(next.Prefix, TimeSpan.FromDays(91), null));
         await Should.ThrowAsync<ArgumentException>(() => keys.RotateAsync(next.Prefix, TimeSpan.FromTicks(-1), null));
-        await Should.ThrowAsync<ArgumentException>(() => keys.RotateAsync(next.Prefix, TimeSpan.Zero, DateTimeOffset.UtcNow.AddSeconds(-1)));
+        await Should.ThrowAsync<ArgumentException>(
+            () => keys.RotateAsync(next.Prefix, TimeSpan.Zero, DateTimeOffset.UtcNow.AddSeconds(-1)));
         (await app.Client(next.Secret).FetchAsync("/me")).ShouldBe(200);
     }
 
@@ -233,7 +249,8 @@ public class ApiKeyTests
         var clock = new ShiftedTime();
         await using var app = await StartAsync(clock);
         var keys = app.Get<ApiKeys>();
-        var (used, unused, revoked) = (await keys.CreateAsync("alice", []), await keys.CreateAsync("bob", []), await keys.CreateAsync("carol", []));
+        var (used, unused, revoked) = (
+            await keys.CreateAsync("alice", []), await keys.CreateAsync("bob", []), await keys.CreateAsync("carol", []));
         await keys.RevokeAsync(revoked.Prefix);
         var client = app.Client(used.Secret);
         for (var i = 0; i < 20; i++) (await client.FetchAsync("/me")).ShouldBe(200);
@@ -259,7 +276,8 @@ public class ApiKeyTests
     public async Task A_use_that_could_not_be_noted_is_noted_later()
     {
         var store = new ScriptedKeys { Away = true };
-        using var uses = new ApiKeyUses(store, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ApiKeyUses>.Instance);
+        using var uses = new ApiKeyUses(
+            store, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ApiKeyUses>.Instance);
         uses.Note("a");
         uses.Note("b");
         await uses.WriteAsync(default);
@@ -347,7 +365,8 @@ public class ApiKeyTests
         await using var app = await EdgeApp.StartAsync(Map, edge => edge.DevelopmentKey = "letmein42", environment: "Development");
         (await app.Client("letmein42").FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("dev: operator");
         (await app.Client("letmein43").FetchAsync("/me")).ShouldBe(401);
-        app.Log.Lines.ShouldContain(l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("development API key", StringComparison.Ordinal));
+        app.Log.Lines.ShouldContain(l => l.StartsWith("Warning", StringComparison.Ordinal)
+            && l.Contains("development API key", StringComparison.Ordinal));
         app.Log.Lines.ShouldNotContain(l => l.Contains("letmein42", StringComparison.Ordinal));
     }
 
@@ -356,11 +375,14 @@ public class ApiKeyTests
     {
         var faults = (await Should.ThrowAsync<OptionsValidationException>(() => EdgeApp.StartAsync(Map, edge =>
         {
-            (edge.DevelopmentKey, edge.ProblemBase, edge.MaxBodyBytes, edge.MaxAnswerBytes) = ("a secret", new Uri("/problems", UriKind.Relative), 1, int.MaxValue);
-            (edge.KeepAnswers, edge.CommandTimeout, edge.MaxJsonDepth, edge.MaxWaiting, edge.StopDelay) = (TimeSpan.Zero, TimeSpan.FromHours(1), 65, -1, TimeSpan.FromHours(1));
+            (edge.DevelopmentKey, edge.ProblemBase, edge.MaxBodyBytes, edge.MaxAnswerBytes) = (
+                "a secret", new Uri("/problems", UriKind.Relative), 1, int.MaxValue);
+            (edge.KeepAnswers, edge.CommandTimeout, edge.MaxJsonDepth, edge.MaxWaiting, edge.StopDelay) = (
+                TimeSpan.Zero, TimeSpan.FromHours(1), 65, -1, TimeSpan.FromHours(1));
         }))).Failures.ToList();
         faults.Count.ShouldBe(10);
-        foreach (var name in new[] { "DevelopmentKey is set in the environment \"Production\"", "without spaces", "ProblemBase", "MaxBodyBytes", "MaxAnswerBytes", "KeepAnswers", "CommandTimeout", "MaxJsonDepth", "MaxWaiting", "StopDelay" })
+        foreach (var name in new[] { "DevelopmentKey is set in the environment \"Production\"", "without spaces", "ProblemBase",
+            "MaxBodyBytes", "MaxAnswerBytes", "KeepAnswers", "CommandTimeout", "MaxJsonDepth", "MaxWaiting", "StopDelay" })
             faults.ShouldContain(f => f.Contains(name, StringComparison.Ordinal));
         string.Concat(faults).ShouldNotContain("a secret");
     }
@@ -370,12 +392,15 @@ public class ApiKeyTests
     {
         var twice = WebApplication.CreateBuilder();
         twice.Services.AddSuretyEdge();
-        Should.Throw<InvalidOperationException>(() => twice.Services.AddSuretyEdge()).Message.ShouldContain("AddSuretyEdge was called twice");
-        Should.Throw<InvalidOperationException>(() => twice.Build().MapSurety()).Message.ShouldBe("MapSurety() needs builder.AddSurety(…), which was not called on this host.");
+        Should.Throw<InvalidOperationException>(() => twice.Services.AddSuretyEdge()).Message.ShouldContain(
+            "AddSuretyEdge was called twice");
+        Should.Throw<InvalidOperationException>(() => twice.Build().MapSurety()).Message.ShouldBe(
+            "MapSurety() needs builder.AddSurety(…), which was not called on this host.");
 
         var without = WebApplication.CreateBuilder();
         without.AddSurety(s => s.UseSqlite("Data Source=never-opened.db"));
-        Should.Throw<InvalidOperationException>(() => without.Build().MapSurety()).Message.ShouldBe("MapSurety() needs builder.Services.AddSuretyEdge(), which was not called on this host.");
+        Should.Throw<InvalidOperationException>(() => without.Build().MapSurety()).Message.ShouldBe(
+            "MapSurety() needs builder.Services.AddSuretyEdge(), which was not called on this host.");
     }
 
     [Fact]
@@ -394,10 +419,13 @@ public class ApiKeyTests
         (await app.Alice.FetchAsync("/me", ("Badge", "carol"))).ShouldBe(200).Text.ShouldBe("alice: ");
         (await nobody.FetchAsync("/me", ("Badge", "carol"), ("Authorization", "Bearer sk_wrong"))).ShouldBeProblem(401, "unauthenticated");
         (await nobody.FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated");
-        var carols = (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "carol"), ("Idempotency-Key", "k"))).ShouldBe(201);
-        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", ""), ("Idempotency-Key", "k"))).ShouldBeProblem(500, "internal-error");
+        var carols = (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "carol"), ("Idempotency-Key", "k")))
+            .ShouldBe(201);
+        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", ""), ("Idempotency-Key", "k")))
+            .ShouldBeProblem(500, "internal-error");
         app.Log.Lines.ShouldContain(l => l.Contains("(by Badge) but has no name identifier", StringComparison.Ordinal));
-        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "dave"), ("Idempotency-Key", "k"))).ShouldBe(201).Text.ShouldNotBe(carols.Text);
+        (await nobody.PostAsync("/deposits", """{"account":"a","amount":1}""", ("Badge", "dave"), ("Idempotency-Key", "k")))
+            .ShouldBe(201).Text.ShouldNotBe(carols.Text);
     }
 
     private static Task<EdgeApp> StartAsync(TimeProvider? clock = null) => EdgeApp.StartAsync(Map, configure: b =>
@@ -413,11 +441,14 @@ public class ApiKeyTests
         app.MapGet("/fails", IResult () => throw new InvalidOperationException("…"));
     }
 
-    private sealed class Badge(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, System.Text.Encodings.Web.UrlEncoder encoder)
+    private sealed class Badge(
+        IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, System.Text.Encodings.Web.UrlEncoder encoder)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
     {
         protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Request.Headers["Badge"] is [{ } name]
-            ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim("sub", name)], "Badge")), "Badge"))
+            ? AuthenticateResult.Success(
+                new AuthenticationTicket(
+                    new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim("sub", name)], "Badge")), "Badge"))
             : AuthenticateResult.NoResult());
     }
     private sealed class ScriptedKeys : IApiKeyStore
@@ -439,11 +470,13 @@ public class ApiKeyTests
 
         public async ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) => await Found(prefix);
 
-        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) =>
+            throw new NotSupportedException();
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => throw new NotSupportedException();
 
-        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) =>
+            throw new NotSupportedException();
 
         public ValueTask<int> EndExpiredAsync(CancellationToken cancel) => throw new NotSupportedException();
 

@@ -22,7 +22,8 @@ public class CleanStopTests
                     {
                         if ((await app.Alice.DepositAsync($"{i}-{n}")).Status != 201) continue;
                     }
-                    catch (Exception e) when (e is HttpRequestException or ObjectDisposedException or TaskCanceledException or InvalidOperationException)
+                    catch (Exception e) when (e is HttpRequestException or ObjectDisposedException or TaskCanceledException
+                        or InvalidOperationException)
                     {
                         // The host has gone, and the test's client with it.
                         return;
@@ -47,7 +48,8 @@ public class CleanStopTests
                 await using var command = connection.CreateCommand();
                 command.CommandText = $"SELECT count(*) FROM {table}";
                 // An answer may have been lost with its connection, so there may be more than a client heard of.
-                Convert.ToInt32(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(accepted, table);
+                Convert.ToInt32(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture)
+                    .ShouldBeGreaterThanOrEqualTo(accepted, table);
             }
         }
 

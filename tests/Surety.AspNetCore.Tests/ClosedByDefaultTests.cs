@@ -5,7 +5,9 @@ namespace Surety.AspNetCore.Tests;
 /// <summary>Nobody has to remember to close an endpoint.</summary>
 public sealed class ClosedByDefaultTests : IAsyncLifetime
 {
-    private static readonly string[] Open = ["GET /livez", "HEAD /livez", "GET /readyz", "HEAD /readyz", "GET /startupz", "HEAD /startupz", "OPTIONS /files", "OPTIONS /files/1", "OPTIONS /others", "OPTIONS /others/1"];
+    private static readonly string[] Open = [
+        "GET /livez", "HEAD /livez", "GET /readyz", "HEAD /readyz", "GET /startupz", "HEAD /startupz", "OPTIONS /files", "OPTIONS /files/1",
+        "OPTIONS /others", "OPTIONS /others/1"];
 
     private FileApp files = null!;
 
@@ -26,12 +28,14 @@ public sealed class ClosedByDefaultTests : IAsyncLifetime
     {
         var all = Requests().ToList();
         all.Count.ShouldBeGreaterThan(25);
-        foreach (var credential in new[] { null, "Bearer", "Bearer sk_wrong", $"Bearer sk_{new string('0', 12)}_{new string('0', 64)}", "Basic YWxpY2U6c2VjcmV0", "Bearer dev" })
+        foreach (var credential in new[] { null, "Bearer", "Bearer sk_wrong", $"Bearer sk_{new string('0', 12)}_{new string('0', 64)}",
+            "Basic YWxpY2U6c2VjcmV0", "Bearer dev" })
         {
             var open = new List<string>();
             foreach (var (method, path) in all)
             {
-                var answer = await files.App.Client().SendAsync(new HttpMethod(method), path, null, credential is null ? [] : [("Authorization", credential)]);
+                var answer = await files.App.Client()
+                    .SendAsync(new HttpMethod(method), path, null, credential is null ? [] : [("Authorization", credential)]);
                 if (answer.Status == 401)
                 {
                     answer["WWW-Authenticate"].ShouldNotBeNull();
@@ -49,7 +53,8 @@ public sealed class ClosedByDefaultTests : IAsyncLifetime
     public async Task With_the_wrong_scope_an_endpoint_is_closed_and_says_so()
     {
         var (app, none) = (files.App, await files.App.ClientAsync("nobody"));
-        foreach (var path in new[] { "/scoped", "/team/members", "/secret" }) (await none.FetchAsync(path)).ShouldBeProblem(403, "forbidden");
+        foreach (var path in new[] { "/scoped", "/team/members", "/secret" })
+            (await none.FetchAsync(path)).ShouldBeProblem(403, "forbidden");
         (await none.SendAsync(HttpMethod.Post, "/team/orders")).ShouldBeProblem(403, "forbidden");
 
         (await (await app.ClientAsync("a", "money")).FetchAsync("/scoped")).ShouldBe(200);
@@ -73,6 +78,8 @@ public sealed class ClosedByDefaultTests : IAsyncLifetime
     private IEnumerable<(string Method, string Path)> Requests() =>
         from endpoint in files.App.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]
-        let segments = endpoint.RoutePattern.PathSegments.Select(s => s.Parts[0] is Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart { Name: "status" } ? "418" : s.IsSimple && s.Parts[0].IsLiteral ? ((Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart)s.Parts[0]).Content : "1")
+        let segments = endpoint.RoutePattern.PathSegments.Select(
+            s => s.Parts[0] is Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart { Name: "status" } ? "418" : s.IsSimple
+                && s.Parts[0].IsLiteral ? ((Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart)s.Parts[0]).Content : "1")
         select (method, "/" + string.Join('/', segments));
 }

@@ -26,7 +26,10 @@ public class CommandLimitTests
         await inside.Task.WaitAsync(TimeSpan.FromSeconds(20));
         await patience.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(left);
-        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("disconnect", StringComparison.Ordinal) || l.Contains("reset", StringComparison.Ordinal))), () => "the server never noticed");
+        await EdgeApp.UntilAsync(
+            () => Task.FromResult(
+                app.Log.Lines.Any(l => l.Contains("disconnect", StringComparison.Ordinal)
+                    || l.Contains("reset", StringComparison.Ordinal))), () => "the server never noticed");
         go.SetResult();
 
         await EdgeApp.UntilAsync(async () => await app.RecordsAsync() == 1, () => "the command did not go on");
@@ -45,7 +48,8 @@ public class CommandLimitTests
         using var slow = new TcpClient();
         await slow.ConnectAsync(app.Address.Host, app.Address.Port);
         await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n{new string(' ', 100_000)}"));
+            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: "
+                + $"slow\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n{new string(' ', 100_000)}"));
 
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var reader = new StreamReader(slow.GetStream(), Encoding.ASCII);
@@ -71,8 +75,11 @@ public class CommandLimitTests
                     await client.ConnectAsync(app.Address.Host, app.Address.Port);
                     // All but the last byte, which never comes.
                     await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                        $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 600001\r\n\r\n{new string(' ', 600_000)}"));
-                    refused = await app.Alice.PostAsync("/deposits", new string(' ', 500_000) + """{"account":"savings","amount":1}""", ("Idempotency-Key", $"large-{slow.Count}"));
+                        $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                            + $"{app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: slow\r\nContent-Type: "
+                                + $"application/json\r\nContent-Length: 600001\r\n\r\n{new string(' ', 600_000)}"));
+                    refused = await app.Alice.PostAsync("/deposits", new string(' ', 500_000) + """{"account":"savings","amount":1}""",
+                        ("Idempotency-Key", $"large-{slow.Count}"));
                     return refused.Status == 503;
                 });
             refused!.ShouldBeProblem(503, "overloaded")["Retry-After"].ShouldBe("1");
@@ -85,7 +92,9 @@ public class CommandLimitTests
 
         // Who has left takes no room any more.
         var tries = 0;
-        await EdgeApp.UntilAsync(async () => (await app.Alice.PostAsync("/deposits", new string(' ', 900_000) + """{"account":"savings","amount":1}""", ("Idempotency-Key", $"after-{tries++}"))).Status == 201);
+        var large = new string(' ', 900_000) + """{"account":"savings","amount":1}""";
+        await EdgeApp.UntilAsync(
+            async () => (await app.Alice.PostAsync("/deposits", large, ("Idempotency-Key", $"after-{tries++}"))).Status == 201);
     }
 
     [Theory]
@@ -98,14 +107,17 @@ public class CommandLimitTests
             host =>
             {
                 host.MapPost("/bound", (Dictionary<string, string> body) => body.Count);
-                host.MapPost("/read", async (HttpRequest request, CancellationToken cancel) => await new StreamReader(request.Body).ReadToEndAsync(cancel));
-                host.MapPost("/own-limit", (Dictionary<string, string> body) => body.Count).WithRequestTimeout(TimeSpan.FromMilliseconds(300));
+                host.MapPost("/read", async (HttpRequest request, CancellationToken cancel) =>
+                    await new StreamReader(request.Body).ReadToEndAsync(cancel));
+                host.MapPost("/own-limit", (Dictionary<string, string> body) => body.Count)
+                    .WithRequestTimeout(TimeSpan.FromMilliseconds(300));
             },
             edge => edge.RequestTimeout = TimeSpan.FromMilliseconds(300));
         using var slow = new TcpClient();
         await slow.ConnectAsync(app.Address.Host, app.Address.Port);
         await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
+            $"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
+                + $"{app.Alice.DefaultRequestHeaders.Authorization}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var reader = new StreamReader(slow.GetStream(), Encoding.ASCII);
         var answer = await reader.ReadToEndAsync(patience.Token);
@@ -126,10 +138,14 @@ public class CommandLimitTests
         }));
         using var patience = new CancellationTokenSource();
         var left = app.Alice.SendAsync(HttpMethod.Post, "/fails-late", null, patience.Token);
-        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /fails-late", StringComparison.Ordinal))));
+        await EdgeApp.UntilAsync(() =>
+            Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /fails-late", StringComparison.Ordinal))));
         await patience.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(left);
-        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains("do not balance", StringComparison.Ordinal))), () => "the failure was swallowed");
+        await EdgeApp.UntilAsync(
+            () => Task.FromResult(
+                app.Log.Lines.Any(l => l.StartsWith("Error", StringComparison.Ordinal)
+                    && l.Contains("do not balance", StringComparison.Ordinal))), () => "the failure was swallowed");
     }
 
     [Fact]
@@ -141,10 +157,14 @@ public class CommandLimitTests
         await using (var other = await app.Get<Database>().BeginAsync())
         {
             left = app.Alice.SendAsync(HttpMethod.Post, "/deposits", Json(), patience.Token, ("Idempotency-Key", "queued"));
-            await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /deposits", StringComparison.Ordinal))));
+            await EdgeApp.UntilAsync(() =>
+                Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: POST /deposits", StringComparison.Ordinal))));
             await patience.CancelAsync();
             await Should.ThrowAsync<OperationCanceledException>(left);
-            await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Request finished HTTP/1.1 POST", StringComparison.Ordinal) && l.Contains("- 499", StringComparison.Ordinal))));
+            await EdgeApp.UntilAsync(
+                () => Task.FromResult(
+                    app.Log.Lines.Any(l => l.Contains("Request finished HTTP/1.1 POST", StringComparison.Ordinal)
+                        && l.Contains("- 499", StringComparison.Ordinal))));
         }
 
         (await app.Alice.DepositAsync("queued")).ShouldBe(201);
@@ -201,7 +221,8 @@ public class CommandLimitTests
     [InlineData(true)]
     public async Task An_answer_that_streams_without_end_is_undone_when_it_is_too_large_or_takes_too_long(bool slowly)
     {
-        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => (edge.MaxAnswerBytes, edge.CommandTimeout) = (2_000, TimeSpan.FromMilliseconds(300)));
+        await using var app = await EdgeApp.StartAsync(
+            deposits.Map, edge => (edge.MaxAnswerBytes, edge.CommandTimeout) = (2_000, TimeSpan.FromMilliseconds(300)));
         deposits.After = (_, cancel) => Task.FromResult<IResult?>(TypedResults.Stream(stream => WriteForeverAsync(stream, slowly, cancel)));
         (await app.Alice.DepositAsync("endless")).ShouldBeProblem(slowly ? 503 : 500, slowly ? "timeout" : "internal-error");
         (await app.DepositsAsync()).ShouldBe(0);

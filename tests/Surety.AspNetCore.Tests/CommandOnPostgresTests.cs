@@ -16,13 +16,15 @@ public sealed class CommandOnPostgresTests
                 app.MapPost("/optional", LimitsAsync).AcceptIdempotencyKey();
             },
             edge => edge.CommandTimeout = TimeSpan.FromSeconds(9), place: place);
-        (await app.Alice.PostAsync(path, "{}", path == "/keyed" ? [("Idempotency-Key", "limited")] : [])).ShouldBe(200).Text.ShouldContain("14s 14s");
+        (await app.Alice.PostAsync(path, "{}", path == "/keyed" ? [("Idempotency-Key", "limited")] : []))
+            .ShouldBe(200).Text.ShouldContain("14s 14s");
     }
 
     private static async Task<string> LimitsAsync(UnitOfWork work)
     {
         await using var command = work.Connection.CreateCommand();
-        (command.Transaction, command.CommandText) = (work.Transaction, "SELECT current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('lock_timeout')");
+        (command.Transaction, command.CommandText) = (
+            work.Transaction, "SELECT current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('lock_timeout')");
         return (string)(await command.ExecuteScalarAsync())!;
     }
 }

@@ -66,7 +66,8 @@ public class CommandTests
     {
         await using var app = await StartAsync();
         await app.Alice.DepositAsync("once");
-        (await app.Alice.PostAsync("/deposits" + query, body, ("Idempotency-Key", "once"))).ShouldBeProblem(422, "idempotency-key-reused")["Idempotent-Replayed"].ShouldBeNull();
+        (await app.Alice.PostAsync("/deposits" + query, body, ("Idempotency-Key", "once")))
+            .ShouldBeProblem(422, "idempotency-key-reused")["Idempotent-Replayed"].ShouldBeNull();
         await ShouldHoldAsync(app, deposits: 1, records: 1);
     }
 
@@ -130,7 +131,8 @@ public class CommandTests
     public async Task A_refusal_undoes_the_handlers_writes_and_is_repeated(int status)
     {
         await using var app = await StartAsync();
-        deposits.After = (_, _) => Task.FromResult<IResult?>(Problem.Of(status, "insufficient-funds", "There are 3.00 EUR; 10.00 EUR were asked for."));
+        deposits.After = (_, _) =>
+            Task.FromResult<IResult?>(HttpProblem.Of(status, "insufficient-funds", "There are 3.00 EUR; 10.00 EUR were asked for."));
         var first = (await app.Alice.DepositAsync("poor")).ShouldBeProblem(status, "insufficient-funds");
         await ShouldHoldAsync(app, deposits: 0, records: 1);
         deposits.After = null;
@@ -178,7 +180,8 @@ public class CommandTests
         var bob = await app.ClientAsync("bob");
         var answers = new[]
         {
-            await app.Alice.DepositAsync("shared"), await bob.DepositAsync("shared"), await app.Alice.DepositAsync("shared", path: "/optional"),
+            await app.Alice.DepositAsync("shared"), await bob.DepositAsync("shared"),
+                await app.Alice.DepositAsync("shared", path: "/optional"),
             await app.Alice.DepositAsync("shared", path: "/accounts/7/deposits"),
         };
         foreach (var answer in answers) answer.ShouldBe(201);
@@ -214,7 +217,8 @@ public class CommandTests
     public async Task Once_its_time_is_over_a_key_acts_again()
     {
         var clock = new ShiftedTime();
-        await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.KeepAnswers = TimeSpan.FromHours(2), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
+        await using var app = await EdgeApp.StartAsync(
+            deposits.Map, edge => edge.KeepAnswers = TimeSpan.FromHours(2), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         var first = await app.Alice.DepositAsync("yesterday");
         clock.Advance(TimeSpan.FromMinutes(119));
         (await app.Alice.DepositAsync("yesterday")).ShouldRepeat(first);
@@ -243,8 +247,10 @@ public class CommandTests
     [Fact]
     public async Task A_filter_before_the_mark_refuses_without_a_transaction_and_one_after_it_works_inside()
     {
-        await using var app = await EdgeApp.StartAsync(host => host.MapPost("/filtered", (Deposit deposit, UnitOfWork work) => Deposits.InsertAsync(work, deposit))
-            .AddEndpointFilter((context, next) => context.HttpContext.Request.Query.ContainsKey("closed") ? new(Problem.Of(409, "closed", "Come back on Monday.")) : next(context))
+        await using var app = await EdgeApp.StartAsync(
+            host => host.MapPost("/filtered", (Deposit deposit, UnitOfWork work) => Deposits.InsertAsync(work, deposit))
+            .AddEndpointFilter((context, next) => context.HttpContext.Request.Query.ContainsKey("closed")
+                ? new(HttpProblem.Of(409, "closed", "Come back on Monday.")) : next(context))
             .RequireIdempotencyKey()
             .AddEndpointFilter(async (context, next) =>
             {

@@ -43,7 +43,8 @@ internal sealed class Deposits
         await queue.EnqueueAsync(new DepositMade(id), new EnqueueOptions { Queue = "nobody-works-this" }, work, cancel);
         if (After is not null && await After(http, cancel) is { } other) return other;
         http.Response.Headers.ETag = $"\"{id}\"";
-        return TypedResults.Created($"/deposits/{id}", new Booked(id.ToString(System.Globalization.CultureInfo.InvariantCulture), deposit.Account, deposit.Amount));
+        return TypedResults.Created(
+            $"/deposits/{id}", new Booked(id.ToString(System.Globalization.CultureInfo.InvariantCulture), deposit.Account, deposit.Amount));
     }
 
     public static async Task<long> InsertAsync(UnitOfWork work, Deposit deposit)

@@ -17,7 +17,8 @@ internal sealed class EdgeApp : IAsyncDisposable
     private readonly bool ownsFolder;
     private readonly EdgePlace? place;
 
-    private EdgeApp(WebApplication host, CapturedLog log, string folder, bool ownsFolder, EdgePlace? place) => (Host, Log, this.folder, this.ownsFolder, this.place) = (host, log, folder, ownsFolder, place);
+    private EdgeApp(WebApplication host, CapturedLog log, string folder, bool ownsFolder, EdgePlace? place) =>
+        (Host, Log, this.folder, this.ownsFolder, this.place) = (host, log, folder, ownsFolder, place);
 
     public WebApplication Host { get; }
     public CapturedLog Log { get; }
@@ -27,7 +28,8 @@ internal sealed class EdgeApp : IAsyncDisposable
     public HttpClient Alice { get; private set; } = null!;
 
     public static async Task<EdgeApp> StartAsync(
-        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null, string environment = "Production",
+        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null,
+        Action<WebApplicationBuilder>? configure = null, string environment = "Production",
         EdgePlace? place = null)
     {
         var app = Build(map, edge, surety, configure, environment, place: place);
@@ -37,7 +39,8 @@ internal sealed class EdgeApp : IAsyncDisposable
 
     /// <summary>Not started: for tests of the start itself.</summary>
     public static EdgeApp Build(
-        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null, string environment = "Production",
+        Action<WebApplication> map, Action<EdgeOptions>? edge = null, Action<SuretyBuilder>? surety = null,
+        Action<WebApplicationBuilder>? configure = null, string environment = "Production",
         string? folder = null, EdgePlace? place = null)
     {
         var own = folder is null;
@@ -58,7 +61,7 @@ internal sealed class EdgeApp : IAsyncDisposable
             options.MinConcurrency = options.MaxConcurrency;
             edge?.Invoke(options);
         });
-        Guide.Samples.Validate(builder);
+        Surety.Guide.Samples.Validate(builder);
         configure?.Invoke(builder);
         var host = builder.Build();
         map(host);
@@ -69,12 +72,16 @@ internal sealed class EdgeApp : IAsyncDisposable
     public async Task StartAsync()
     {
         await Host.StartAsync();
-        if (place is null) await ExecuteAsync("CREATE TABLE IF NOT EXISTS deposit (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, amount INTEGER NOT NULL)");
+        if (place is null)
+            await ExecuteAsync(
+                "CREATE TABLE IF NOT EXISTS deposit (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, "
+                + "amount INTEGER NOT NULL)");
         else await place.PrepareAsync();
         Alice = await ClientAsync("alice");
     }
 
-    public async Task<HttpClient> ClientAsync(string principal, params string[] scopes) => Client((await Get<ApiKeys>().CreateAsync(principal, scopes)).Secret);
+    public async Task<HttpClient> ClientAsync(string principal, params string[] scopes) =>
+        Client((await Get<ApiKeys>().CreateAsync(principal, scopes)).Secret);
 
     public HttpClient Client(string? key = null)
     {
@@ -115,7 +122,8 @@ internal sealed class EdgeApp : IAsyncDisposable
     public async Task<MessageInfo> UntilAsync(MessageId id, MessageStatus status)
     {
         MessageInfo? info = null;
-        await UntilAsync(async () => (info = await Get<IMessages>().FindAsync(id))?.Status == status, () => $"job {id} is {info?.Status.ToString() ?? "gone"}, not {status}: {info?.Reason}");
+        await UntilAsync(async () => (info = await Get<IMessages>().FindAsync(id))?.Status == status, () =>
+            $"job {id} is {info?.Status.ToString() ?? "gone"}, not {status}: {info?.Reason}");
         return info!;
     }
 
@@ -124,7 +132,8 @@ internal sealed class EdgeApp : IAsyncDisposable
         using var limit = new CancellationTokenSource(Patience);
         while (!await condition())
         {
-            if (limit.IsCancellationRequested) throw new TimeoutException($"After {Patience.TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
+            if (limit.IsCancellationRequested)
+                throw new TimeoutException($"After {Patience.TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
             await Task.Delay(5);
         }
     }
@@ -142,18 +151,22 @@ internal sealed class EdgeApp : IAsyncDisposable
 /// <summary>Sends what a test wants sent, and reads the whole answer.</summary>
 internal static class Sending
 {
-    public static Task<Answer> FetchAsync(this HttpClient client, string path, params (string Name, string Value)[] headers) => client.SendAsync(HttpMethod.Get, path, null, headers);
+    public static Task<Answer> FetchAsync(this HttpClient client, string path, params (string Name, string Value)[] headers) =>
+        client.SendAsync(HttpMethod.Get, path, null, headers);
 
     public static Task<Answer> DepositAsync(this HttpClient client, string? key, long amount = 10, string path = "/deposits") =>
         client.PostAsync(path, $$"""{"account":"savings","amount":{{amount}}}""", key is null ? [] : [("Idempotency-Key", key)]);
 
-    public static Task<Answer> PostAsync(this HttpClient client, string path, string json, params (string Name, string Value)[] headers) => client.SendAsync(HttpMethod.Post, path, json, headers);
+    public static Task<Answer> PostAsync(this HttpClient client, string path, string json, params (string Name, string Value)[] headers) =>
+        client.SendAsync(HttpMethod.Post, path, json, headers);
 
-    public static Task<Answer> SendAsync(this HttpClient client, HttpMethod method, string path, string? json = null, params (string Name, string Value)[] headers) =>
+    public static Task<Answer> SendAsync(
+        this HttpClient client, HttpMethod method, string path, string? json = null, params (string Name, string Value)[] headers) =>
         client.SendAsync(method, path, json is null ? null : new StringContent(json, Encoding.UTF8, "application/json"), default, headers);
 
     public static async Task<Answer> SendAsync(
-        this HttpClient client, HttpMethod method, string path, HttpContent? content, CancellationToken cancel, params (string Name, string Value)[] headers)
+        this HttpClient client, HttpMethod method, string path, HttpContent? content, CancellationToken cancel,
+            params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value).ShouldBeTrue();

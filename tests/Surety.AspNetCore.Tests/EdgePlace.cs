@@ -27,9 +27,13 @@ internal sealed class PostgresEdge(PostgresServer server, int? port = null) : Ed
     public static async Task<PostgresEdge> OpenAsync() => new(await PostgresServer.SharedAsync());
 
     public override void Use(SuretyBuilder surety) => surety.UsePostgres(
-        $"{server.ConnectionString};Port={port ?? server.Port};Search Path={schema};Maximum Pool Size=30;SSL Mode=Disable;Timeout=30", options => options.Schema = schema);
+        $"{server.ConnectionString};Port={port ?? server.Port};Search Path={schema};Maximum Pool Size=30;SSL Mode=Disable;Timeout=30",
+            options => options.Schema = schema);
 
-    public override Task PrepareAsync() => server.ExecuteAsync($"CREATE TABLE {schema}.deposit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account text NOT NULL, amount bigint NOT NULL)");
+    public override Task PrepareAsync() =>
+        server.ExecuteAsync(
+            $"CREATE TABLE {schema}.deposit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account text NOT NULL, amount bigint NOT "
+                + "NULL)");
 
     public Task<T> ScalarAsync<T>(string sql) => server.ScalarAsync<T>(sql);
 

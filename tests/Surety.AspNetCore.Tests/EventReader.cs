@@ -14,7 +14,8 @@ internal sealed class EventReader : IDisposable
 
     public int Comments { get; private set; }
 
-    public string? this[string header] => response.Headers.TryGetValues(header, out var values) || response.Content.Headers.TryGetValues(header, out values) ? string.Join(", ", values) : null;
+    public string? this[string header] => response.Headers.TryGetValues(header, out var values)
+        || response.Content.Headers.TryGetValues(header, out values) ? string.Join(", ", values) : null;
 
     public static async Task<EventReader> OpenAsync(HttpClient client, string path, string? lastId = null)
     {
@@ -22,7 +23,8 @@ internal sealed class EventReader : IDisposable
         request.Headers.Accept.ParseAdd("text/event-stream");
         if (lastId is not null) request.Headers.Add("Last-Event-ID", lastId);
         var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        ((int)response.StatusCode).ShouldBe(200, response.StatusCode == System.Net.HttpStatusCode.OK ? null : await response.Content.ReadAsStringAsync());
+        ((int)response.StatusCode)
+            .ShouldBe(200, response.StatusCode == System.Net.HttpStatusCode.OK ? null : await response.Content.ReadAsStringAsync());
         return new EventReader(response, new StreamReader(await response.Content.ReadAsStreamAsync())) { LastId = lastId };
     }
 
@@ -34,11 +36,13 @@ internal sealed class EventReader : IDisposable
         while (await lines.ReadLineAsync(limit.Token) is { } line)
         {
             if (line.StartsWith(':')) Comments++;
-            else if (line.StartsWith("retry: ", StringComparison.Ordinal)) RetryMs = int.Parse(line[7..], System.Globalization.CultureInfo.InvariantCulture);
+            else if (line.StartsWith("retry: ", StringComparison.Ordinal))
+                RetryMs = int.Parse(line[7..], System.Globalization.CultureInfo.InvariantCulture);
             else if (line.StartsWith("id: ", StringComparison.Ordinal)) LastId = id = line[4..];
             else if (line.StartsWith("event: ", StringComparison.Ordinal)) name = line[7..];
             else if (line.StartsWith("data: ", StringComparison.Ordinal)) data = line[6..];
-            else if (line.Length == 0 && data is not null) return new ServerEvent(id, name, System.Text.Json.JsonDocument.Parse(data).RootElement);
+            else if (line.Length == 0 && data is not null)
+                return new ServerEvent(id, name, System.Text.Json.JsonDocument.Parse(data).RootElement);
         }
 
         return null;
@@ -66,5 +70,6 @@ internal sealed record ServerEvent(string? Id, string Name, System.Text.Json.Jso
 {
     public string Status => Data.GetProperty("status").GetString()!;
 
-    public long? Done => Data.GetProperty("progress") is { ValueKind: System.Text.Json.JsonValueKind.Object } progress ? progress.GetProperty("done").GetInt64() : null;
+    public long? Done => Data.GetProperty("progress") is { ValueKind: System.Text.Json.JsonValueKind.Object } progress
+        ? progress.GetProperty("done").GetInt64() : null;
 }

@@ -23,8 +23,10 @@ public sealed class PostgresFailedCommandTests : FailedCommandTests
     private static readonly Dictionary<string, CommandCause> Causes = new()
     {
         ["a deferred constraint at commit"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "INSERT INTO child VALUES (1, 404)")),
-        ["a deferred constraint at commit that has a problem"] = new(409, "seat-taken", (w, _) => ExecuteAsync(w, "INSERT INTO later VALUES (1)")),
-        ["an error that was caught"] = new(500, "internal-error", async (w, _) => await Should.ThrowAsync<PostgresException>(() => ExecuteAsync(w, "SELECT 1 / 0"))),
+        ["a deferred constraint at commit that has a problem"] = new(
+            409, "seat-taken", (w, _) => ExecuteAsync(w, "INSERT INTO later VALUES (1)")),
+        ["an error that was caught"] = new(
+            500, "internal-error", async (w, _) => await Should.ThrowAsync<PostgresException>(() => ExecuteAsync(w, "SELECT 1 / 0"))),
         ["division by zero"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "SELECT 1 / 0")),
         ["a unique violation"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "INSERT INTO parent VALUES (1)")),
         ["a unique violation that has a problem"] = new(409, "seat-taken", (w, _) => ExecuteAsync(w, "INSERT INTO seat VALUES (1)")),
@@ -40,7 +42,8 @@ public sealed class PostgresFailedCommandTests : FailedCommandTests
             }
         }),
         ["a missing table"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "SELECT * FROM nothing_here")),
-        ["a statement's time limit"] = new(503, "dependency-unavailable", (w, _) => ExecuteAsync(w, "SET LOCAL statement_timeout = '20ms'; SELECT pg_sleep(30)")),
+        ["a statement's time limit"] = new(
+            503, "dependency-unavailable", (w, _) => ExecuteAsync(w, "SET LOCAL statement_timeout = '20ms'; SELECT pg_sleep(30)")),
         ["a lock's time limit"] = new(503, "dependency-unavailable", async (w, another) =>
         {
             await using var other = await another();
@@ -51,7 +54,8 @@ public sealed class PostgresFailedCommandTests : FailedCommandTests
         ["a serialization failure"] = new(503, "dependency-unavailable", async (w, another) =>
         {
             await ExecuteAsync(w, "SELECT count(*) FROM seat");
-            await ExecuteAsync(w, "DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = 'serialization_failure'; END $$");
+            await ExecuteAsync(
+                w, "DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = 'serialization_failure'; END $$");
         }),
         ["silence for too long"] = new(503, "dependency-unavailable", async (w, another) =>
         {
@@ -66,8 +70,10 @@ public sealed class PostgresFailedCommandTests : FailedCommandTests
             await ExecuteAsync(other, null, $"SELECT pg_terminate_backend({pid}, 10000)");
             await ExecuteAsync(w, "SELECT 1");
         }),
-        ["a read-only server"] = new(503, "dependency-unavailable", (w, _) => ExecuteAsync(w, "SET LOCAL transaction_read_only = on; INSERT INTO parent VALUES (3)")),
-        ["a full disk"] = new(503, "dependency-unavailable", (w, _) => ExecuteAsync(w, "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$")),
+        ["a read-only server"] = new(503, "dependency-unavailable", (w, _) =>
+            ExecuteAsync(w, "SET LOCAL transaction_read_only = on; INSERT INTO parent VALUES (3)")),
+        ["a full disk"] = new(503, "dependency-unavailable", (w, _) =>
+            ExecuteAsync(w, "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$")),
     };
 
     private protected override IReadOnlyDictionary<string, CommandCause> All => Causes;
@@ -137,7 +143,8 @@ public sealed class SqliteFailedCommandTests : FailedCommandTests
 
     private static readonly Dictionary<string, CommandCause> Causes = new()
     {
-        ["a deferred constraint at commit that has a problem"] = new(422, "no-such-row", (w, _) => ExecuteAsync(w, "INSERT INTO child VALUES (1, 404)")),
+        ["a deferred constraint at commit that has a problem"] = new(
+            422, "no-such-row", (w, _) => ExecuteAsync(w, "INSERT INTO child VALUES (1, 404)")),
         ["a unique violation"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "INSERT INTO parent VALUES (1)")),
         ["a unique violation that has a problem"] = new(409, "seat-taken", (w, _) => ExecuteAsync(w, "INSERT INTO seat VALUES (1)")),
         ["a check that has a problem, inside another exception"] = new(422, "no-such-row", async (w, _) =>
@@ -153,7 +160,8 @@ public sealed class SqliteFailedCommandTests : FailedCommandTests
         }),
         ["a missing table"] = new(500, "internal-error", (w, _) => ExecuteAsync(w, "SELECT * FROM nothing_here")),
         ["a unit of work held too long"] = new(503, "dependency-unavailable",
-            (w, _) => Task.Run(() => ExecuteAsync(w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"))),
+            (w, _) =>
+                Task.Run(() => ExecuteAsync(w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"))),
         ["the use of one that was held too long"] = new(503, "dependency-unavailable", async (w, another) =>
         {
             // As soon as somebody else can write, it was taken back.
@@ -188,7 +196,8 @@ public sealed class SqliteFailedCommandTests : FailedCommandTests
             """);
     }
 
-    private protected override void Use(SuretyBuilder surety) => surety.UseSqlite(ConnectionString, o => o.UnitOfWorkTimeout = TimeSpan.FromSeconds(1));
+    private protected override void Use(SuretyBuilder surety) =>
+        surety.UseSqlite(ConnectionString, o => o.UnitOfWorkTimeout = TimeSpan.FromSeconds(1));
 
     private protected override void Map(EdgeOptions edge)
     {
@@ -322,7 +331,8 @@ public abstract class FailedCommandTests
         await work.CommitAsync();
     }
 
-    private async Task TryAsync(WebApplication app, HttpClient client, int number, string name, CommandCause cause, bool withKey, CapturedLog log)
+    private async Task TryAsync(
+        WebApplication app, HttpClient client, int number, string name, CommandCause cause, bool withKey, CapturedLog log)
     {
         var isRemembered = withKey && cause.Status < 500;
         var (faults, effects) = (Faults(), await EffectsAsync());
@@ -342,7 +352,8 @@ public abstract class FailedCommandTests
         else again.ShouldBe(200);
         (await EffectsAsync()).ShouldBe(isRemembered ? effects : effects + 1, name);
 
-        int Faults() => log.Lines.Count(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains(" 3002 ", StringComparison.Ordinal));
+        int Faults() =>
+            log.Lines.Count(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains(" 3002 ", StringComparison.Ordinal));
     }
 
     private protected static Task ExecuteAsync(UnitOfWork work, string sql) => ExecuteAsync(work.Connection, work.Transaction, sql);

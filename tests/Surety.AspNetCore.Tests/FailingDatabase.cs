@@ -82,7 +82,8 @@ internal sealed class FaultyDatabase(Database real, Faults faults) : Database
         {
             try
             {
-                return await faults.AroundAsync<OwnedUnitOfWork>("begin", async () => begun = new FaultyWork(await real.BeginAsync(cancel), faults));
+                return await faults.AroundAsync<OwnedUnitOfWork>(
+                    "begin", async () => begun = new FaultyWork(await real.BeginAsync(cancel), faults));
             }
             catch when (begun is not null)
             {

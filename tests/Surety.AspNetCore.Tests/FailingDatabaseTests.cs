@@ -1,7 +1,8 @@
 namespace Surety.AspNetCore.Tests;
 
 /// <summary>
-/// A client's whole story is told again and again, failing the n-th call to the database for n = 1, 2, … until a telling has no n-th call.
+/// A client's whole story is told again and again, failing the n-th call to the database for n = 1, 2, … until a telling has
+/// no n-th call.
 /// </summary>
 public class FailingDatabaseTests
 {
@@ -35,7 +36,8 @@ public class FailingDatabaseTests
         var deposits = new Deposits();
         await using var app = await EdgeApp.StartAsync(deposits.Map, configure: b => faults.Wrap(b.Services));
         faults.Armed = true;
-        (await app.Alice.DepositAsync("doubtful")).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1");
+        (await app.Alice.DepositAsync("doubtful"))
+            .ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1");
         (await app.Alice.DepositAsync("doubtful")).ShouldBeProblem(503, "dependency-unavailable");
         faults.Armed = false;
 
@@ -59,9 +61,12 @@ public class FailingDatabaseTests
     /// <summary>What a connection that breaks shows as, and what only a program's mistake does.</summary>
     private static readonly Func<Exception>[] Thrown =
     [
-        () => new ObjectDisposedException("NpgsqlTransaction"), () => new NullReferenceException("planted"), () => new OperationCanceledException("planted"), () => new TaskCanceledException("planted"),
-        () => new TimeoutException("planted"), () => new IOException("planted"), () => new System.Net.Sockets.SocketException(104), () => new PlantedDbException(), () => new AggregateException(new IOException("planted")),
-        () => new InvalidCastException("planted"), () => new StoreException("planted", isTransient: true, inDoubt: true), () => new Exception("planted"),
+        () => new ObjectDisposedException("NpgsqlTransaction"), () => new NullReferenceException("planted"), () =>
+            new OperationCanceledException("planted"), () => new TaskCanceledException("planted"),
+        () => new TimeoutException("planted"), () => new IOException("planted"), () => new System.Net.Sockets.SocketException(104), () =>
+            new PlantedDbException(), () => new AggregateException(new IOException("planted")),
+        () => new InvalidCastException("planted"), () => new StoreException("planted", isTransient: true, inDoubt: true), () =>
+            new Exception("planted"),
     ];
 
     [Theory]
@@ -91,7 +96,8 @@ public class FailingDatabaseTests
         await using var app = await EdgeApp.StartAsync(new Deposits().Map, configure: b => faults.Wrap(b.Services));
         await EachThrownAsync(faults, async (key, before) =>
         {
-            (await app.Alice.DepositAsync(key)).ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1", key);
+            (await app.Alice.DepositAsync(key))
+                .ShouldBeProblem(503, "dependency-unavailable", outcome: "unknown")["Retry-After"].ShouldBe("1", key);
             faults.Armed = false;
             (await app.DepositsAsync() - before).ShouldBe(committed ? 1 : 0, key);
             (await app.Alice.DepositAsync(key)).ShouldBe(201)["Idempotent-Replayed"].ShouldBe(committed ? "true" : null, key);
@@ -140,7 +146,7 @@ public class FailingDatabaseTests
     {
         // Begin, take, rollback; begin, take, answer, commit.
         var faults = new Faults(7, committed ? Fault.AnswerLost : Fault.NotMade);
-        var deposits = new Deposits { After = (_, _) => Task.FromResult<IResult?>(Problem.Of(422, "insufficient-funds", "No.")) };
+        var deposits = new Deposits { After = (_, _) => Task.FromResult<IResult?>(HttpProblem.Of(422, "insufficient-funds", "No.")) };
         await using var app = await EdgeApp.StartAsync(deposits.Map, configure: b => faults.Wrap(b.Services));
         await EachThrownAsync(faults, async (key, before) =>
         {
@@ -174,7 +180,7 @@ public class FailingDatabaseTests
         await SendUntilAnsweredAsync(app, "accepted", 201, effects: 1, faults);
         await SendUntilAnsweredAsync(app, "accepted", 201, effects: 0, faults);
 
-        deposits.After = (_, _) => Task.FromResult<IResult?>(Problem.Of(422, "insufficient-funds", "No."));
+        deposits.After = (_, _) => Task.FromResult<IResult?>(HttpProblem.Of(422, "insufficient-funds", "No."));
         await SendUntilAnsweredAsync(app, "refused", 422, effects: 0, faults);
         await SendUntilAnsweredAsync(app, "refused", 422, effects: 0, faults);
         (await app.DepositsAsync()).ShouldBe(1, faults.Failed);
@@ -191,7 +197,8 @@ public class FailingDatabaseTests
             tries.ShouldBeLessThan(3, faults.Failed);
             var answer = await app.Alice.DepositAsync(key);
             var now = await app.DepositsAsync() - before;
-            (await app.ScalarAsync("SELECT count(*) FROM surety_idempotency WHERE status = 201")).ShouldBe(before + now, $"{faults.Failed}: {answer.Text}");
+            (await app.ScalarAsync("SELECT count(*) FROM surety_idempotency WHERE status = 201"))
+                .ShouldBe(before + now, $"{faults.Failed}: {answer.Text}");
             (await app.ScalarAsync("SELECT count(*) FROM surety_idempotency WHERE status IS NULL")).ShouldBe(0, faults.Failed);
             if (answer.Status == expected)
             {

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using Surety.AspNetCore.Security;
+using Surety.AspNetCore.Uploads;
 using Surety.Hosting;
 
 namespace Surety.AspNetCore.Tests;
@@ -52,7 +54,8 @@ internal sealed class FileApp : IAsyncDisposable
     public ShiftedTime Clock { get; } = new();
 
     public static async Task<FileApp> StartAsync(
-        Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null, Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null)
+        Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null,
+            Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null)
     {
         var files = new FileApp();
         files.App = await EdgeApp.StartAsync(
@@ -78,7 +81,8 @@ internal sealed class FileApp : IAsyncDisposable
 
     public HttpClient Alice => App.Alice;
 
-    public IEnumerable<string> Blobs => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetFileName(f)!);
+    public IEnumerable<string> Blobs =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetFileName(f)!);
 
     public IEnumerable<string> BlobPaths => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories);
 
@@ -94,14 +98,16 @@ internal sealed class FileApp : IAsyncDisposable
         return answer["Location"].ShouldNotBeNull();
     }
 
-    public Task<Answer> PatchAsync(string address, long offset, byte[] bytes, params (string, string)[] more) => PatchAsync(Alice, address, offset, bytes, more);
+    public Task<Answer> PatchAsync(string address, long offset, byte[] bytes, params (string, string)[] more) =>
+        PatchAsync(Alice, address, offset, bytes, more);
 
     public static Task<Answer> PatchAsync(HttpClient client, string address, long offset, byte[] bytes, params (string, string)[] more) =>
         client.SendAsync(HttpMethod.Patch, address, Chunk(bytes), default, Tus([("Upload-Offset", $"{offset}"), .. more]));
 
     public Task<Answer> HeadAsync(string address) => Alice.SendAsync(HttpMethod.Head, address, null, Tus());
 
-    public async Task<long> OffsetAsync(string address) => long.Parse((await HeadAsync(address)).ShouldBe(200)["Upload-Offset"]!, System.Globalization.CultureInfo.InvariantCulture);
+    public async Task<long> OffsetAsync(string address) =>
+        long.Parse((await HeadAsync(address)).ShouldBe(200)["Upload-Offset"]!, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>Waits for the job and returns what its handler read.</summary>
     public async Task<string> ReadAsync(Answer completed)
@@ -112,7 +118,8 @@ internal sealed class FileApp : IAsyncDisposable
         return (await Alice.FetchAsync(job + "/result")).ShouldBe(200).Text;
     }
 
-    public static ByteArrayContent Chunk(byte[] bytes, string type = "application/offset+octet-stream") => new(bytes) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
+    public static ByteArrayContent Chunk(byte[] bytes, string type = "application/offset+octet-stream") =>
+        new(bytes) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
 
     public static byte[] Bytes(int count, int seed = 1)
     {

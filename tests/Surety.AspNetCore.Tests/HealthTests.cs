@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Surety.AspNetCore.Security;
 using Surety.Storage;
 
 namespace Surety.AspNetCore.Tests;
@@ -81,7 +82,8 @@ public class HealthTests
             await second.StartAsync();
             await EdgeApp.UntilAsync(() => Task.FromResult(second.Get<SuretyHealth>().IsStandby));
             (await second.Client().FetchAsync("/readyz")).ShouldBe(200).Text.ShouldBe("ok");
-            (await (await second.ClientAsync("olga", "operator")).FetchAsync("/readyz?verbose")).ShouldBe(200).Text.ShouldContain("Standby: another process works on this store");
+            (await (await second.ClientAsync("olga", "operator")).FetchAsync("/readyz?verbose"))
+                .ShouldBe(200).Text.ShouldContain("Standby: another process works on this store");
             (await (await first.ClientAsync("olga", "operator")).FetchAsync("/readyz?verbose")).Text.ShouldNotContain("Standby");
         }
 
@@ -92,7 +94,9 @@ public class HealthTests
     public async Task Operators_are_told_more_and_what_a_person_should_look_at_does_not_make_a_host_unready()
     {
         var clock = new ShiftedTime();
-        await using var app = Build(surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)).Queue("mail", _ => { }), configure: b => b.Services.AddSingleton<TimeProvider>(clock));
+        await using var app = Build(
+            surety: s => s.Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)).Queue("mail", _ => { }),
+            configure: b => b.Services.AddSingleton<TimeProvider>(clock));
         await app.StartAsync();
         var operators = await app.ClientAsync("olga", "operator");
         var well = (await operators.FetchAsync("/readyz?verbose")).ShouldBe(200);
@@ -100,11 +104,15 @@ public class HealthTests
         well["Cache-Control"].ShouldBe("no-store");
         well.Member("status").ShouldBe("ok");
         well.Member("problems").ShouldBe("[]");
-        well.Json.GetProperty("details").EnumerateArray().ShouldHaveSingleItem().GetString().ShouldNotBeNull().ShouldStartWith("Store: SQLite");
+        well.Json.GetProperty("details").EnumerateArray().ShouldHaveSingleItem().GetString().ShouldNotBeNull()
+            .ShouldStartWith("Store: SQLite");
 
         await app.Get<IQueues>().PauseAsync("mail", "the mail service is down");
         clock.Advance(TimeSpan.FromSeconds(20));
-        await EdgeApp.UntilAsync(async () => (await operators.FetchAsync("/readyz?verbose")).ShouldBe(200).Text.Contains("Queue mail is paused: the mail service is down", StringComparison.Ordinal));
+        await EdgeApp.UntilAsync(
+            async () =>
+                (await operators.FetchAsync("/readyz?verbose"))
+                    .ShouldBe(200).Text.Contains("Queue mail is paused: the mail service is down", StringComparison.Ordinal));
         (await app.Client().FetchAsync("/readyz?verbose")).ShouldBe(200).Text.ShouldBe("ok");
         (await app.Alice.FetchAsync("/readyz?verbose")).ShouldBe(200).Text.ShouldBe("ok");
     }
@@ -151,7 +159,8 @@ public class HealthTests
         (await app.Client().FetchAsync("/readyz")).ShouldBe(503).Text.ShouldBe("not ready");
         var told = (await operators.FetchAsync("/readyz?verbose")).ShouldBe(503);
         told["Cache-Control"].ShouldBe("no-store");
-        told.Json.GetProperty("problems").EnumerateArray().Select(p => p.GetString()).ShouldContain(silent ? "Store: did not answer within 2 s" : "Store: the patient is ill");
+        told.Json.GetProperty("problems").EnumerateArray().Select(p => p.GetString())
+            .ShouldContain(silent ? "Store: did not answer within 2 s" : "Store: the patient is ill");
         // Everywhere else nobody can be let in whose key cannot be looked up.
         (await operators.FetchAsync("/jobs/1")).ShouldBeProblem(503, "dependency-unavailable");
 
@@ -165,7 +174,8 @@ public class HealthTests
         var stopped = new ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "Microsoft.AspNetCore", Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded, ActivityStopped = stopped.Enqueue,
+            ShouldListenTo = source => source.Name == "Microsoft.AspNetCore", Sample = (ref _) =>
+                ActivitySamplingResult.AllDataAndRecorded, ActivityStopped = stopped.Enqueue,
         };
         ActivitySource.AddActivityListener(listener);
         await using var app = await StartAsync();
@@ -175,7 +185,8 @@ public class HealthTests
             var trace = ActivityTraceId.CreateRandom().ToHexString();
             await app.Alice.FetchAsync(path, ("traceparent", $"00-{trace}-b7ad6b7169203331-01"));
             Activity? span = null;
-            await EdgeApp.UntilAsync(() => Task.FromResult((span = stopped.FirstOrDefault(a => a.TraceId.ToHexString() == trace)) is not null));
+            await EdgeApp.UntilAsync(
+                () => Task.FromResult((span = stopped.FirstOrDefault(a => a.TraceId.ToHexString() == trace)) is not null));
             if (span!.Recorded) seen.Add(path);
         }
 
@@ -190,7 +201,8 @@ public class HealthTests
     }
 
     private static EdgeApp Build(
-        Action<WebApplication>? map = null, Action<EdgeOptions>? edge = null, Action<Hosting.SuretyBuilder>? surety = null, Action<WebApplicationBuilder>? configure = null) =>
+        Action<WebApplication>? map = null, Action<EdgeOptions>? edge = null, Action<Surety.Hosting.SuretyBuilder>? surety = null,
+            Action<WebApplicationBuilder>? configure = null) =>
         EdgeApp.Build(map ?? (_ => { }), edge, surety, configure);
 
     private sealed class SlowStart : IHostedLifecycleService
@@ -246,17 +258,21 @@ public class HealthTests
     {
         public ValueTask AddAsync(ApiKeyRecord key, CancellationToken cancel) => real.AddAsync(key, cancel);
 
-        public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) => patient.Ill ? throw new StoreException("ill", isTransient: true) : real.FindAsync(prefix, cancel);
+        public ValueTask<ApiKeyRecord?> FindAsync(string prefix, CancellationToken cancel) =>
+            patient.Ill ? throw new StoreException("ill", isTransient: true) : real.FindAsync(prefix, cancel);
 
-        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => real.ListAsync(principal, after, limit, cancel);
+        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) =>
+            real.ListAsync(principal, after, limit, cancel);
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => real.RevokeAsync(prefix, cancel);
 
-        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) => real.RotateAsync(prefix, successor, overlap, cancel);
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) =>
+            real.RotateAsync(prefix, successor, overlap, cancel);
 
         public ValueTask<int> EndExpiredAsync(CancellationToken cancel) => real.EndExpiredAsync(cancel);
 
-        public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) => real.NoteUsesAsync(uses, cancel);
+        public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) =>
+            real.NoteUsesAsync(uses, cancel);
 
         public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => real.PruneAsync(keepFor, limit, cancel);
     }

@@ -17,8 +17,10 @@ public sealed class HostSchemeTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        cookies = await EdgeApp.StartAsync(Map, configure: b => b.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie());
-        files = await FileApp.StartAsync(map: Map, configure: b => b.Services.AddAuthentication("Token").AddScheme<AuthenticationSchemeOptions, TokenHandler>("Token", null));
+        cookies = await EdgeApp.StartAsync(
+            Map, configure: b => b.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie());
+        files = await FileApp.StartAsync(map: Map, configure: b =>
+            b.Services.AddAuthentication("Token").AddScheme<AuthenticationSchemeOptions, TokenHandler>("Token", null));
     }
 
     public async ValueTask DisposeAsync()
@@ -39,12 +41,14 @@ public sealed class HostSchemeTests : IAsyncLifetime
         (await nobody.FetchAsync("/me")).ShouldBeProblem(401, "unauthenticated");
         (await nobody.SendAsync(HttpMethod.Post, "/nowhere")).ShouldBeProblem(401, "unauthenticated");
         using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = cookies.Address };
-        (await browser.FetchAsync("/me", ("Accept", "text/html,*/*;q=0.8"))).ShouldBe(302)["Location"].ShouldNotBeNull().ShouldContain("/Account/Login");
+        (await browser.FetchAsync("/me", ("Accept", "text/html,*/*;q=0.8"))).ShouldBe(302)["Location"].ShouldNotBeNull()
+            .ShouldContain("/Account/Login");
 
         (await cookies.Alice.FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("alice");
         // Whoever sends a key means it: a session beside it changes nothing.
         (await cookies.Alice.FetchAsync("/me", ("Cookie", session))).ShouldBe(200).Text.ShouldBe("alice");
-        var wrong = (await nobody.FetchAsync("/me", ("Authorization", "Bearer sk_wrong"), ("Cookie", session))).ShouldBeProblem(401, "unauthenticated");
+        var wrong = (await nobody.FetchAsync("/me", ("Authorization", "Bearer sk_wrong"), ("Cookie", session)))
+            .ShouldBeProblem(401, "unauthenticated");
         wrong["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\", error=\"invalid_token\"");
     }
 
@@ -58,7 +62,8 @@ public sealed class HostSchemeTests : IAsyncLifetime
         (await nobody.FetchAsync("/payments", Token("carol", "paymentsandmore"))).ShouldBeProblem(403, "forbidden");
         (await nobody.FetchAsync("/operators", Token("carol", "reports operator"))).ShouldBe(200);
         (await nobody.FetchAsync("/operators", Token("carol", ""))).ShouldBeProblem(403, "forbidden");
-        (await nobody.FetchAsync("/me", ("Authorization", "Bearer nonsense"))).ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Token");
+        (await nobody.FetchAsync("/me", ("Authorization", "Bearer nonsense")))
+            .ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Token");
         (await Tokens.Alice.FetchAsync("/me")).ShouldBe(200).Text.ShouldBe("alice");
         (await Tokens.Alice.FetchAsync("/payments")).ShouldBeProblem(403, "forbidden");
         (await (await Tokens.ClientAsync("paul", "payments")).FetchAsync("/payments")).ShouldBe(200);
@@ -92,21 +97,24 @@ public sealed class HostSchemeTests : IAsyncLifetime
         (await Tokens.Client().PostAsync("/counted", "", Token("", ""), ("Idempotency-Key", "one"))).ShouldBeProblem(500, "internal-error");
         Tokens.Log.Lines.ShouldContain(l => l.Contains("has no name identifier", StringComparison.Ordinal));
         var length = ("Upload-Length", "1");
-        (await Tokens.Client().SendAsync(HttpMethod.Post, "/files", null, [Token("", ""), ("Tus-Resumable", "1.0.0"), length])).ShouldBeProblem(500, "internal-error", outcome: "unknown");
+        (await Tokens.Client().SendAsync(HttpMethod.Post, "/files", null, [Token("", ""), ("Tus-Resumable", "1.0.0"), length]))
+            .ShouldBeProblem(500, "internal-error", outcome: "unknown");
     }
 
     [Fact]
     public async Task Nobody_sees_the_uploads_of_another_principal_whatever_scheme_they_came_by()
     {
         (string, string) tus = ("Tus-Resumable", "1.0.0"), offset = ("Upload-Offset", "0");
-        var address = (await Tokens.Client().SendAsync(HttpMethod.Post, "/files", null, [Token("carol", ""), tus, ("Upload-Length", "1")])).ShouldBe(201)["Location"]!;
+        var address = (await Tokens.Client().SendAsync(HttpMethod.Post, "/files", null, [Token("carol", ""), tus, ("Upload-Length", "1")]))
+            .ShouldBe(201)["Location"]!;
         foreach (var method in new[] { HttpMethod.Head, HttpMethod.Patch, HttpMethod.Delete })
         {
             using var content = method == HttpMethod.Patch ? FileApp.Chunk([1]) : null;
             (await Tokens.Client().SendAsync(method, address, content, default, [Token("dave", ""), tus, offset])).ShouldBe(404);
         }
 
-        (await Tokens.Client().SendAsync(HttpMethod.Head, address, null, [Token("carol", ""), tus])).ShouldBe(200)["Upload-Offset"].ShouldBe("0");
+        (await Tokens.Client().SendAsync(HttpMethod.Head, address, null, [Token("carol", ""), tus]))
+            .ShouldBe(200)["Upload-Offset"].ShouldBe("0");
     }
 
     private static (string, string) Token(string name, string scopes) => ("Authorization", $"Bearer token:{name}:{scopes}");
@@ -120,27 +128,33 @@ public sealed class HostSchemeTests : IAsyncLifetime
     private static void Map(WebApplication app)
     {
         app.MapPost("/sign-in/{name}", (string name) => Results.SignIn(
-            new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, name), new Claim("scope", "reports")], "Session")))).AllowAnonymous();
+            new ClaimsPrincipal(
+                new ClaimsIdentity(
+                    [new Claim(ClaimTypes.NameIdentifier, name), new Claim("scope", "reports")], "Session")))).AllowAnonymous();
         app.MapGet("/me", (ClaimsPrincipal user) => TypedResults.Text(user.Principal()));
         app.MapGet("/reports", () => TypedResults.Ok("reports")).RequireScope("reports");
         app.MapGet("/payments", () => TypedResults.Ok("payments")).RequireScope("payments", "money");
         app.MapGet("/operators", () => TypedResults.Ok("operators")).RequireAuthorization("operator");
-        app.MapPost("/counted", (Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(new Counted(), cancel: cancel)).RequireIdempotencyKey();
+        app.MapPost("/counted", (Surety.Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(new Counted(), cancel: cancel))
+            .RequireIdempotencyKey();
     }
 
     [Message("counted")]
     internal sealed record Counted;
 
-    private sealed class TokenHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, System.Text.Encodings.Web.UrlEncoder encoder)
+    private sealed class TokenHandler(
+        IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, System.Text.Encodings.Web.UrlEncoder encoder)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
     {
         protected override Task<AuthenticateResult> HandleAuthenticateAsync()
         {
-            if (Request.Headers.Authorization.ToString().Split(' ', 2) is not ["Bearer", var token]) return Task.FromResult(AuthenticateResult.NoResult());
+            if (Request.Headers.Authorization.ToString().Split(' ', 2) is not ["Bearer", var token])
+                return Task.FromResult(AuthenticateResult.NoResult());
             if (token.Split(':') is not ["token", var name, var scopes]) return Task.FromResult(AuthenticateResult.Fail("no token"));
             var claims = name.Length == 0 ? [] : new List<Claim> { new("sub", name) };
             claims.Add(new Claim("scope", scopes));
-            return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(claims, "Token")), "Token")));
+            return Task.FromResult(
+                AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(claims, "Token")), "Token")));
         }
 
         protected override Task HandleChallengeAsync(AuthenticationProperties properties)

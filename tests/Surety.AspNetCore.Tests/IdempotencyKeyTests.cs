@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Idempotency;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -50,11 +50,13 @@ public class IdempotencyKeyTests
     {
         var deposits = new Deposits();
         await using var app = await EdgeApp.StartAsync(deposits.Map);
-        (await app.Alice.DepositAsync(null)).ShouldBeProblem(400, "idempotency-key-missing").Member("detail").ShouldNotBeNull().ShouldContain("Idempotency-Key");
+        (await app.Alice.DepositAsync(null)).ShouldBeProblem(400, "idempotency-key-missing").Member("detail").ShouldNotBeNull()
+            .ShouldContain("Idempotency-Key");
         foreach (var path in new[] { "/deposits", "/optional" })
         {
             (await app.Alice.DepositAsync("a,b", path: path)).ShouldBeProblem(400, "idempotency-key-invalid");
-            (await app.Alice.DepositAsync(new string('k', 10_000), path: path)).ShouldBeProblem(400, "idempotency-key-invalid").Text.ShouldNotContain("kkkk");
+            (await app.Alice.DepositAsync(new string('k', 10_000), path: path))
+                .ShouldBeProblem(400, "idempotency-key-invalid").Text.ShouldNotContain("kkkk");
         }
 
         deposits.Runs.ShouldBe(0);
@@ -70,7 +72,9 @@ public class IdempotencyKeyTests
     {
         var deposits = new Deposits();
         await using var app = await EdgeApp.StartAsync(deposits.Map);
-        var raw = await RawAsync(app, $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        var raw = await RawAsync(
+            app, $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                + $"{app.Alice.DefaultRequestHeaders.Authorization}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n");
         raw.ShouldStartWith("HTTP/1.1 400");
         raw.ShouldContain("idempotency-key-invalid");
         deposits.Runs.ShouldBe(0);

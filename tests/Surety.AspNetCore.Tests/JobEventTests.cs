@@ -1,3 +1,8 @@
+using Surety.AspNetCore.Jobs;
+
+
+
+
 namespace Surety.AspNetCore.Tests;
 
 public class JobEventTests
@@ -35,7 +40,8 @@ public class JobEventTests
         using var again = await EventReader.OpenAsync(app.Alice, job + "/events", states[^1].Id);
         (await again.NextAsync())!.Name.ShouldBe("end");
         using var late = await EventReader.OpenAsync(app.Alice, job);
-        (await ReadAsync(late, until: e => e.Name == "end")).Select(e => (e.Name, e.Status)).ShouldBe([("message", "succeeded"), ("end", "succeeded")]);
+        (await ReadAsync(late, until: e => e.Name == "end")).Select(e => (e.Name, e.Status))
+            .ShouldBe([("message", "succeeded"), ("end", "succeeded")]);
     }
 
     [Fact]
@@ -54,7 +60,8 @@ public class JobEventTests
         for (var step = 2; step <= 3; step++)
         {
             walk.Step();
-            await EdgeApp.UntilAsync(async () => (await app.Alice.FetchAsync(job)).Text.Contains($"\"done\":{step}", StringComparison.Ordinal));
+            await EdgeApp.UntilAsync(
+                async () => (await app.Alice.FetchAsync(job)).Text.Contains($"\"done\":{step}", StringComparison.Ordinal));
             // Each step is looked at by the host before the next one.
             var made = step;
             await EdgeApp.UntilAsync(() => Task.FromResult(app.Get<JobFeeds>().Newest(job)?.Progress?.Done == made));
@@ -165,11 +172,13 @@ public class JobEventTests
     {
         await using var app = await StartAsync();
         var job = (await app.Alice.PostAsync("/walks/later", "{}"))["Location"]!;
-        (await (await app.ClientAsync("bob")).FetchAsync(job + "/events", ("Accept", "text/event-stream"))).ShouldBeProblem(404, "not-found");
+        (await (await app.ClientAsync("bob")).FetchAsync(job + "/events", ("Accept", "text/event-stream")))
+            .ShouldBeProblem(404, "not-found");
         (await app.Client().FetchAsync(job + "/events")).ShouldBeProblem(401, "unauthenticated");
         app.Get<StreamRoom>().Open.ShouldBe(0);
         // Whoever takes both gets the status, unless he would rather have the stream.
-        (await app.Alice.FetchAsync(job, ("Accept", "application/json, text/event-stream;q=0.5"))).ShouldBe(200)["Content-Type"].ShouldBe("application/json");
+        (await app.Alice.FetchAsync(job, ("Accept", "application/json, text/event-stream;q=0.5")))
+            .ShouldBe(200)["Content-Type"].ShouldBe("application/json");
         (await app.Alice.FetchAsync(job, ("Accept", "*/*"))).ShouldBe(200)["Content-Type"].ShouldBe("application/json");
     }
 
@@ -193,7 +202,8 @@ public class JobEventTests
         host =>
         {
             host.MapJob<TakeAWalk>("/walks");
-            host.MapPost("/walks/later", (TakeAWalk message, Jobs jobs) => jobs.AcceptAsync(message, new EnqueueOptions { Delay = TimeSpan.FromHours(1) })).AcceptIdempotencyKey();
+            host.MapPost("/walks/later", (TakeAWalk message, Surety.Jobs jobs) =>
+                jobs.AcceptAsync(message, new EnqueueOptions { Delay = TimeSpan.FromHours(1) })).AcceptIdempotencyKey();
         },
         edge, s => s.Handle<TakeAWalk, Walk>().Configure(o => o.DrainLimit = TimeSpan.Zero), b => b.Services.AddSingleton(walk));
 
@@ -226,5 +236,6 @@ public class JobEventTests
 
 file static class Feeds
 {
-    public static MessageInfo? Newest(this JobFeeds feeds, string job) => feeds.Find(MessageId.Parse(job["/jobs/".Length..].Split('-')[0], null))?.Newest;
+    public static MessageInfo? Newest(this JobFeeds feeds, string job) =>
+        feeds.Find(MessageId.Parse(job["/jobs/".Length..].Split('-')[0], null))?.Newest;
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using Surety.AspNetCore.Jobs;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -19,7 +20,8 @@ public class JobTests
         accepted.Member("kind").ShouldBe("report.monthly");
         accepted.Member("status").ShouldBe("queued");
         accepted.Member("createdAt").ShouldNotBeNull().ShouldEndWith("Z");
-        accepted.Json.GetProperty("links").EnumerateObject().Select(l => (l.Name, l.Value.GetString())).ShouldBe([("self", $"/jobs/{id}"), ("events", $"/jobs/{id}/events"), ("cancel", $"/jobs/{id}")]);
+        accepted.Json.GetProperty("links").EnumerateObject().Select(l => (l.Name, l.Value.GetString()))
+            .ShouldBe([("self", $"/jobs/{id}"), ("events", $"/jobs/{id}/events"), ("cancel", $"/jobs/{id}")]);
         (await app.Get<IMessages>().FindAsync(accepted.Job))!.Owner.ShouldBe("alice");
     }
 
@@ -29,7 +31,8 @@ public class JobTests
         await using var app = await StartAsync();
         var address = (await app.Alice.PostAsync("/reports", May))["Location"]!;
         Answer? running = null;
-        await EdgeApp.UntilAsync(async () => (running = await app.Alice.FetchAsync(address)).Text.Contains("\"done\":3", StringComparison.Ordinal));
+        await EdgeApp.UntilAsync(
+            async () => (running = await app.Alice.FetchAsync(address)).Text.Contains("\"done\":3", StringComparison.Ordinal));
         running!.ShouldBe(200);
         running.Member("status").ShouldBe("running");
         running.Member("attempt").ShouldBe("1");
@@ -74,14 +77,17 @@ public class JobTests
     [Fact]
     public async Task A_job_that_fails_says_when_it_is_tried_again_and_at_last_why_it_was_given_up()
     {
-        reports.End = d => Outcome.Retry($"the printer is out of paper, attempt {d.Attempt}", after: d.Attempt == 1 ? TimeSpan.FromMinutes(5) : TimeSpan.Zero);
+        reports.End = d =>
+            Outcome.Retry($"the printer is out of paper, attempt {d.Attempt}", after: d.Attempt == 1
+                ? TimeSpan.FromMinutes(5) : TimeSpan.Zero);
         await using var app = await StartAsync();
         var address = (await app.Alice.PostAsync("/reports", May))["Location"]!;
         reports.Gate.Release();
         Answer? retrying = null;
         await EdgeApp.UntilAsync(async () => (retrying = await app.Alice.FetchAsync(address)).Member("status") == "retrying");
         retrying!.Member("error").ShouldBe("the printer is out of paper, attempt 1");
-        DateTimeOffset.Parse(retrying.Member("nextRunAt")!, CultureInfo.InvariantCulture).ShouldBe(DateTimeOffset.UtcNow.AddMinutes(5), TimeSpan.FromMinutes(1));
+        DateTimeOffset.Parse(retrying.Member("nextRunAt")!, CultureInfo.InvariantCulture)
+            .ShouldBe(DateTimeOffset.UtcNow.AddMinutes(5), TimeSpan.FromMinutes(1));
         retrying["Retry-After"].ShouldBe("1");
 
         reports.End = _ => Outcome.Reject("no printer knows this paper");
@@ -100,8 +106,10 @@ public class JobTests
         await using var app = await StartAsync();
         var first = (await app.Alice.PostAsync("/reports", May, ("Idempotency-Key", "may"))).ShouldBe(202);
         (await app.Alice.PostAsync("/reports", May, ("Idempotency-Key", "may"))).ShouldRepeat(first);
-        (await app.Alice.PostAsync("/reports", May, ("Idempotency-Key", "may-again"))).ShouldBe(202)["Location"].ShouldNotBe(first["Location"]);
-        (await app.Alice.PostAsync("/reports", """{"month":"2026-06"}""", ("Idempotency-Key", "may"))).ShouldBeProblem(422, "idempotency-key-reused");
+        (await app.Alice.PostAsync("/reports", May, ("Idempotency-Key", "may-again")))
+            .ShouldBe(202)["Location"].ShouldNotBe(first["Location"]);
+        (await app.Alice.PostAsync("/reports", """{"month":"2026-06"}""", ("Idempotency-Key", "may")))
+            .ShouldBeProblem(422, "idempotency-key-reused");
         (await app.ScalarAsync("SELECT count(*) FROM surety_message")).ShouldBe(2);
     }
 
@@ -109,7 +117,8 @@ public class JobTests
     public async Task A_job_exists_exactly_if_the_rest_of_its_command_does()
     {
         await using var app = await StartAsync();
-        (await app.Alice.PostAsync("/reports/paid", """{"month":"0000-00"}""", ("Idempotency-Key", "paid"))).ShouldBeProblem(500, "internal-error");
+        (await app.Alice.PostAsync("/reports/paid", """{"month":"0000-00"}""", ("Idempotency-Key", "paid")))
+            .ShouldBeProblem(500, "internal-error");
         (await app.ScalarAsync("SELECT (SELECT count(*) FROM surety_message) + (SELECT count(*) FROM deposit)")).ShouldBe(0);
         (await app.Alice.PostAsync("/reports/paid", May, ("Idempotency-Key", "paid"))).ShouldBe(202);
         (await app.ScalarAsync("SELECT (SELECT count(*) FROM surety_message) + (SELECT count(*) FROM deposit)")).ShouldBe(2);
@@ -133,7 +142,8 @@ public class JobTests
         var job = await app.Alice.FetchAsync(accepted["Location"]!);
         job.Member("status").ShouldBe("scheduled");
         job.Member("attempt").ShouldBe("0");
-        DateTimeOffset.Parse(job.Member("nextRunAt")!, CultureInfo.InvariantCulture).ShouldBe(DateTimeOffset.UtcNow.AddHours(1), TimeSpan.FromMinutes(1));
+        DateTimeOffset.Parse(job.Member("nextRunAt")!, CultureInfo.InvariantCulture)
+            .ShouldBe(DateTimeOffset.UtcNow.AddHours(1), TimeSpan.FromMinutes(1));
     }
 
     [Fact]
@@ -230,7 +240,9 @@ public class JobTests
     public async Task A_message_nobody_owns_is_the_operators()
     {
         await using var app = await StartAsync();
-        var id = (await app.Get<IQueue>().EnqueueAsync(new MonthlyReport("2026-05"), new EnqueueOptions { Tracked = true, Delay = TimeSpan.FromHours(1) })).Id;
+        var id = (
+            await app.Get<IQueue>()
+                .EnqueueAsync(new MonthlyReport("2026-05"), new EnqueueOptions { Tracked = true, Delay = TimeSpan.FromHours(1) })).Id;
         (await app.Alice.FetchAsync($"/jobs/{id}")).ShouldBeProblem(404, "not-found");
         (await (await app.ClientAsync("olga", "operator")).FetchAsync($"/jobs/{id}")).ShouldBe(200);
     }
@@ -264,7 +276,8 @@ public class JobTests
 
         // Its number says nothing, nor does a signature that was not made for this caller and this number.
         var (number, signature) = (accepted.Job.ToString(), address[(address.IndexOf('-', StringComparison.Ordinal) + 1)..]);
-        foreach (var other in new[] { number, $"{number}-", $"{number}-{signature[..^1]}", $"{number}-{signature.ToUpperInvariant()}x", $"{accepted.Job.Value + 1}-{signature}" })
+        foreach (var other in new[] { number, $"{number}-", $"{number}-{signature[..^1]}", $"{number}-{signature.ToUpperInvariant()}x",
+            $"{accepted.Job.Value + 1}-{signature}" })
             (await app.Alice.FetchAsync($"/jobs/{other}")).ShouldBeProblem(404, "not-found");
         foreach (var stranger in new[] { await app.ClientAsync("bob"), await app.ClientAsync("olga", "operator") })
         {
@@ -307,7 +320,8 @@ public class JobTests
     public async Task Nobody_is_said_to_have_waited_for_a_job_that_does_not_exist()
     {
         await using var app = await StartAsync();
-        (await app.Alice.FetchAsync("/jobs/777777777", ("Prefer", "wait=20"))).ShouldBeProblem(404, "not-found")["Preference-Applied"].ShouldBeNull();
+        (await app.Alice.FetchAsync("/jobs/777777777", ("Prefer", "wait=20")))
+            .ShouldBeProblem(404, "not-found")["Preference-Applied"].ShouldBeNull();
     }
 
     [Fact]
@@ -341,7 +355,8 @@ public class JobTests
     [InlineData("respond-async=1", false, null)]
     [InlineData(",,;=\"", false, null)]
     [InlineData("", false, null)]
-    public void A_preference_that_cannot_be_read_is_none(string header, bool respondAsync, int? wait) => Preference.Read(header).ShouldBe(new Preference(respondAsync, wait));
+    public void A_preference_that_cannot_be_read_is_none(string header, bool respondAsync, int? wait) =>
+        Preference.Read(header).ShouldBe(new Preference(respondAsync, wait));
 
     [Fact]
     public async Task A_caller_lists_his_own_jobs_newest_first()
@@ -381,13 +396,15 @@ public class JobTests
     {
         await using var app = await StartAsync();
         var address = (await app.Alice.PostAsync("/reports/later", May))["Location"]!;
-        (await app.Alice.FetchAsync($"{address}?wait={wait}")).ShouldBeProblem(400, "validation").Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe("wait");
+        (await app.Alice.FetchAsync($"{address}?wait={wait}")).ShouldBeProblem(400, "validation").Json.GetProperty("errors")
+            .EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe("wait");
     }
 
     [Fact]
     public async Task Beyond_the_limit_nobody_waits()
     {
-        await using var app = await EdgeApp.StartAsync(ReportEndpoints.Map, edge => edge.MaxWaiting = 1, s => s.Configure(o => o.DrainLimit = TimeSpan.Zero));
+        await using var app = await EdgeApp.StartAsync(
+            ReportEndpoints.Map, edge => edge.MaxWaiting = 1, s => s.Configure(o => o.DrainLimit = TimeSpan.Zero));
         var address = (await app.Alice.PostAsync("/reports/later", May))["Location"]!;
         using var leave = new CancellationTokenSource();
         var waiting = app.Alice.SendAsync(HttpMethod.Get, address + "?wait=30", null, leave.Token);
@@ -416,7 +433,8 @@ public class JobTests
         await using var app = await StartAsync();
         var address = (await app.Alice.PostAsync("/reports/later", May))["Location"]!;
         var waiting = app.Alice.FetchAsync(address + "?wait=30");
-        await EdgeApp.UntilAsync(() => Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: GET /jobs/{id}", StringComparison.Ordinal))));
+        await EdgeApp.UntilAsync(() =>
+            Task.FromResult(app.Log.Lines.Any(l => l.Contains("Executing endpoint 'HTTP: GET /jobs/{id}", StringComparison.Ordinal))));
         var stopping = app.Host.StopAsync();
         (await waiting.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe(200).Member("status").ShouldBe("scheduled");
         await stopping;
@@ -442,7 +460,8 @@ public class JobTests
     [Fact]
     public void A_job_whose_stored_name_is_another_types_stops_the_host()
     {
-        var fault = Should.Throw<ArgumentException>(() => EdgeApp.Build(host => host.MapJob<YearlyReport>("/yearly"), surety: s => s.Handle<MonthlyReport, Reports>("reports")));
+        var fault = Should.Throw<ArgumentException>(
+            () => EdgeApp.Build(host => host.MapJob<YearlyReport>("/yearly"), surety: s => s.Handle<MonthlyReport, Reports>("reports")));
         fault.Message.ShouldContain("MonthlyReport and YearlyReport have the same stored name \"report.monthly\"");
     }
 
@@ -454,7 +473,10 @@ public class JobTests
 
     private Task<EdgeApp> StartAsync(TimeSpan? retention = null) => EdgeApp.StartAsync(
         ReportEndpoints.Map,
-        surety: s => s.Handle<MonthlyReport, Reports>("reports").Queue("reports", q => (q.Retry, q.Retention) = (Retry.Fixed(3, TimeSpan.Zero), retention ?? q.Retention)).Configure(o => o.DrainLimit = TimeSpan.Zero),
+        surety: s =>
+            s.Handle<MonthlyReport, Reports>("reports")
+                .Queue("reports", q => (q.Retry, q.Retention) = (Retry.Fixed(3, TimeSpan.Zero), retention ?? q.Retention))
+                    .Configure(o => o.DrainLimit = TimeSpan.Zero),
         configure: b => b.Services.AddSingleton(reports));
 }
 

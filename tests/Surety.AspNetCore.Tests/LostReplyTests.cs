@@ -34,8 +34,7 @@ public sealed class LostReplyTests
         await Parallel.ForEachAsync(Enumerable.Range(0, commands), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (i, _) =>
         {
             var key = $"k{i}";
-            Answer? accepted = null;
-            var isKnown = true;
+            var (accepted, isKnown) = ((Answer?)null, true);
             for (var sends = 1; accepted is null; sends++)
             {
                 sends.ShouldBeLessThan(MostSends, key);
@@ -60,7 +59,8 @@ public sealed class LostReplyTests
             }
 
             (await EffectsAsync(key)).ShouldBe(1, key);
-            (await place.ScalarAsync<long>($"SELECT id FROM {place.Schema}.deposit WHERE account = '{key}'")).ToString().ShouldBe(accepted.Member("id"), key);
+            (await place.ScalarAsync<long>($"SELECT id FROM {place.Schema}.deposit WHERE account = '{key}'")).ToString()
+                .ShouldBe(accepted.Member("id"), key);
         });
         (proxy.SwallowOneIn, proxy.CutOneIn) = (0, 0);
 
@@ -69,6 +69,7 @@ public sealed class LostReplyTests
         proxy.Swallowed.ShouldBeGreaterThan(commands / 10, accounts);
         proxy.Cut.ShouldBeGreaterThan(0, accounts);
 
-        Task<long> EffectsAsync(string key) => place.ScalarAsync<long>($"SELECT count(*) FROM {place.Schema}.deposit WHERE account = '{key}'");
+        Task<long> EffectsAsync(string key) =>
+            place.ScalarAsync<long>($"SELECT count(*) FROM {place.Schema}.deposit WHERE account = '{key}'");
     }
 }

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using static Surety.AspNetCore.Tests.FileApp;
+using Surety.AspNetCore.Security;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -64,7 +65,8 @@ public sealed class MultipartUploadTests : IAsyncLifetime
         var two = Form(Bytes(10));
         two.Add(new ByteArrayContent(Bytes(10)), "second", "second.csv");
         (await PostAsync(two)).ShouldBeProblem(400, "malformed-body");
-        var cut = new ByteArrayContent(Encoding.ASCII.GetBytes("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nhalf of"));
+        var cut = new ByteArrayContent(
+            Encoding.ASCII.GetBytes("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nhalf of"));
         cut.Headers.ContentType = MediaTypeHeaderValue.Parse("multipart/form-data; boundary=b");
         (await PostAsync(cut)).ShouldBeProblem(400, "malformed-body");
         cut.Headers.ContentType = MediaTypeHeaderValue.Parse("multipart/form-data");
@@ -74,7 +76,8 @@ public sealed class MultipartUploadTests : IAsyncLifetime
     [Fact]
     public async Task A_form_with_what_a_database_cannot_keep_leaves_nothing()
     {
-        (await PostAsync(Form(Bytes(10), ("note", "a\0b")))).ShouldBeProblem(400, "validation").Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe("note");
+        (await PostAsync(Form(Bytes(10), ("note", "a\0b")))).ShouldBeProblem(400, "validation").Json.GetProperty("errors").EnumerateObject()
+            .ShouldHaveSingleItem().Name.ShouldBe("note");
         ShouldHaveLeftNothing();
     }
 
@@ -99,7 +102,8 @@ public sealed class MultipartUploadTests : IAsyncLifetime
         return form;
     }
 
-    private Task<Answer> PostAsync(HttpContent content, params (string, string)[] headers) => files.Alice.SendAsync(HttpMethod.Post, "/files", content, default, headers);
+    private Task<Answer> PostAsync(HttpContent content, params (string, string)[] headers) =>
+        files.Alice.SendAsync(HttpMethod.Post, "/files", content, default, headers);
 
     private void ShouldHaveLeftNothing()
     {

@@ -9,10 +9,14 @@ namespace Surety.AspNetCore.Tests;
 public class MutatedBodyTests
 {
     private static readonly byte[] Good = Encoding.UTF8.GetBytes(
-        """{"order-no":"1","lines":[{"sendTo":"a@b","count":1},{"sendTo":"c@d","count":99}],"speed":"sameDay","wantedBy":"2026-05-01T12:00:00+02:00","marks":{"a.b['c']":1,"":2},"replaces":null}""");
+        """
+        {"order-no":"1","lines":[{"sendTo":"a@b","count":1},{"sendTo":"c@d","count":99}],"speed":"sameDay",
+        "wantedBy":"2026-05-01T12:00:00+02:00","marks":{"a.b['c']":1,"":2},"replaces":null}
+        """.ReplaceLineEndings(""));
 
     private static readonly string[] Scraps =
-        ["null", "{}", "[]", "\"\"", "\"\\ud800\"", "1e400", "-0", "tru", "\\", "'", "]", "}", ":", ",", "\"lines\":", "\"order-no\":", "\"$type\":\"System.Object\",", "\"a'b\":0,", "\u2028", "\0", "[[[[[[[[[["];
+        ["null", "{}", "[]", "\"\"", "\"\\ud800\"", "1e400", "-0", "tru", "\\", "'", "]", "}", ":", ",", "\"lines\":", "\"order-no\":",
+            "\"$type\":\"System.Object\",", "\"a'b\":0,", "\u2028", "\0", "[[[[[[[[[["];
 
     [Theory]
     [InlineData(1)]

@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.OpenApi;
+using Surety.AspNetCore.OpenApi;
+using Surety.AspNetCore.Problems;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -17,10 +19,14 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
     [Fact]
     public void Every_endpoint_is_in_it_but_for_those_that_are_marked()
     {
-        var known = Document.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {p.Name}")).ToList();
-        var hidden = described.App.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Where(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is not null).ToList();
+        var known = Document.GetProperty("paths").EnumerateObject()
+            .SelectMany(p => p.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {p.Name}")).ToList();
+        var hidden = described.App.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is not null).ToList();
         var mapped = described.App.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Except(hidden)
-            .SelectMany(e => e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {e.RoutePattern.RawText!.TrimEnd('/')}")).ToList();
+            .SelectMany(
+                e => e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Select(
+                    method => $"{method} {e.RoutePattern.RawText!.TrimEnd('/')}")).ToList();
         hidden.Select(e => e.RoutePattern.RawText).ShouldContain("/livez");
         mapped.Count.ShouldBeGreaterThan(12);
         known.ShouldBe(mapped.Except(["GET /by-hand/{id:int}"]), ignoreOrder: true);
@@ -28,7 +34,8 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
 
     [Fact]
     public void An_endpoint_that_it_leaves_out_is_named_in_the_log() =>
-        described.App.Log.Lines.Where(l => l.Contains("is not in the OpenAPI document", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldContain("GET /by-hand/{id}");
+        described.App.Log.Lines.Where(l => l.Contains("is not in the OpenAPI document", StringComparison.Ordinal)).ShouldHaveSingleItem()
+            .ShouldContain("GET /by-hand/{id}");
 
     [Fact]
     public async Task A_host_that_is_built_for_its_document_alone_opens_no_store_and_starts_nothing_but_its_endpoints()
@@ -89,15 +96,18 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
         key.GetProperty("required").GetBoolean().ShouldBeTrue();
         key.GetProperty("description").GetString()!.ShouldContain("Kept for 24 h");
         var pattern = key.GetProperty("schema").GetProperty("pattern").GetString()!;
-        foreach (var good in new[] { "k", "8e03978e-40d5-43dd-bc93-6894a57f9324", "\"with, comma; and \\\"quotes\\\"\"", new string('x', 255) }) good.ShouldMatch(pattern);
+        foreach (var good in new[] { "k", "8e03978e-40d5-43dd-bc93-6894a57f9324", "\"with, comma; and \\\"quotes\\\"\"",
+            new string('x', 255) }) good.ShouldMatch(pattern);
         foreach (var bad in new[] { "", "a b", "a,b", "a;b", "\"open", "\"\"", new string('x', 256), "ü" }) bad.ShouldNotMatch(pattern);
-        Answer("/orders", "post", "201").GetProperty("headers").EnumerateObject().Select(h => h.Name).ShouldBe(["Idempotent-Replayed", "Location", "RateLimit", "RateLimit-Policy"]);
+        Answer("/orders", "post", "201").GetProperty("headers").EnumerateObject().Select(h => h.Name)
+            .ShouldBe(["Idempotent-Replayed", "Location", "RateLimit", "RateLimit-Policy"]);
     }
 
     [Fact]
     public void Each_refusal_stands_there_with_its_code_and_an_example()
     {
-        var refused = Answer("/orders", "post", "422").GetProperty("content").GetProperty("application/problem+json").GetProperty("examples");
+        var refused = Answer("/orders", "post", "422").GetProperty("content").GetProperty("application/problem+json")
+            .GetProperty("examples");
         refused.EnumerateObject().Select(e => e.Name).ShouldBe(["idempotency-key-reused", "out-of-stock"]);
         var example = refused.GetProperty("out-of-stock").GetProperty("value");
         example.GetProperty("type").GetString().ShouldBe("https://surety.example/problems#out-of-stock");
@@ -105,7 +115,8 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
         example.GetProperty("detail").GetString().ShouldBe("There are not 3 left.");
         Answer("/orders", "post", "503").GetProperty("headers").TryGetProperty("Retry-After", out _).ShouldBeTrue();
         Answer("/orders", "post", "413").GetProperty("description").GetString()!.ShouldContain("1048576 bytes");
-        Operation("/orders", "post").GetProperty("responses").EnumerateObject().Select(r => r.Name).ShouldBe(["201", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"]);
+        Operation("/orders", "post").GetProperty("responses").EnumerateObject().Select(r => r.Name)
+            .ShouldBe(["201", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"]);
     }
 
     [Fact]
@@ -118,7 +129,8 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
         members.GetProperty("colour").GetProperty("pattern").GetString().ShouldBe("^[a-z]+$");
         members.GetProperty("tags").GetProperty("maxItems").GetInt32().ShouldBe(5);
         members.GetProperty("tags").GetProperty("items").GetProperty("type").GetString().ShouldBe("string");
-        members.GetProperty("note").GetProperty("type").EnumerateArray().Select(t => t.GetString()).ShouldBe(["null", "string"], ignoreOrder: true);
+        members.GetProperty("note").GetProperty("type").EnumerateArray().Select(t => t.GetString())
+            .ShouldBe(["null", "string"], ignoreOrder: true);
         members.GetProperty("wanted").GetProperty("format").GetString().ShouldBe("date-time");
         members.GetProperty("wanted").GetProperty("description").GetString().ShouldBe("By when.");
     }
@@ -133,8 +145,10 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
     [Fact]
     public void Examples_of_bodies_are_put_together_from_those_of_their_members()
     {
-        var example = Operation("/orders", "post").GetProperty("requestBody").GetProperty("content").GetProperty("application/json").GetProperty("example");
-        (example.GetProperty("item").GetString(), example.GetProperty("count").GetInt32(), example.GetProperty("colour").GetString()).ShouldBe(("lamp", 1, "red"));
+        var example = Operation("/orders", "post").GetProperty("requestBody").GetProperty("content").GetProperty("application/json")
+            .GetProperty("example");
+        (example.GetProperty("item").GetString(), example.GetProperty("count").GetInt32(), example.GetProperty("colour").GetString())
+            .ShouldBe(("lamp", 1, "red"));
     }
 
     [Fact]
@@ -160,10 +174,13 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
     [Fact]
     public void An_entity_tag_brings_its_conditions_with_it()
     {
-        Resolved(Operation("/orders/{id}", "get").GetProperty("parameters").EnumerateArray().Last()).GetProperty("name").GetString().ShouldBe("If-None-Match");
+        Resolved(Operation("/orders/{id}", "get").GetProperty("parameters").EnumerateArray().Last()).GetProperty("name").GetString()
+            .ShouldBe("If-None-Match");
         Answer("/orders/{id}", "get", "304").GetProperty("headers").TryGetProperty("ETag", out _).ShouldBeTrue();
-        Resolved(Operation("/orders/{id}", "put").GetProperty("parameters").EnumerateArray().First(p => Resolved(p).GetProperty("name").GetString() == "If-Match")).GetProperty("in").GetString().ShouldBe("header");
-        Answer("/orders/{id}", "put", "412").GetProperty("content").GetProperty("application/problem+json").GetProperty("examples").TryGetProperty("precondition-failed", out _).ShouldBeTrue();
+        Resolved(Operation("/orders/{id}", "put").GetProperty("parameters").EnumerateArray()
+            .First(p => Resolved(p).GetProperty("name").GetString() == "If-Match")).GetProperty("in").GetString().ShouldBe("header");
+        Answer("/orders/{id}", "put", "412").GetProperty("content").GetProperty("application/problem+json").GetProperty("examples")
+            .TryGetProperty("precondition-failed", out _).ShouldBeTrue();
     }
 
     [Fact]
@@ -182,18 +199,22 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
 
     [Fact]
     public void A_second_call_is_a_mistake() =>
-        Should.Throw<InvalidOperationException>(() => new ServiceCollection().AddSuretyOpenApi().AddSuretyOpenApi()).Message.ShouldContain("AddSuretyOpenApi");
+        Should.Throw<InvalidOperationException>(() => new ServiceCollection().AddSuretyOpenApi().AddSuretyOpenApi()).Message.ShouldContain(
+            "AddSuretyOpenApi");
 
-    private IEnumerable<JsonElement> Operations() => Document.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject()).Select(o => o.Value);
+    private IEnumerable<JsonElement> Operations() =>
+        Document.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject()).Select(o => o.Value);
 
     private JsonElement Operation(string path, string method) => Document.GetProperty("paths").GetProperty(path).GetProperty(method);
 
-    private JsonElement Answer(string path, string method, string status) => Resolved(Operation(path, method).GetProperty("responses").GetProperty(status));
+    private JsonElement Answer(string path, string method, string status) =>
+        Resolved(Operation(path, method).GetProperty("responses").GetProperty(status));
 
     private JsonElement Schema(string name) => Document.GetProperty("components").GetProperty("schemas").GetProperty(name);
 
     private JsonElement Resolved(JsonElement element) =>
-        element.TryGetProperty("$ref", out var reference) ? reference.GetString()!.Split('/').Skip(1).Aggregate(Document, (at, step) => at.GetProperty(step)) : element;
+        element.TryGetProperty("$ref", out var reference)
+            ? reference.GetString()!.Split('/').Skip(1).Aggregate(Document, (at, step) => at.GetProperty(step)) : element;
 
     public sealed record OrderLine(
         [StringLength(40), Example("lamp")] string Item,
@@ -221,7 +242,9 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
 
         public async ValueTask InitializeAsync()
         {
-            App = await EdgeApp.StartAsync(Map, surety: s => s.UseBlobFolder(folder).Handle<MonthlyReport, Reports>("reports"), configure: b => b.Services.AddSingleton(new Reports()).AddSuretyOpenApi());
+            App = await EdgeApp.StartAsync(
+                Map, surety: s => s.UseBlobFolder(folder).Handle<MonthlyReport, Reports>("reports"), configure: b =>
+                    b.Services.AddSingleton(new Reports()).AddSuretyOpenApi());
             Document = (await App.Client().FetchAsync("/openapi/v1.json")).ShouldBe(200).Json;
         }
 
@@ -233,7 +256,8 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
 
         private static void Map(WebApplication app)
         {
-            app.MapPost("/orders", (OrderLine line, UnitOfWork _) => TypedResults.Created("/orders/1", new OrderMade("1", line.Item))).RequireIdempotencyKey()
+            app.MapPost("/orders", (OrderLine line, UnitOfWork _) => TypedResults.Created("/orders/1", new OrderMade("1", line.Item)))
+                .RequireIdempotencyKey()
                 .WithName("placeOrder").Refuses(422, "out-of-stock", "There are not 3 left.");
             app.MapGet("/orders/{id}", (string id) => new OrderMade(id, "lamp")).WithName("getOrder").ProducesEntityTag();
             app.MapPut("/orders/{id}", (string id, OrderLine line) => new OrderMade(id, line.Item)).ProducesEntityTag();

@@ -31,12 +31,13 @@ internal static class Orders
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapPost("/orders", (Order order) => TypedResults.Ok(order));
-        app.MapGet("/orders", (int page, string? somebody, [FromQuery(Name = "page-size"), Range(1, 50)] int size = 10) => TypedResults.Ok(page * size));
+        app.MapGet("/orders", (int page, string? somebody, [FromQuery(Name = "page-size"), Range(1, 50)] int size = 10) =>
+            TypedResults.Ok(page * size));
         app.MapGet("/secret", () => "for operators").RequireAuthorization("operator");
         app.MapPost("/fails", IResult () => throw new InvalidOperationException("Data Source=/var/lib/vault.db;Password=hunter2"));
         app.MapGet("/fails", IResult () => throw new InvalidOperationException("Data Source=/var/lib/vault.db;Password=hunter2"));
         app.MapMethods("/says/{status:int}", ["GET", "POST"], (int status) => TypedResults.StatusCode(status));
-        app.MapGet("/own", () => Problem.Of(409, "insufficient-funds", "There are 3.00 EUR; 10.00 EUR were asked for."));
+        app.MapGet("/own", () => HttpProblem.Of(409, "insufficient-funds", "There are 3.00 EUR; 10.00 EUR were asked for."));
         app.MapGet("/frameworks-own", () => TypedResults.Problem("The cellar is closed.", statusCode: 409));
         app.MapGet("/store-away", IResult () => throw new StoreException("The database /var/lib/vault.db is away.", isTransient: true));
         app.MapGet("/empty", (HttpContext http) =>

@@ -23,7 +23,8 @@ public sealed class OutgoingTests : IDisposable
     public async Task Only_what_may_be_repeated_is_sent_again(string method, bool withKey, int sent)
     {
         other.Answer = n => n < 3 ? new(HttpStatusCode.ServiceUnavailable) : new(HttpStatusCode.OK);
-        using var request = new HttpRequestMessage(new HttpMethod(method), "/") { Content = method == "GET" ? null : new StringContent("the body") };
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/") { Content = method == "GET"
+            ? null : new StringContent("the body") };
         if (withKey) request.Headers.Add("Idempotency-Key", "k");
         using var answer = await Client().SendAsync(request);
         other.Sent.ShouldBe(sent);
@@ -111,7 +112,8 @@ public sealed class OutgoingTests : IDisposable
     public async Task A_fallback_answers_what_failed_in_the_end()
     {
         other.Answer = _ => new(HttpStatusCode.BadGateway);
-        var client = Client(o => (o.Attempts, o.Fallback) = (2, (_, _) => new(HttpStatusCode.OK) { Content = new StringContent("yesterday's") }));
+        var client = Client(
+            o => (o.Attempts, o.Fallback) = (2, (_, _) => new(HttpStatusCode.OK) { Content = new StringContent("yesterday's") }));
         (await client.GetStringAsync("/")).ShouldBe("yesterday's");
         other.Sent.ShouldBe(2);
     }
@@ -128,7 +130,8 @@ public sealed class OutgoingTests : IDisposable
     public async Task A_client_backs_off_as_a_quotas_headers_say()
     {
         await using var app = await EdgeApp.StartAsync(
-            host => host.MapGet("/open", () => "open").AllowAnonymous(), edge => edge.Quotas["default"] = new() { Permits = 1, Window = TimeSpan.FromSeconds(2), By = QuotaBy.Address });
+            host => host.MapGet("/open", () => "open").AllowAnonymous(), edge =>
+                edge.Quotas["default"] = new() { Permits = 1, Window = TimeSpan.FromSeconds(2), By = QuotaBy.Address });
         using var services = new ServiceCollection().AddLogging().AddHttpClient("shop").AddResilience().Services.BuildServiceProvider();
         var client = services.GetRequiredService<IHttpClientFactory>().CreateClient("shop");
         var watch = Stopwatch.StartNew();
@@ -138,7 +141,8 @@ public sealed class OutgoingTests : IDisposable
 
     private HttpClient Client(Action<OutgoingOptions>? configure = null)
     {
-        var client = new ServiceCollection().AddLogging().AddHttpClient("other", http => http.BaseAddress = new Uri("http://other.example"));
+        var client = new ServiceCollection().AddLogging()
+            .AddHttpClient("other", http => http.BaseAddress = new Uri("http://other.example"));
         client.ConfigurePrimaryHttpMessageHandler(() => other).AddResilience(options =>
         {
             options.Backoff = TimeSpan.FromMilliseconds(1);
@@ -148,7 +152,8 @@ public sealed class OutgoingTests : IDisposable
         return hosts[^1].GetRequiredService<IHttpClientFactory>().CreateClient("other");
     }
 
-    private static HttpResponseMessage Busy(TimeSpan after) => new(HttpStatusCode.TooManyRequests) { Headers = { RetryAfter = new RetryConditionHeaderValue(after) } };
+    private static HttpResponseMessage Busy(TimeSpan after) =>
+        new(HttpStatusCode.TooManyRequests) { Headers = { RetryAfter = new RetryConditionHeaderValue(after) } };
 
     private sealed class Gate
     {

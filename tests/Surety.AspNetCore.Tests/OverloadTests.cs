@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Surety.AspNetCore.Limits;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -22,7 +23,8 @@ public class OverloadTests
     [InlineData(64, 40, 1.1, 32)]     // from what there was, not from what there might have been
     [InlineData(2, 2, 9.0, 2)]        // not below the least
     [InlineData(64, 64, null, 64)]    // nothing measured
-    public void What_may_be_at_work_follows_the_waits(int limit, int peak, double? strain, int next) => Admission.Next(limit, peak, strain, new EdgeOptions()).ShouldBe(next);
+    public void What_may_be_at_work_follows_the_waits(int limit, int peak, double? strain, int next) =>
+        Admission.Next(limit, peak, strain, new EdgeOptions()).ShouldBe(next);
 
     [Theory]
     [InlineData(5, 15)]   // thrice as long, but by no more than may be
@@ -210,7 +212,10 @@ public class OverloadTests
             var socket = new TcpClient();
             sockets.Add(socket);
             await socket.ConnectAsync(app.Address.Host, app.Address.Port);
-            var head = $"POST /deposits HTTP/1.1\r\nHost: edge\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: drip-{i}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
+            var head =
+                $"POST /deposits HTTP/1.1\r\nHost: edge\r\nAuthorization: "
+                    + $"{app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: drip-{i}\r\nContent-Type: "
+                        + "application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
             // One after the other: each has a place until its body is waited for, which is when the server asks for it.
             await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head));
             var line = new byte[25];
@@ -235,7 +240,8 @@ public class OverloadTests
             {
                 host.MapGet("/stuck", async (CancellationToken cancel) => await Task.Delay(Timeout.Infinite, cancel));
                 host.MapPost("/stuck", async (CancellationToken cancel) => await Task.Delay(Timeout.Infinite, cancel));
-                host.MapGet("/own", async (CancellationToken cancel) => await Task.Delay(TimeSpan.FromMilliseconds(400), cancel)).WithRequestTimeout(Patience);
+                host.MapGet("/own", async (CancellationToken cancel) => await Task.Delay(TimeSpan.FromMilliseconds(400), cancel))
+                    .WithRequestTimeout(Patience);
             },
             edge => edge.RequestTimeout = TimeSpan.FromMilliseconds(200));
         (await app.Alice.FetchAsync("/stuck")).ShouldBeProblem(504, "timeout");

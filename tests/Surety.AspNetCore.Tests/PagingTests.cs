@@ -41,10 +41,12 @@ public class PagingTests
         {
             // Another character whose first bit differs: the last one may carry bits that mean nothing.
             var other = token[i] is >= 'A' and <= 'Z' or >= 'a' and <= 'f' ? '_' : 'A';
-            (await app.Alice.FetchAsync($"/numbers/ten?pageToken={token[..i]}{other}{token[(i + 1)..]}")).ShouldBeProblem(400, "cursor-invalid");
+            (await app.Alice.FetchAsync($"/numbers/ten?pageToken={token[..i]}{other}{token[(i + 1)..]}"))
+                .ShouldBeProblem(400, "cursor-invalid");
         }
 
-        foreach (var wrong in new[] { "", "x", "4", "-1", token[..^2], token + "AA", new string('A', 5_000), Uri.EscapeDataString("\" OR 1=1") })
+        foreach (var wrong in new[] { "", "x", "4", "-1", token[..^2], token
+            + "AA", new string('A', 5_000), Uri.EscapeDataString("\" OR 1=1") })
             (await app.Alice.FetchAsync($"/numbers/ten?pageToken={wrong}")).ShouldBeProblem(400, "cursor-invalid");
         (await app.Alice.FetchAsync("/numbers/ten?pageToken=%00")).ShouldBeProblem(400, "validation");
     }
@@ -54,10 +56,13 @@ public class PagingTests
     {
         await using var app = await StartAsync();
         var token = await TokenAsync(app.Alice, "filter=odd&sort=up");
-        Items((await app.Alice.FetchAsync($"/numbers/ten?sort=up&filter=odd&pageSize=9&pageToken={token}")).ShouldBe(200)).ShouldBe(Enumerable.Range(4, 7));
-        foreach (var other in new[] { "/numbers/ten?filter=odd", "/numbers/ten?filter=even&sort=up", "/numbers/ten?filter=odd&sort=up&more=1", "/numbers/six?filter=odd&sort=up" })
+        Items((await app.Alice.FetchAsync($"/numbers/ten?sort=up&filter=odd&pageSize=9&pageToken={token}")).ShouldBe(200))
+            .ShouldBe(Enumerable.Range(4, 7));
+        foreach (var other in new[] { "/numbers/ten?filter=odd", "/numbers/ten?filter=even&sort=up",
+            "/numbers/ten?filter=odd&sort=up&more=1", "/numbers/six?filter=odd&sort=up" })
             (await app.Alice.FetchAsync($"{other}&pageToken={token}")).ShouldBeProblem(400, "cursor-invalid");
-        (await (await app.ClientAsync("bob")).FetchAsync($"/numbers/ten?filter=odd&sort=up&pageToken={token}")).ShouldBeProblem(400, "cursor-invalid");
+        (await (await app.ClientAsync("bob")).FetchAsync($"/numbers/ten?filter=odd&sort=up&pageToken={token}"))
+            .ShouldBeProblem(400, "cursor-invalid");
         await using var elsewhere = await StartAsync();
         (await elsewhere.Alice.FetchAsync($"/numbers/ten?filter=odd&sort=up&pageToken={token}")).ShouldBeProblem(400, "cursor-invalid");
     }
@@ -73,7 +78,8 @@ public class PagingTests
         (await app.Alice.FetchAsync($"/numbers/ten?pageToken={token}")).ShouldBeProblem(400, "cursor-invalid");
     }
 
-    private static async Task<string> TokenAsync(HttpClient client, string query = "") => (await client.FetchAsync($"/numbers/ten?pageSize=3&{query}")).ShouldBe(200).Member("nextPageToken")!;
+    private static async Task<string> TokenAsync(HttpClient client, string query = "") =>
+        (await client.FetchAsync($"/numbers/ten?pageSize=3&{query}")).ShouldBe(200).Member("nextPageToken")!;
 
     private static IEnumerable<int> Items(Answer page) => page.Json.GetProperty("items").EnumerateArray().Select(i => i.GetInt32());
 

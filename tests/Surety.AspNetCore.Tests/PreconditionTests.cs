@@ -8,8 +8,10 @@ public class PreconditionTests : IAsyncLifetime
     public async ValueTask InitializeAsync() => app = await EdgeApp.StartAsync(host =>
     {
         host.MapGet("/thing", () => Preconditions.Ok(new { version }, version));
-        host.MapPut("/thing", (HttpContext http, UnitOfWork work) => Preconditions.Refuse(http, version) ?? Preconditions.Ok(new { now = ++version }, version)).RequireIfMatch().RequireIdempotencyKey();
-        host.MapPut("/thing/carelessly", (HttpContext http) => Preconditions.Refuse(http, version) ?? Preconditions.Ok(new { now = ++version }, version));
+        host.MapPut("/thing", (HttpContext http, UnitOfWork work) => Preconditions.Refuse(http, version)
+            ?? Preconditions.Ok(new { now = ++version }, version)).RequireIfMatch().RequireIdempotencyKey();
+        host.MapPut("/thing/carelessly", (HttpContext http) => Preconditions.Refuse(http, version)
+            ?? Preconditions.Ok(new { now = ++version }, version));
     });
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
@@ -51,10 +53,12 @@ public class PreconditionTests : IAsyncLifetime
     {
         (await app.Alice.SendAsync(HttpMethod.Put, "/thing", null, ("Idempotency-Key", "k"))).ShouldBeProblem(428, "precondition-required");
         (await app.Alice.SendAsync(HttpMethod.Put, "/thing", null, ("Idempotency-Key", "k"), ("If-Match", "\"7\""))).ShouldBe(200);
-        (await app.Alice.SendAsync(HttpMethod.Put, "/thing", null, ("Idempotency-Key", "k"), ("If-Match", "\"7\""))).ShouldBe(200)["Idempotent-Replayed"].ShouldBe("true");
+        (await app.Alice.SendAsync(HttpMethod.Put, "/thing", null, ("Idempotency-Key", "k"), ("If-Match", "\"7\"")))
+            .ShouldBe(200)["Idempotent-Replayed"].ShouldBe("true");
         version.ShouldBe(8);
         // Where it is not required, it is heeded all the same.
-        (await app.Alice.SendAsync(HttpMethod.Put, "/thing/carelessly", null, ("If-Match", "\"7\""))).ShouldBeProblem(412, "precondition-failed");
+        (await app.Alice.SendAsync(HttpMethod.Put, "/thing/carelessly", null, ("If-Match", "\"7\"")))
+            .ShouldBeProblem(412, "precondition-failed");
         (await app.Alice.SendAsync(HttpMethod.Put, "/thing/carelessly")).ShouldBe(200);
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc;
+using Surety.AspNetCore.Problems;
 
 namespace Surety.AspNetCore.Tests;
 
@@ -41,7 +42,10 @@ public class ProblemTests
     [InlineData("/it's/a&b+c%C3%A9", "x\"y")]
     public void A_problem_written_beforehand_is_the_one_that_would_be_written_now(string instance, string trace)
     {
-        byte[] Text(string at, string id) => JsonSerializer.SerializeToUtf8Bytes(new ProblemDetails { Status = 503, Title = "Full", Instance = at, Extensions = { ["traceId"] = id, ["outcome"] = "none" } }, EdgeJson.Own);
+        byte[] Text(string at, string id) =>
+            JsonSerializer.SerializeToUtf8Bytes(
+                new ProblemDetails { Status = 503, Title = "Full", Instance = at, Extensions = { ["traceId"] = id, ["outcome"] = "none" } },
+                EdgeJson.Own);
         var written = new ReadyProblem(503, Text(ReadyProblem.Instance, ReadyProblem.Trace)).Written(instance, trace);
         Encoding.UTF8.GetString(written).ShouldBe(Encoding.UTF8.GetString(Text(instance, trace)));
     }
@@ -50,7 +54,8 @@ public class ProblemTests
     public async Task A_bare_400_says_what_it_means()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
-        (await app.Alice.FetchAsync("/says/400")).ShouldBeProblem(400, "bad-request").Member("detail").ShouldBe("The request is malformed.");
+        (await app.Alice.FetchAsync("/says/400")).ShouldBeProblem(400, "bad-request").Member("detail")
+            .ShouldBe("The request is malformed.");
     }
 
     [Fact]
@@ -59,7 +64,8 @@ public class ProblemTests
         await using var app = await EdgeApp.StartAsync(Orders.Map, environment: "Development");
         (await app.Alice.PostAsync("/orders", "{")).ShouldBeProblem(400, "malformed-body");
         (await app.Alice.FetchAsync("/orders?page=x")).ShouldBeProblem(400, "validation");
-        app.Log.Lines.Count(l => l.StartsWith("Debug Surety.AspNetCore.ProblemMiddleware 3001", StringComparison.Ordinal)).ShouldBe(2);
+        app.Log.Lines.Count(l => l.StartsWith("Debug Surety.AspNetCore.Problems.ProblemMiddleware 3001", StringComparison.Ordinal))
+            .ShouldBe(2);
         app.Log.Lines.ShouldNotContain(l => l.Contains("BadHttpRequestException", StringComparison.Ordinal));
     }
 
@@ -67,10 +73,13 @@ public class ProblemTests
     public async Task A_failed_request_that_may_have_acted_says_so_and_a_trace_finds_it_in_the_log()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
-        var answer = (await app.Alice.SendAsync(HttpMethod.Post, "/fails", null, ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")))
+        var answer = (
+            await app.Alice.SendAsync(
+                HttpMethod.Post, "/fails", null, ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")))
             .ShouldBeProblem(500, "internal-error", outcome: "unknown");
         answer.Member("traceId").ShouldBe("0af7651916cd43dd8448eb211c80319c");
-        app.Log.Lines.ShouldContain(l => l.StartsWith("Error Surety.AspNetCore.ProblemMiddleware 3002", StringComparison.Ordinal) && l.Contains("hunter2", StringComparison.Ordinal));
+        app.Log.Lines.ShouldContain(l => l.StartsWith("Error Surety.AspNetCore.Problems.ProblemMiddleware 3002", StringComparison.Ordinal)
+            && l.Contains("hunter2", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -94,9 +103,10 @@ public class ProblemTests
     public async Task An_address_cannot_write_lines_of_its_own_into_the_log()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
-        (await app.Alice.FetchAsync("/any/a%0D%0AError%20forged")).ShouldBeProblem(500, "internal-error").Member("instance").ShouldBe("/any/a%0D%0AError%20forged");
+        (await app.Alice.FetchAsync("/any/a%0D%0AError%20forged")).ShouldBeProblem(500, "internal-error").Member("instance")
+            .ShouldBe("/any/a%0D%0AError%20forged");
         var line = app.Log.Lines.Where(l => l.Contains("3002", StringComparison.Ordinal)).ShouldHaveSingleItem();
-        line.ShouldStartWith("Error Surety.AspNetCore.ProblemMiddleware 3002 A request to /any/a%0D%0AError%20forged failed");
+        line.ShouldStartWith("Error Surety.AspNetCore.Problems.ProblemMiddleware 3002 A request to /any/a%0D%0AError%20forged failed");
     }
 
     [Fact]
@@ -104,11 +114,14 @@ public class ProblemTests
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
         (await app.Alice.SendAsync(HttpMethod.Delete, "/orders")).ShouldBeProblem(405, "method-not-allowed")["Allow"].ShouldBe("GET, POST");
-        (await app.Client().FetchAsync("/orders?page=1")).ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\"");
+        (await app.Client().FetchAsync("/orders?page=1"))
+            .ShouldBeProblem(401, "unauthenticated")["WWW-Authenticate"].ShouldBe("Bearer realm=\"surety\"");
         (await app.Alice.FetchAsync("/store-away"))["Retry-After"].ShouldBe("1");
-        var unsupported = await app.Alice.SendAsync(HttpMethod.Post, "/orders", new StringContent("<order/>", Encoding.UTF8, "application/xml"), default);
+        var unsupported = await app.Alice.SendAsync(
+            HttpMethod.Post, "/orders", new StringContent("<order/>", Encoding.UTF8, "application/xml"), default);
         unsupported.ShouldBeProblem(415, "unsupported-media-type")["Accept"].ShouldBe("application/json");
-        (await app.Alice.SendAsync(HttpMethod.Post, "/orders", new ByteArrayContent("{}"u8.ToArray()), default)).ShouldBeProblem(415, "unsupported-media-type");
+        (await app.Alice.SendAsync(HttpMethod.Post, "/orders", new ByteArrayContent("{}"u8.ToArray()), default))
+            .ShouldBeProblem(415, "unsupported-media-type");
     }
 
     [Fact]
@@ -130,16 +143,27 @@ public class ProblemTests
     [InlineData("\"order\"", "The value at # has the wrong type or form.", "#")]
     [InlineData("{\"order-no\":1,\"lines\":[]}", "The value at #/order-no has the wrong type or form.", "#/order-no")]
     [InlineData("{\"order-no\":\"1\",\"lines\":{}}", "The value at #/lines has the wrong type or form.", "#/lines")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":\"2\"}]}", "The value at #/lines/0/count has the wrong type or form.", "#/lines/0/count")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":99999999999}]}", "The value at #/lines/0/count has the wrong type or form.", "#/lines/0/count")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":null,\"count\":1}]}", "The value at #/lines/0/sendTo has the wrong type or form.", "#/lines/0/sendTo")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":\"2\"}]}", "The value at #/lines/0/count has the wrong type or form.",
+        "#/lines/0/count")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":99999999999}]}",
+        "The value at #/lines/0/count has the wrong type or form.", "#/lines/0/count")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[{\"sendTo\":null,\"count\":1}]}", "The value at #/lines/0/sendTo has the wrong type or form.",
+        "#/lines/0/sendTo")]
     [InlineData("{\"order-no\":\"1\",\"lines\":[],\"speed\":\"warp\"}", "The value at #/speed has the wrong type or form.", "#/speed")]
     [InlineData("{\"order-no\":\"1\",\"lines\":[],\"speed\":1}", "The value at #/speed has the wrong type or form.", "#/speed")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"wantedBy\":\"tomorrow\"}", "The value at #/wantedBy has the wrong type or form.", "#/wantedBy")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[],\"marks\":{\"a/b~c d\":\"x\"}}", "The value at #/marks/a~1b~0c%20d has the wrong type or form.", "#/marks/a~1b~0c%20d")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[],\"wantedBy\":\"tomorrow\"}", "The value at #/wantedBy has the wrong type or form.", "#/wantedBy")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[],\"marks\":{\"a/b~c d\":\"x\"}}", "The value at #/marks/a~1b~0c%20d has the wrong type or form.",
+        "#/marks/a~1b~0c%20d")]
     [InlineData("{\"order-no\":\"1\",\"lines\":[],\"colour\":\"red\"}", "There is no member \"colour\" here.", "#/colour")]
     [InlineData("{\"order-no\":\"1\",\"Lines\":[]}", "There is no member \"Lines\" here.", "#/Lines")]
-    [InlineData("{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":1,\"sen/d\":1}]}", "There is no member \"sen/d\" here.", "#/lines/0/sen~1d")]
+    [InlineData(
+        "{\"order-no\":\"1\",\"lines\":[{\"sendTo\":\"a@b\",\"count\":1,\"sen/d\":1}]}", "There is no member \"sen/d\" here.",
+        "#/lines/0/sen~1d")]
     [InlineData("{\"order-no\":\"1\",\"lines\":[],\"lines\":[]}", "The member \"lines\" is given twice.", "#/lines")]
     public async Task A_body_that_cannot_be_read_is_explained_in_the_clients_own_words(string body, string detail, string? pointer)
     {
@@ -177,7 +201,8 @@ public class ProblemTests
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
         var answer = (await app.Alice.PostAsync("/orders", "{}")).ShouldBeProblem(400, "validation");
-        answer.Json.GetProperty("violations").EnumerateArray().Select(v => $"{v.GetProperty("pointer")} {v.GetProperty("code")}").ShouldBe(["#/order-no required", "#/lines required"]);
+        answer.Json.GetProperty("violations").EnumerateArray().Select(v => $"{v.GetProperty("pointer")} {v.GetProperty("code")}")
+            .ShouldBe(["#/order-no required", "#/lines required"]);
         answer.Json.GetProperty("errors").EnumerateObject().Select(e => e.Name).ShouldBe(["order-no", "lines"]);
     }
 
@@ -185,7 +210,12 @@ public class ProblemTests
     public async Task Validation_speaks_the_names_of_the_JSON()
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
-        var answer = (await app.Alice.PostAsync("/orders", """{"order-no":"123456789","lines":[{"sendTo":"a@b","count":1},{"sendTo":"nobody","count":0}],"replaces":{"order-no":"","lines":[]}}"""))
+        var answer = (await app.Alice.PostAsync(
+            "/orders",
+            """
+            {"order-no":"123456789","lines":[{"sendTo":"a@b","count":1},{"sendTo":"nobody","count":0}],
+            "replaces":{"order-no":"","lines":[]}}
+            """))
             .ShouldBeProblem(400, "validation");
         answer.Json.GetProperty("errors").EnumerateObject().Select(e => e.Name).Order()
             .ShouldBe(["lines[1].count", "lines[1].sendTo", "order-no", "replaces.order-no"]);
@@ -208,7 +238,8 @@ public class ProblemTests
         await using var app = await EdgeApp.StartAsync(Orders.Map);
         var answer = (await app.Alice.FetchAsync(path)).ShouldBeProblem(400, "validation");
         answer.Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe(name);
-        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString().ShouldBe($"#/{name}");
+        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString()
+            .ShouldBe($"#/{name}");
         answer.Text.ShouldNotContain("Int32");
         answer.Text.ShouldNotContain("body");
     }
@@ -218,7 +249,8 @@ public class ProblemTests
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map, edge => edge.MaxJsonDepth = 4);
         (await app.Alice.PostAsync("/orders", """{"order-no":"1","lines":[],"replaces":{"order-no":"2","lines":[]}}""")).ShouldBe(200);
-        (await app.Alice.PostAsync("/orders", """{"order-no":"1","lines":[],"replaces":{"order-no":"2","lines":[],"replaces":{"order-no":"3","lines":[{}]}}}"""))
+        (await app.Alice.PostAsync(
+            "/orders", """{"order-no":"1","lines":[],"replaces":{"order-no":"2","lines":[],"replaces":{"order-no":"3","lines":[{}]}}}"""))
             .ShouldBeProblem(400, "malformed-body").Member("detail").ShouldBe("The body nests deeper than 4 levels.");
         (await app.Alice.PostAsync("/orders", new string('[', 100_000))).ShouldBeProblem(400, "malformed-body");
     }
@@ -238,7 +270,8 @@ public class ProblemTests
             },
             edge => edge.MaxBodyBytes = 2_000);
         using var content = new StringContent($$"""{"account":"{{new string('x', 2_000)}}"}""", Encoding.UTF8, "application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content, Headers = { TransferEncodingChunked = chunked } };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, path) { Content = content, Headers = { TransferEncodingChunked = chunked } };
         request.Headers.Add("Idempotency-Key", "large");
         using var response = await app.Alice.SendAsync(request);
         response.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
@@ -250,11 +283,14 @@ public class ProblemTests
     public async Task A_body_that_drips_in_is_given_up()
     {
         await using var app = await EdgeApp.StartAsync(
-            new Deposits().Map, configure: b => b.WebHost.ConfigureKestrel(k => k.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1_000, gracePeriod: TimeSpan.FromSeconds(1.1))));
+            new Deposits().Map, configure: b =>
+                b.WebHost.ConfigureKestrel(
+                    k => k.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 1_000, gracePeriod: TimeSpan.FromSeconds(1.1))));
         using var client = new TcpClient();
         await client.ConnectAsync(app.Address.Host, app.Address.Port);
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
+            $"POST /deposits HTTP/1.1\r\nHost: x\r\nAuthorization: {app.Alice.DefaultRequestHeaders.Authorization}\r\nIdempotency-Key: "
+                + $"k\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"));
         using var reader = new StreamReader(client.GetStream());
         var raw = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20));
         raw.ShouldStartWith("HTTP/1.1 408");
@@ -271,16 +307,20 @@ public class ProblemTests
     [InlineData("POST", "/things", null, "name=a&how-many=x", "how-many")]
     [InlineData("POST", "/things", null, "name=a", "how-many")]
     [InlineData("POST", "/things", null, "name=abcd&how-many=1", "name")]
-    public async Task A_fault_in_a_route_a_header_or_a_form_is_pointed_at_by_the_clients_name_of_it(string method, string path, string? count, string? form, string name)
+    public async Task A_fault_in_a_route_a_header_or_a_form_is_pointed_at_by_the_clients_name_of_it(
+        string method, string path, string? count, string? form, string name)
     {
         await using var app = await EdgeApp.StartAsync(host =>
         {
             host.MapGet("/things/{id}", (int id, [FromHeader(Name = "X-Count"), Range(1, 9)] int count) => TypedResults.Ok(id * count));
-            host.MapPost("/things", ([FromForm, StringLength(3)] string name, [FromForm(Name = "how-many")] int many) => TypedResults.Ok(name + many)).DisableAntiforgery();
+            host.MapPost("/things", ([FromForm, StringLength(3)] string name, [FromForm(Name = "how-many")] int many) =>
+                TypedResults.Ok(name + many)).DisableAntiforgery();
         });
         using var content = form is null ? null : new StringContent(form, Encoding.UTF8, "application/x-www-form-urlencoded");
-        var answer = (await app.Alice.SendAsync(new HttpMethod(method), path, content, default, count is null ? [] : [("X-Count", count)])).ShouldBeProblem(400, "validation");
-        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString().ShouldBe($"#/{name}");
+        var answer = (await app.Alice.SendAsync(new HttpMethod(method), path, content, default, count is null ? [] : [("X-Count", count)]))
+            .ShouldBeProblem(400, "validation");
+        answer.Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem().GetProperty("pointer").GetString()
+            .ShouldBe($"#/{name}");
         answer.Json.GetProperty("errors").EnumerateObject().ShouldHaveSingleItem().Name.ShouldBe(name);
         answer.Text.ShouldNotContain("Int32");
     }
@@ -293,7 +333,8 @@ public class ProblemTests
     public async Task A_parameter_that_is_given_twice_or_not_as_text_is_refused_and_not_guessed_at(string path, string name, string code)
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
-        var violation = (await app.Alice.FetchAsync(path)).ShouldBeProblem(400, "validation").Json.GetProperty("violations").EnumerateArray().ShouldHaveSingleItem();
+        var violation = (await app.Alice.FetchAsync(path)).ShouldBeProblem(400, "validation").Json.GetProperty("violations")
+            .EnumerateArray().ShouldHaveSingleItem();
         violation.GetProperty("pointer").GetString().ShouldBe($"#/{name}");
         violation.GetProperty("code").GetString().ShouldBe(code);
         (await app.Alice.FetchAsync("/orders?page=1&somebody=a&other=1&other=2")).ShouldBe(200);
@@ -310,29 +351,23 @@ public class ProblemTests
         foreach (var environment in new[] { "Production", "Development" })
         {
             await using var app = await EdgeApp.StartAsync(
-                host =>
-                {
-                    host.UseAntiforgery();
-                    host.MapPost("/bound", ([FromForm] string note) => TypedResults.Ok(note)).DisableAntiforgery();
-                    host.MapPost("/whole", (IFormCollection form) => TypedResults.Ok(form["note"].ToString())).DisableAntiforgery();
-                    host.MapPost("/own", async (HttpRequest request) => TypedResults.Ok((await request.ReadFormAsync())["note"].ToString()));
-                    host.MapPost("/command", ([FromForm] string note) => TypedResults.Ok(note)).RequireIdempotencyKey().DisableAntiforgery();
-                    host.MapPost("/guarded", ([FromForm] string note) => TypedResults.Ok(note));
-                },
-                configure: builder => builder.Services.AddAntiforgery(),
-                environment: environment);
+                MapForms, configure: builder => builder.Services.AddAntiforgery(), environment: environment);
             await RefusedAsync("note", Encoded("note=a\0b"));
             await RefusedAsync("other", Encoded("note=fine&other=1&other=\0"));
             await RefusedAsync("no\0te", Encoded("no\0te=fine"));
             await RefusedAsync("note", new MultipartFormDataContent { { new StringContent("a\0b"), "note" } });
             // These the framework's reader gives up at, before it knows a name.
             await RefusedAsync(null, Encoded("note=a%00b"));
-            await RefusedAsync(null, new StringContent("--x\r\nnonsense", Encoding.UTF8, new System.Net.Http.Headers.MediaTypeHeaderValue("multipart/form-data") { Parameters = { new("boundary", "x") } }));
+            await RefusedAsync(
+                null, new StringContent(
+                    "--x\r\nnonsense", Encoding.UTF8,
+                    new System.Net.Http.Headers.MediaTypeHeaderValue("multipart/form-data") { Parameters = { new("boundary", "x") } }));
             // In Development the framework logs what a handler lets out before anybody can answer it.
             if (environment == "Production") app.Log.Lines.ShouldNotContain(l => l.StartsWith("Error", StringComparison.Ordinal));
             if (path == "/guarded") continue;
             (await SendAsync(Encoded("note=fine"))).ShouldBe(200).Text.ShouldBe("\"fine\"");
-            (await SendAsync(new MultipartFormDataContent { { new StringContent("fine"), "note" } })).ShouldBe(200).Text.ShouldBe("\"fine\"");
+            (await SendAsync(new MultipartFormDataContent { { new StringContent("fine"), "note" } }))
+                .ShouldBe(200).Text.ShouldBe("\"fine\"");
 
             static StringContent Encoded(string text) => new(text, Encoding.UTF8, "application/x-www-form-urlencoded");
 
@@ -346,15 +381,28 @@ public class ProblemTests
 
             async Task<Answer> SendAsync(HttpContent form)
             {
-                using (form) return await app.Alice.SendAsync(HttpMethod.Post, path, form, default, ("Idempotency-Key", Guid.NewGuid().ToString()));
+                using (form)
+                    return await app.Alice.SendAsync(HttpMethod.Post, path, form, default, ("Idempotency-Key", Guid.NewGuid().ToString()));
             }
         }
+    }
+
+    private static void MapForms(WebApplication host)
+    {
+        host.UseAntiforgery();
+        host.MapPost("/bound", ([FromForm] string note) => TypedResults.Ok(note)).DisableAntiforgery();
+        host.MapPost("/whole", (IFormCollection form) => TypedResults.Ok(form["note"].ToString())).DisableAntiforgery();
+        host.MapPost("/own", async (HttpRequest request) => TypedResults.Ok((await request.ReadFormAsync())["note"].ToString()));
+        host.MapPost("/command", ([FromForm] string note) => TypedResults.Ok(note)).RequireIdempotencyKey().DisableAntiforgery();
+        host.MapPost("/guarded", ([FromForm] string note) => TypedResults.Ok(note));
     }
 
     [Fact]
     public async Task An_endpoints_own_limits_of_its_forms_are_kept()
     {
-        await using var app = await EdgeApp.StartAsync(host => host.MapPost("/two", (IFormCollection form) => TypedResults.Ok(form.Count)).DisableAntiforgery().WithFormOptions(valueCountLimit: 2));
+        await using var app = await EdgeApp.StartAsync(
+            host => host.MapPost("/two", (IFormCollection form) => TypedResults.Ok(form.Count)).DisableAntiforgery()
+                .WithFormOptions(valueCountLimit: 2));
         (await SendAsync("a=1&b=2")).ShouldBe(200).Text.ShouldBe("2");
         (await SendAsync("a=1&b=2&c=3")).ShouldBeProblem(400, "malformed-body");
 
@@ -388,7 +436,12 @@ public class ProblemTests
     {
         await using var app = await EdgeApp.StartAsync(Orders.Map);
         var name = new string('n', 50_000);
-        foreach (var body in new[] { $$"""{"{{name}}":1}""", $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":"x"}}""", $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":1,"{{{name}}}":1}}""" })
+        string[] bodies =
+        [
+            $$"""{"{{name}}":1}""", $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":"x"}}""",
+            $$$"""{"order-no":"1","lines":[],"marks":{"{{{name}}}":1,"{{{name}}}":1}}""",
+        ];
+        foreach (var body in bodies)
             (await app.Alice.PostAsync("/orders", body)).ShouldBeProblem(400, "malformed-body").Body.Length.ShouldBeLessThan(2_000);
     }
 
@@ -406,5 +459,6 @@ public class ProblemTests
     [InlineData(409, "")]
     [InlineData(409, "Not A Slug")]
     [InlineData(409, "slug\"")]
-    public void A_problem_needs_an_error_and_a_slug(int status, string code) => Should.Throw<ArgumentException>(() => Problem.Of(status, code, "…"));
+    public void A_problem_needs_an_error_and_a_slug(int status, string code) =>
+        Should.Throw<ArgumentException>(() => HttpProblem.Of(status, code, "…"));
 }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Limits;
 using Surety.Storage;
 
 namespace Surety.AspNetCore.Tests;
@@ -83,7 +84,9 @@ public class QuotaTests
         using var socket = new TcpClient();
         await socket.ConnectAsync(app.Address.Host, app.Address.Port);
         await using var stream = socket.GetStream();
-        await stream.WriteAsync("POST /deposits HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer sk_ba9876543210_guess\r\nIdempotency-Key: k\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
+        await stream.WriteAsync(
+            "POST /deposits HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer sk_ba9876543210_guess\r\n"u8.ToArray());
+        await stream.WriteAsync("Idempotency-Key: k\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
         using var reader = new StreamReader(stream);
         (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe("HTTP/1.1 429 Too Many Requests");
         keys.Asked.ShouldBe(asked);
@@ -130,7 +133,9 @@ public class QuotaTests
     public async Task Over_two_nodes_a_shared_quota_is_never_exceeded_and_missed_by_a_twentieth_at_most()
     {
         await using var one = await StartAsync(new() { Permits = 100, Shared = true, Window = TimeSpan.FromHours(1) });
-        await using var two = Build(new() { Permits = 100, Shared = true, Window = TimeSpan.FromHours(1) }, folder: Path.GetDirectoryName(one.DatabaseFiles().First()));
+        await using var two = Build(
+            new() { Permits = 100, Shared = true, Window = TimeSpan.FromHours(1) },
+            folder: Path.GetDirectoryName(one.DatabaseFiles().First()));
         await two.StartAsync();
         var answers = new ConcurrentBag<Answer>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async worker =>
@@ -193,7 +198,9 @@ public class QuotaTests
     public async Task Addresses_of_one_network_are_one_caller()
     {
         using var quota = new Quota("default", new() { Permits = 1, By = QuotaBy.Address }, 100, counting, clock, NullLogger.Instance);
-        foreach (var (address, isNew) in new[] { ("2001:db8:0:1::1", true), ("2001:db8:0:1:ffff::2", false), ("2001:db8:0:2::1", true), ("10.0.0.1", true), ("::ffff:10.0.0.1", false), ("10.0.0.2", true) })
+        foreach (var (
+            address, isNew) in new[] { ("2001:db8:0:1::1", true), ("2001:db8:0:1:ffff::2", false), ("2001:db8:0:2::1", true),
+            ("10.0.0.1", true), ("::ffff:10.0.0.1", false), ("10.0.0.2", true) })
         {
             var lease = await quota.TakeAsync(new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(address) } });
             lease.IsAcquired.ShouldBe(isNew, address);
@@ -220,7 +227,8 @@ public class QuotaTests
     public async Task A_quota_that_does_not_exist_is_named()
     {
         await using var app = EdgeApp.Build(host => host.MapGet("/dear", () => "").WithQuota("dear"));
-        (await Should.ThrowAsync<InvalidOperationException>(app.StartAsync)).Message.ShouldContain("EdgeOptions.Quotas has no quota of that name");
+        (await Should.ThrowAsync<InvalidOperationException>(app.StartAsync)).Message.ShouldContain(
+            "EdgeOptions.Quotas has no quota of that name");
     }
 
     [Fact]
@@ -232,7 +240,9 @@ public class QuotaTests
                 host.UseRateLimiter();
                 host.MapGet("/thing", () => "").RequireRateLimiting("one");
             },
-            configure: b => b.Services.AddRateLimiter(o => o.AddFixedWindowLimiter("one", w => (w.PermitLimit, w.Window) = (1, TimeSpan.FromMinutes(1)))));
+            configure: b =>
+                b.Services.AddRateLimiter(
+                    o => o.AddFixedWindowLimiter("one", w => (w.PermitLimit, w.Window) = (1, TimeSpan.FromMinutes(1)))));
         (await app.Alice.FetchAsync("/thing")).ShouldBe(200);
         var refused = (await app.Alice.FetchAsync("/thing")).ShouldBeProblem(429, "quota-exceeded");
         int.Parse(refused["Retry-After"]!).ShouldBeInRange(1, 60);
@@ -242,10 +252,14 @@ public class QuotaTests
     public async Task Curl_comes_back_when_the_refusal_says()
     {
         await using var app = await EdgeApp.StartAsync(
-            host => host.MapGet("/open", () => "open").AllowAnonymous(), edge => edge.Quotas["default"] = new() { Permits = 1, Window = TimeSpan.FromSeconds(2), By = QuotaBy.Address });
+            host => host.MapGet("/open", () => "open").AllowAnonymous(), edge =>
+                edge.Quotas["default"] = new() { Permits = 1, Window = TimeSpan.FromSeconds(2), By = QuotaBy.Address });
         (await app.Client().FetchAsync("/open")).ShouldBe(200);
         var watch = Stopwatch.StartNew();
-        using var curl = Process.Start(new ProcessStartInfo("curl", ["--silent", "--show-error", "--fail", "--retry", "2", "--max-time", "20", new Uri(app.Address, "/open").ToString()])
+        using var curl = Process.Start(
+            new ProcessStartInfo(
+                "curl", ["--silent", "--show-error", "--fail", "--retry", "2", "--max-time", "20", new Uri(app.Address, "/open")
+                    .ToString()])
         {
             RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         })!;
@@ -303,7 +317,8 @@ public class QuotaTests
             });
         }
 
-        public async ValueTask<LeasedPermits> LeaseAsync(ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel)
+        public async ValueTask<LeasedPermits> LeaseAsync(
+            ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel)
         {
             Interlocked.Increment(ref asked);
             if (Away) throw new StoreException("away", isTransient: true);
@@ -338,15 +353,18 @@ public class QuotaTests
             return real.FindAsync(prefix, cancel);
         }
 
-        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) => real.ListAsync(principal, after, limit, cancel);
+        public ValueTask<IReadOnlyList<ApiKeyRecord>> ListAsync(string? principal, string? after, int limit, CancellationToken cancel) =>
+            real.ListAsync(principal, after, limit, cancel);
 
         public ValueTask<bool> RevokeAsync(string prefix, CancellationToken cancel) => real.RevokeAsync(prefix, cancel);
 
-        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) => real.RotateAsync(prefix, successor, overlap, cancel);
+        public ValueTask<bool> RotateAsync(string prefix, ApiKeyRecord successor, TimeSpan overlap, CancellationToken cancel) =>
+            real.RotateAsync(prefix, successor, overlap, cancel);
 
         public ValueTask<int> EndExpiredAsync(CancellationToken cancel) => real.EndExpiredAsync(cancel);
 
-        public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) => real.NoteUsesAsync(uses, cancel);
+        public ValueTask NoteUsesAsync(IReadOnlyDictionary<string, DateTimeOffset> uses, CancellationToken cancel) =>
+            real.NoteUsesAsync(uses, cancel);
 
         public ValueTask<int> PruneAsync(TimeSpan keepFor, int limit, CancellationToken cancel) => real.PruneAsync(keepFor, limit, cancel);
     }

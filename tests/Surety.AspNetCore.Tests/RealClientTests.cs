@@ -24,7 +24,10 @@ public class RealClientTests
                     var at = Stopwatch.GetTimestamp();
                     http.Response.OnCompleted(() =>
                     {
-                        if (http.Request.Path == "/thing") visits.Enqueue((at, http.Response.StatusCode, int.TryParse(http.Response.Headers.RetryAfter, CultureInfo.InvariantCulture, out var s) ? s : 0));
+                        if (http.Request.Path == "/thing")
+                            visits.Enqueue(
+                                (at, http.Response.StatusCode,
+                                    int.TryParse(http.Response.Headers.RetryAfter, CultureInfo.InvariantCulture, out var s) ? s : 0));
                         return Task.CompletedTask;
                     });
                     await next(http);
@@ -33,30 +36,35 @@ public class RealClientTests
                 {
                     if (status != 503 || !visits.IsEmpty) return Results.Text("done");
                     http.Response.Headers.RetryAfter = "3";
-                    return Problem.Of(503, "cellar-closed", "The cellar opens in three seconds.");
+                    return HttpProblem.Of(503, "cellar-closed", "The cellar opens in three seconds.");
                 });
                 if (status == 429) thing.WithQuota("things");
                 host.MapGet("/other", () => "").WithQuota(status == 429 ? "things" : "others");
             },
             edge =>
             {
-                foreach (var quota in new[] { "things", "others" }) edge.Quotas[quota] = new() { Permits = 1, Window = TimeSpan.FromSeconds(4), Everywhere = false };
+                foreach (var quota in new[] { "things", "others" }) edge.Quotas[quota] = new()
+                    { Permits = 1, Window = TimeSpan.FromSeconds(4), Everywhere = false };
             });
         // Takes the one permit there is.
         (await app.Alice.FetchAsync("/other")).ShouldBe(200);
         var key = app.Alice.DefaultRequestHeaders.Authorization!.Parameter!;
-        (client == "curl" ? await CurlAsync(new Uri(app.Address, "/thing"), key) : await DotnetAsync(new Uri(app.Address, "/thing"), key)).ShouldBe("done");
+        (client == "curl" ? await CurlAsync(new Uri(app.Address, "/thing"), key) : await DotnetAsync(new Uri(app.Address, "/thing"), key))
+            .ShouldBe("done");
 
         await EdgeApp.UntilAsync(() => Task.FromResult(visits.Count >= 2));
         visits.Select(v => v.Status).ShouldBe([status, 200]);
         var (refused, served) = (visits.First(), visits.Last());
         refused.RetryAfter.ShouldBeGreaterThanOrEqualTo(2);
-        Stopwatch.GetElapsedTime(refused.At, served.At).ShouldBeInRange(TimeSpan.FromSeconds(refused.RetryAfter - 0.1), TimeSpan.FromSeconds(refused.RetryAfter + 5));
+        Stopwatch.GetElapsedTime(refused.At, served.At)
+            .ShouldBeInRange(TimeSpan.FromSeconds(refused.RetryAfter - 0.1), TimeSpan.FromSeconds(refused.RetryAfter + 5));
     }
 
     private static async Task<string> CurlAsync(Uri address, string key)
     {
-        var start = new ProcessStartInfo("curl", ["-sS", "--retry", "3", "-H", $"Authorization: Bearer {key}", address.ToString()]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "curl", ["-sS", "--retry", "3", "-H", $"Authorization: Bearer {key}", address.ToString()]) { UseShellExecute = false,
+            RedirectStandardOutput = true, RedirectStandardError = true };
         using var curl = Process.Start(start)!;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         var (said, complained) = (curl.StandardOutput.ReadToEndAsync(limit.Token), curl.StandardError.ReadToEndAsync(limit.Token));
@@ -68,7 +76,8 @@ public class RealClientTests
 
     private static async Task<string> DotnetAsync(Uri address, string key)
     {
-        await using var services = new ServiceCollection().AddLogging().AddHttpClient("real").AddResilience().Services.BuildServiceProvider();
+        await using var services = new ServiceCollection().AddLogging().AddHttpClient("real")
+            .AddResilience().Services.BuildServiceProvider();
         var client = services.GetRequiredService<IHttpClientFactory>().CreateClient("real");
         client.DefaultRequestHeaders.Authorization = new("Bearer", key);
         return await client.GetStringAsync(address);

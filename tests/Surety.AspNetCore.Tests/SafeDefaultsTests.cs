@@ -33,7 +33,10 @@ public class SafeDefaultsTests
         (await app.Alice.FetchAsync("/page"))["Content-Security-Policy"].ShouldBe("frame-ancestors 'none'");
         using var raw = await app.Client().GetAsync("/livez");
         raw.Headers.Contains("Server").ShouldBeFalse();
-        (await app.Client().SendAsync(HttpMethod.Options, "/thing", null, ("Origin", "https://elsewhere.example"), ("Access-Control-Request-Method", "GET")))["Access-Control-Allow-Origin"].ShouldBeNull();
+        (await app.Client()
+            .SendAsync(
+                HttpMethod.Options, "/thing", null, ("Origin", "https://elsewhere.example"), ("Access-Control-Request-Method", "GET")))[
+                    "Access-Control-Allow-Origin"].ShouldBeNull();
     }
 
     [Theory]
@@ -43,12 +46,14 @@ public class SafeDefaultsTests
     public async Task An_address_is_believed_only_from_a_proxy_that_is_trusted(string? trusted, string seen)
     {
         await using var app = await EdgeApp.StartAsync(
-            host => host.MapGet("/who", (HttpContext http) => $"{http.Connection.RemoteIpAddress!.MapToIPv4()} {http.Request.Scheme}").AllowAnonymous(),
+            host => host.MapGet("/who", (HttpContext http) => $"{http.Connection.RemoteIpAddress!.MapToIPv4()} {http.Request.Scheme}")
+                .AllowAnonymous(),
             edge =>
             {
                 if (trusted is not null) edge.TrustedProxies.Add(trusted);
             });
-        (await app.Client().FetchAsync("/who", ("X-Forwarded-For", "198.51.100.1, 203.0.113.9"), ("X-Forwarded-Proto", "http, https"))).Text.ShouldBe(seen);
+        (await app.Client().FetchAsync(
+            "/who", ("X-Forwarded-For", "198.51.100.1, 203.0.113.9"), ("X-Forwarded-Proto", "http, https"))).Text.ShouldBe(seen);
     }
 
     [Fact]
@@ -67,13 +72,16 @@ public class SafeDefaultsTests
         (await plain.PostAsync("/thing", "{}")).ShouldBeProblem(403, "https-required");
         (await plain.FetchAsync("/livez")).ShouldBe(200);
         runs.ShouldBe(0);
-        (await plain.FetchAsync("/thing", ("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"))).ShouldBe(200)["Strict-Transport-Security"].ShouldBe("max-age=31536000");
+        (await plain.FetchAsync("/thing", ("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https")))
+            .ShouldBe(200)["Strict-Transport-Security"].ShouldBe("max-age=31536000");
     }
 
     [Fact]
     public async Task A_proxy_that_is_no_address_is_named()
     {
-        var faults = (await Should.ThrowAsync<OptionsValidationException>(() => EdgeApp.StartAsync(_ => { }, edge => edge.TrustedProxies.Add("my-proxy")))).Failures;
+        var faults = (
+            await Should.ThrowAsync<OptionsValidationException>(
+                () => EdgeApp.StartAsync(_ => { }, edge => edge.TrustedProxies.Add("my-proxy")))).Failures;
         faults.ShouldHaveSingleItem().ShouldContain("\"my-proxy\"");
     }
 
@@ -88,8 +96,16 @@ public class SafeDefaultsTests
         var answers = new List<Answer>();
         foreach (var client in new[] { app.Client("sk_0123456789ab_marker-key"), app.Client("marker-token"), app.Alice })
         {
-            foreach (var (path, body) in new[] { ("/deposits", """{"account":"marker-body","amount":1}"""), ("/deposits", """{"account":"x","amount":"marker-body"}"""), ("/fails", """{"account":"marker-body","amount":1}""") })
-                answers.Add(await client.PostAsync(path + "?token=marker-query", body, ("Idempotency-Key", $"marker-idempotency-{answers.Count}"), ("Cookie", "session=marker-cookie")));
+            var requests = new[]
+            {
+                ("/deposits", """{"account":"marker-body","amount":1}"""), ("/deposits", """{"account":"x","amount":"marker-body"}"""),
+                ("/fails", """{"account":"marker-body","amount":1}"""),
+            };
+            foreach (var (path, body) in requests)
+            {
+                (string, string) key = ("Idempotency-Key", $"marker-idempotency-{answers.Count}");
+                answers.Add(await client.PostAsync(path + "?token=marker-query", body, key, ("Cookie", "session=marker-cookie")));
+            }
         }
 
         answers.Select(a => a.Status).Distinct().Order().ShouldBe([201, 400, 401, 500]);
@@ -101,14 +117,17 @@ public class SafeDefaultsTests
         }
 
         // What the framework logs of an address is the host's to decide; Surety logs no query and no body.
-        app.Log.Lines.Where(l => l.Contains(" Surety", StringComparison.Ordinal) && (l.Contains("marker-query", StringComparison.Ordinal) || l.Contains("marker-body", StringComparison.Ordinal))).ShouldBeEmpty();
+        app.Log.Lines.Where(l => l.Contains(" Surety", StringComparison.Ordinal)
+            && (l.Contains("marker-query", StringComparison.Ordinal)
+            || l.Contains("marker-body", StringComparison.Ordinal))).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task Idle_connections_and_half_requests_cost_little_and_keep_out_nobody()
     {
         await using var app = await EdgeApp.StartAsync(
-            host => new Deposits().Map(host), configure: b => b.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(2)));
+            host => new Deposits().Map(host), configure: b =>
+                b.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(2)));
         var sockets = new List<TcpClient>();
         try
         {
@@ -117,7 +136,8 @@ public class SafeDefaultsTests
                 var socket = new TcpClient();
                 sockets.Add(socket);
                 await socket.ConnectAsync(app.Address.Host, app.Address.Port);
-                if (i % 2 == 0) await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /deposits HTTP/1.1\r\nHost: edge\r\nX-Half"));
+                if (i % 2 == 0)
+                    await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /deposits HTTP/1.1\r\nHost: edge\r\nX-Half"));
             }
 
             (await app.Alice.DepositAsync("k")).ShouldBe(201);

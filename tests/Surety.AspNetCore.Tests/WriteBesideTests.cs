@@ -8,11 +8,13 @@ public sealed class WriteBesideTests
     /// <summary>The edge's own.</summary>
     private static readonly IReadOnlyList<PublicCall> OfEdge =
     [
-        new("ApiKeys.CreateAsync(String, IReadOnlyCollection`1, Nullable`1, CancellationToken)", async s => await s.GetRequiredService<ApiKeys>().CreateAsync("somebody", [])),
+        new("ApiKeys.CreateAsync(String, IReadOnlyCollection`1, Nullable`1, CancellationToken)", async s =>
+            await s.GetRequiredService<ApiKeys>().CreateAsync("somebody", [])),
         new("ApiKeys.FindAsync(String, CancellationToken)", null, "reads"),
         new("ApiKeys.ListAsync(String, String, Int32, CancellationToken)", null, "reads"),
         new("ApiKeys.RevokeAsync(String, CancellationToken)", async s => await s.GetRequiredService<ApiKeys>().RevokeAsync("nobodys")),
-        new("ApiKeys.RotateAsync(String, TimeSpan, Nullable`1, CancellationToken)", async s => await s.GetRequiredService<ApiKeys>().RotateAsync("nobodys", TimeSpan.Zero, null)),
+        new("ApiKeys.RotateAsync(String, TimeSpan, Nullable`1, CancellationToken)", async s =>
+            await s.GetRequiredService<ApiKeys>().RotateAsync("nobodys", TimeSpan.Zero, null)),
         new("Jobs.AcceptAsync(T, EnqueueOptions, CancellationToken)", null, "takes the endpoint's unit of work"),
     ];
 
@@ -20,7 +22,8 @@ public sealed class WriteBesideTests
 
     [Fact]
     public void Every_public_call_of_the_edge_is_known_by_whether_it_writes() =>
-        PublicWrites.In(typeof(ApiKeys).Assembly).Order(StringComparer.Ordinal).ShouldBe(OfEdge.Select(c => c.Name).Order(StringComparer.Ordinal), "Say here whether the new call writes");
+        PublicWrites.In(typeof(ApiKeys).Assembly).Order(StringComparer.Ordinal)
+            .ShouldBe(OfEdge.Select(c => c.Name).Order(StringComparer.Ordinal), "Say here whether the new call writes");
 
     [Theory]
     [InlineData("sqlite", "handler")]
@@ -33,10 +36,13 @@ public sealed class WriteBesideTests
     {
         await using var place = store == "postgres" ? await PostgresEdge.OpenAsync() : null;
         Dictionary<string, Exception?>? tried = null;
-        await using var app = await EdgeApp.StartAsync(app => Map(app, from, async http => tried = await PublicWrites.TryAllAsync(http.RequestServices, All)), place: place);
+        await using var app = await EdgeApp.StartAsync(
+            app => Map(app, from, async http => tried = await PublicWrites.TryAllAsync(http.RequestServices, All)), place: place);
         (await app.Alice.PostAsync("/try", "{}", ("Idempotency-Key", "beside"))).ShouldBe(200);
         tried.ShouldNotBeNull().Count.ShouldBeGreaterThan(11);
-        foreach (var (call, failure) in tried) failure.ShouldBeOfType<InvalidOperationException>($"{call}: {failure}").Message.ShouldContain("inside a unit of work", Case.Sensitive, call);
+        foreach (var (call, failure) in tried)
+            failure.ShouldBeOfType<InvalidOperationException>($"{call}: {failure}").Message.ShouldContain(
+                "inside a unit of work", Case.Sensitive, call);
     }
 
     [Theory]
@@ -45,7 +51,9 @@ public sealed class WriteBesideTests
     public async Task A_call_beside_that_the_endpoint_does_not_catch_leaves_nothing(string store)
     {
         await using var place = store == "postgres" ? await PostgresEdge.OpenAsync() : null;
-        await using var app = await EdgeApp.StartAsync(app => Map(app, "handler", async http => await http.RequestServices.GetRequiredService<IQueue>().EnqueueAsync(new Beside(1))), place: place);
+        await using var app = await EdgeApp.StartAsync(
+            app => Map(app, "handler", async http => await http.RequestServices.GetRequiredService<IQueue>().EnqueueAsync(new Beside(1))),
+            place: place);
         (await app.Alice.PostAsync("/try", "{}", ("Idempotency-Key", "beside"))).ShouldBeProblem(500, "internal-error");
         (await app.Get<IMessages>().ListAsync(new MessageFilter())).Items.ShouldBeEmpty();
     }
@@ -57,7 +65,9 @@ public sealed class WriteBesideTests
     {
         await using var place = store == "postgres" ? await PostgresEdge.OpenAsync() : null;
         Dictionary<string, Exception?>? tried = null;
-        await using var app = await EdgeApp.StartAsync(app => Map(app, "handler", async http => tried = await PublicWrites.TryAllAsync(http.RequestServices, All, suppressed: true)), place: place);
+        await using var app = await EdgeApp.StartAsync(
+            app => Map(app, "handler", async http => tried = await PublicWrites.TryAllAsync(http.RequestServices, All, suppressed: true)),
+            place: place);
         (await app.Alice.PostAsync("/try", "{}", ("Idempotency-Key", "beside"))).ShouldBe(200);
         if (store == "postgres") tried.ShouldNotBeNull().ShouldAllBe(t => t.Value == null);
         // What finds nothing to change there writes nothing.

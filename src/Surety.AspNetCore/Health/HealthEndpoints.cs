@@ -2,8 +2,9 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Surety.AspNetCore.Endpoints;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Health;
 
 /// <summary>
 /// <c>/livez</c>: this process answers. <c>/readyz</c>: it can do its work and is not going away. <c>/startupz</c>: it has finished
@@ -31,7 +32,8 @@ internal static class HealthEndpoints
             }
 
             return answer(http, http.RequestServices);
-        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics().WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
+        })).AllowAnonymous().WithMetadata(new ProbeMetadata()).DisableHttpMetrics()
+            .WithHttpLogging(Microsoft.AspNetCore.HttpLogging.HttpLoggingFields.None).ExcludeFromDescription();
 
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services) =>
         await Answer(http, await Readiness.ReadAsync(services, http.RequestAborted));
@@ -44,7 +46,8 @@ internal static class HealthEndpoints
         http.Response.StatusCode = report.Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.Headers.CacheControl = "no-store";
         if (http.Request.Query.ContainsKey("verbose") && http.User.IsOperator())
-            return http.Response.WriteAsJsonAsync(new { report.Status, report.Problems, report.Details }, EdgeJson.Own, "application/json", http.RequestAborted);
+            return http.Response.WriteAsJsonAsync(
+                new { report.Status, report.Problems, report.Details }, EdgeJson.Own, "application/json", http.RequestAborted);
         http.Response.ContentType = "text/plain; charset=utf-8";
         return http.Response.WriteAsync(report.Status, http.RequestAborted);
     }

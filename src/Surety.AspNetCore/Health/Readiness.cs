@@ -1,8 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Surety.AspNetCore.Limits;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Health;
 
 /// <summary>What a host says of itself.</summary>
 /// <param name="Ok">Whether it can do what was asked about.</param>
@@ -43,7 +44,6 @@ internal static class Readiness
         yield return $"Store: {store.Detail}";
         if (health.IsStandby) yield return "Standby: another process works on this store; this one enqueues, and takes over when the other ends.";
         foreach (var reason in health.Degraded) yield return reason;
-        foreach (var reason in services.GetService<OutgoingCalls>()?.Degraded ?? []) yield return reason;
         if (services.GetService<Admission>() is { IsShedding: true } admission)
             yield return $"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}.";
     }

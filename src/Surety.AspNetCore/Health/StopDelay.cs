@@ -2,12 +2,14 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Health;
 
 /// <summary>
 /// Goes on serving for a while after readiness has failed, so that a balancer looks away before the listening socket closes.
 /// </summary>
-internal sealed class StopDelay(IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StopDelay> logger) : IHostedLifecycleService
+internal sealed class StopDelay(
+    IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StopDelay> logger)
+    : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {

@@ -1,4 +1,9 @@
-namespace Surety.AspNetCore;
+using Surety.AspNetCore.Problems;
+
+
+
+
+namespace Surety.AspNetCore.Idempotency;
 
 /// <summary>Holds an answer back until its effect is committed; refuses to grow beyond what may be stored.</summary>
 internal sealed class AnswerBuffer(int limit) : MemoryStream

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Idempotency;
 
 /// <summary>
 /// How much of the large bodies may be in memory at once. Bodies take no place among the requests at work while they come, so without it
@@ -16,7 +16,8 @@ internal sealed class BodyRoom(IOptions<EdgeOptions> options)
     {
         if (Interlocked.Add(ref taken, bytes) <= options.Value.MaxBytesOfBodies) return;
         Return(bytes);
-        throw new BadHttpRequestException("The bodies of other requests take all the memory there is for them.", StatusCodes.Status503ServiceUnavailable);
+        throw new BadHttpRequestException(
+            "The bodies of other requests take all the memory there is for them.", StatusCodes.Status503ServiceUnavailable);
     }
 
     public void Return(long bytes) => Interlocked.Add(ref taken, -bytes);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Idempotency;
 
 namespace Surety;
 
@@ -20,16 +21,18 @@ public static class IdempotencyExtensions
     /// added before this call run before the transaction begins and can refuse the request without costing one; those added after it run
     /// inside.
     /// </remarks>
-    public static TBuilder RequireIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: true);
+    public static TBuilder RequireIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
+        Apply(endpoints, keyRequired: true);
 
     /// <summary>
     /// As <see cref="RequireIdempotencyKey"/>, for requests with the header; one without it runs in the same kind of unit of work and is
     /// not remembered.
     /// </summary>
-    public static TBuilder AcceptIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => Apply(endpoints, keyRequired: false);
+    public static TBuilder AcceptIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
+        Apply(endpoints, keyRequired: false);
 
     private static readonly Func<EndpointFilterFactoryContext, EndpointFilterDelegate, EndpointFilterDelegate> Filter =
-        static (_, handler) => context => Command.Of(context.HttpContext).HandleAsync(context, handler);
+        static (_, handler) => context => BoundEndpoint.Of(context.HttpContext).HandleAsync(() => handler(context));
 
     private static TBuilder Apply<TBuilder>(TBuilder endpoints, bool keyRequired) where TBuilder : IEndpointConventionBuilder
     {
@@ -43,23 +46,6 @@ public static class IdempotencyExtensions
             endpoint.Metadata.Add(new CommandMetadata(keyRequired));
             endpoint.FilterFactories.Add(Filter);
         });
-        // Finally: outside every other wrapper.
-        endpoints.Finally(endpoint =>
-        {
-            if (endpoint.Metadata.OfType<CommandMetadata>().FirstOrDefault() is not { Wrapped: false } mark || endpoint.RequestDelegate is not { } next) return;
-            mark.Wrapped = true;
-            endpoint.RequestDelegate = http => new Command(http, mark.KeyRequired).RunAsync(next);
-        });
         return endpoints;
     }
-}
-
-/// <summary>Marks an endpoint whose handler runs in a unit of work of the edge's.</summary>
-internal sealed record CommandMetadata(bool KeyRequired)
-{
-    /// <summary>The endpoint's request delegate is a command's already: its group's mark must not make it one twice.</summary>
-    public bool Wrapped { get; set; }
-
-    /// <summary>How long the endpoint's commands take.</summary>
-    public Pace Pace { get; } = new();
 }

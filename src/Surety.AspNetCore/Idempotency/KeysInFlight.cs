@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Idempotency;
 
 /// <summary>
 /// The keys whose first request this process is working on. Only saves repeats from queueing for a transaction to learn that they are too

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Idempotency;
 
 /// <summary>Reads a request's whole body into memory, bounded, so that a slow client holds up nobody but itself.</summary>
 internal static class RequestBody
@@ -28,7 +28,8 @@ internal static class RequestBody
         }
         catch (OperationCanceledException e) when (limit.IsCancellationRequested && !http.RequestAborted.IsCancellationRequested)
         {
-            throw new BadHttpRequestException($"The body did not come within {options.RequestTimeout}.", StatusCodes.Status408RequestTimeout, e);
+            throw new BadHttpRequestException(
+                $"The body did not come within {options.RequestTimeout}.", StatusCodes.Status408RequestTimeout, e);
         }
     }
 
@@ -62,5 +63,6 @@ internal static class RequestBody
         return body;
     }
 
-    private static BadHttpRequestException TooLarge(int limit) => new($"The body is larger than {limit} bytes.", StatusCodes.Status413PayloadTooLarge);
+    private static BadHttpRequestException TooLarge(int limit) =>
+        new($"The body is larger than {limit} bytes.", StatusCodes.Status413PayloadTooLarge);
 }

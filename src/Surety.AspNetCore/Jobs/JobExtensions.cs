@@ -7,6 +7,8 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Validation;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Jobs;
 using Surety.Hosting;
 
 namespace Surety;
@@ -24,12 +26,25 @@ public static class JobExtensions
     /// <exception cref="InvalidOperationException">
     /// The message has validation attributes that nobody would look at: mark it <c>[ValidatableType]</c> and call <c>AddValidation()</c>.
     /// </exception>
-    public static RouteHandlerBuilder MapJob<TMessage>(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern) where TMessage : notnull
+    public static RouteHandlerBuilder MapJob<TMessage>(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern)
+        where TMessage : notnull
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         CheckValidated(typeof(TMessage), endpoints.ServiceProvider);
         CheckNamed(typeof(TMessage), endpoints.ServiceProvider);
-        return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
+        return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) =>
+            jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
+    }
+
+    /// <summary>
+    /// Says that the endpoints answer with 202 and a job, as <see cref="Jobs.AcceptAsync{T}"/> does. It stands in the document; nothing
+    /// else changes. <c>MapJob</c> says so by itself.
+    /// </summary>
+    /// <param name="endpoints">One endpoint, or a group.</param>
+    public static TBuilder ProducesJob<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        return endpoints.Answers(202, typeof(AcceptedJob)).Describe(JobOperations.Accept);
     }
 
     /// <summary>
@@ -54,6 +69,8 @@ public static class JobExtensions
 #pragma warning disable ASP0029 // Asking whether a type is known is all that is used of what is still called experimental.
         if (wants && !services.GetRequiredService<IOptions<ValidationOptions>>().Value.TryGetValidatableTypeInfo(message, out _))
 #pragma warning restore ASP0029
-            throw new InvalidOperationException($"MapJob<{message.Name}>: the message has validation attributes, but the framework's validation does not know it. Mark it [ValidatableType] (Microsoft.Extensions.Validation) and call builder.Services.AddValidation() in the same project.");
+            throw new InvalidOperationException(
+                $"MapJob<{message.Name}>: the message has validation attributes, but the framework's validation does not know it. Mark it "
+                    + "[ValidatableType] (Microsoft.Extensions.Validation) and call builder.Services.AddValidation() in the same project.");
     }
 }

@@ -1,4 +1,4 @@
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>
 /// The states a job went through while somebody watched, seen once for all who watch, and remembered for a while after the last one left: a
@@ -89,7 +89,8 @@ internal sealed class JobFeed(MessageInfo first)
     }
 
     /// <summary>What a status shows. Payloads and results are large, and nobody asks for them here.</summary>
-    private static MessageInfo Slim(MessageInfo job) => job with { Body = default, Attempts = [], Result = job.Result is { } result ? new JobResult("", result.ContentType) : null };
+    private static MessageInfo Slim(MessageInfo job) =>
+        job with { Body = default, Attempts = [], Result = job.Result is { } result ? new JobResult("", result.ContentType) : null };
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -99,5 +100,6 @@ internal sealed class JobFeed(MessageInfo first)
     /// <param name="Missed">Some before them are forgotten.</param>
     /// <param name="Closed">No more will come.</param>
     /// <param name="Changed">Completes when this view is no longer the newest.</param>
-    public readonly record struct View(IReadOnlyList<MessageInfo> States, MessageInfo Newest, long Next, bool Missed, bool Closed, Task Changed);
+    public readonly record struct View(
+        IReadOnlyList<MessageInfo> States, MessageInfo Newest, long Next, bool Missed, bool Closed, Task Changed);
 }

@@ -2,10 +2,11 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>The feeds of the jobs that are watched on this host: one look into the store for all who watch the same job.</summary>
-internal sealed class JobFeeds(IMessages messages, IOptions<EdgeOptions> options, TimeProvider time, IHostApplicationLifetime host, ILogger<JobFeeds> logger)
+internal sealed class JobFeeds(
+    IMessages messages, IOptions<EdgeOptions> options, TimeProvider time, IHostApplicationLifetime host, ILogger<JobFeeds> logger)
 {
     /// <summary>How long a feed nobody watches is kept up for those who come back.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
@@ -36,7 +37,8 @@ internal sealed class JobFeeds(IMessages messages, IOptions<EdgeOptions> options
         lock (gate)
         {
             // A dead job that was requeued begins anew.
-            if (watched.TryGetValue(job.Id, out var found) && (!found.Feed.HasEnded || JobView.StateOf(found.Feed.Newest) == JobView.StateOf(job)))
+            if (watched.TryGetValue(job.Id, out var found)
+                && (!found.Feed.HasEnded || JobView.StateOf(found.Feed.Newest) == JobView.StateOf(job)))
             {
                 found.Watchers++;
                 found.Feed.Note(job);
@@ -67,7 +69,8 @@ internal sealed class JobFeeds(IMessages messages, IOptions<EdgeOptions> options
         {
             while (!stop.IsCancellationRequested && !IsOver(one))
             {
-                await Task.Delay(one.Feed.HasEnded ? Linger / 10 : BetweenLooks, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(one.Feed.HasEnded ? Linger / 10 : BetweenLooks, time, stop)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (!one.Feed.HasEnded && !await LookAsync(one, stop)) break;
             }
         }

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using Surety.AspNetCore.Security;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>
 /// A job's id as clients see it: the message's number, and a signature that this number was given to this caller. When the row is gone, the
@@ -25,5 +26,6 @@ internal sealed class JobIds(Signatures signatures)
     public bool IsGiven(MessageId id, string? owner, string signature) =>
         CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(Signature(id, owner)));
 
-    private string Signature(MessageId id, string? owner) => Convert.ToHexStringLower(signatures.Sign("job", owner ?? "", id.ToString()).AsSpan(0, SignatureBytes));
+    private string Signature(MessageId id, string? owner) =>
+        Convert.ToHexStringLower(signatures.Sign("job", owner ?? "", id.ToString()).AsSpan(0, SignatureBytes));
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Net.Http.Headers;
 using Surety.Hosting;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>A job's answers.</summary>
 internal static class JobResults
@@ -15,7 +15,9 @@ internal static class JobResults
     public static JobView View(HttpContext http, MessageInfo job)
     {
         var services = http.RequestServices;
-        return JobView.Of(job, services.GetRequiredService<JobIds>().Text(job.Id, job.Owner), services.GetRequiredService<IQueueCatalog>().MaxAttempts(job.Queue), JobView.Address(http, job.Id, job.Owner));
+        return JobView.Of(
+            job, services.GetRequiredService<JobIds>().Text(job.Id, job.Owner),
+            services.GetRequiredService<IQueueCatalog>().MaxAttempts(job.Queue), JobView.Address(http, job.Id, job.Owner));
     }
 
     /// <summary>What the job made.</summary>
@@ -25,7 +27,8 @@ internal static class JobResults
         http.Response.Headers.XContentTypeOptions = "nosniff";
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         http.Response.Headers.CacheControl = "no-cache, private";
-        return Results.Bytes(Encoding.UTF8.GetBytes(result.Content), result.ContentType, entityTag: new EntityTagHeaderValue(JobView.EntityTag(job)));
+        return Results.Bytes(
+            Encoding.UTF8.GetBytes(result.Content), result.ContentType, entityTag: new EntityTagHeaderValue(JobView.EntityTag(job)));
     }
 
     private sealed class StatusResult(JobView view, int status) : IResult, IStatusCodeHttpResult

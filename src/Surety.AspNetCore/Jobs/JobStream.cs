@@ -6,8 +6,10 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Limits;
+using Surety.AspNetCore.Problems;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>
 /// One client's server-sent events of one job: its present state, every later one, and <c>end</c>. Each has an id, by which a client that
@@ -33,9 +35,14 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         switch (room.TryEnter(principal))
         {
             case StreamRoom.Entry.CallerHasTooMany:
-                return Refused(http, 429, Problems.StreamsExceeded, $"The caller has {services.GetRequiredService<IOptions<EdgeOptions>>().Value.MaxStreamsPerCaller} event streams open. Close one, or ask with ?wait= instead.");
+                return Refused(
+                    http, 429, ProblemCodes.StreamsExceeded,
+                    $"The caller has {services.GetRequiredService<IOptions<EdgeOptions>>().Value.MaxStreamsPerCaller} event streams open. "
+                        + "Close one, or ask with ?wait= instead.");
             case StreamRoom.Entry.HostIsFull:
-                return Refused(http, 503, Problems.Overloaded, "The server has as many event streams open as it can. Try again in a moment, or ask with ?wait= instead.");
+                return Refused(
+                    http, 503, ProblemCodes.Overloaded,
+                    "The server has as many event streams open as it can. Try again in a moment, or ask with ?wait= instead.");
         }
 
         var feeds = services.GetRequiredService<JobFeeds>();
@@ -59,7 +66,8 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
         response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            http.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         using var limit = new CancellationTokenSource(services.GetRequiredService<StreamRoom>().Longest, time);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, limit.Token);
         text.Append(System.Globalization.CultureInfo.InvariantCulture, $"retry: {RetryMs}\n\n");
@@ -119,7 +127,7 @@ internal sealed partial class JobStream(HttpContext http, JobFeed feed, string? 
     private static IResult Refused(HttpContext http, int status, string code, string detail)
     {
         http.Response.Headers.RetryAfter = "5";
-        return Problem.Of(status, code, detail);
+        return HttpProblem.Of(status, code, detail);
     }
 
     [GeneratedRegex("^[0-9]{1,19}-[0-9](-end)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
+using Surety.AspNetCore.Limits;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>Waits for news of a job, as many as the waiting room has room for; the others are answered with what is known.</summary>
 internal sealed class JobWait(IMessages messages, WaitingRoom room, TimeProvider time, IHostApplicationLifetime host)

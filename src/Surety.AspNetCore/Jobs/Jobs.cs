@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Idempotency;
+using Surety.AspNetCore.Jobs;
 using Surety.Hosting;
 
 namespace Surety;
@@ -15,7 +16,8 @@ public sealed class Jobs
     private readonly EndpointWork work;
     private readonly TimeProvider time;
 
-    internal Jobs(IQueue queue, IQueueCatalog catalog, EndpointWork work, TimeProvider time) => (this.queue, this.catalog, this.work, this.time) = (queue, catalog, work, time);
+    internal Jobs(IQueue queue, IQueueCatalog catalog, EndpointWork work, TimeProvider time) =>
+        (this.queue, this.catalog, this.work, this.time) = (queue, catalog, work, time);
 
     /// <summary>
     /// Enqueues the message, tracked and owned by the caller, so that it exists exactly if the endpoint's unit of work commits.
@@ -30,11 +32,13 @@ public sealed class Jobs
     /// unique key that is taken, the address of the job that has it, which only its own owner can look at.
     /// </returns>
     /// <exception cref="InvalidOperationException">The endpoint takes no idempotency keys, so it has no unit of work.</exception>
-    public async Task<IResult> AcceptAsync<T>(T message, EnqueueOptions? options = null, CancellationToken cancel = default) where T : notnull
+    public async Task<IResult> AcceptAsync<T>(T message, EnqueueOptions? options = null, CancellationToken cancel = default)
+        where T : notnull
     {
         options ??= new EnqueueOptions();
         var owner = work.Principal;
-        var enqueued = await queue.EnqueueAsync(message, options with { Tracked = true, Owner = owner.Length == 0 ? null : owner }, work, cancel);
+        var enqueued = await queue.EnqueueAsync(
+            message, options with { Tracked = true, Owner = owner.Length == 0 ? null : owner }, work, cancel);
         var now = time.GetUtcNow();
         var status = options.Delay > TimeSpan.Zero || options.DueAt > now ? MessageStatus.Scheduled : MessageStatus.Queued;
         return new JobAccepted(enqueued.Id, catalog.KindOf(message.GetType()), status, now, owner);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Primitives;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>What a client would like of an answer (RFC 7240). What is unknown or malformed is no error: it is passed over. Pure.</summary>
 /// <param name="RespondAsync">It would rather have a 202 than wait.</param>
@@ -21,7 +21,8 @@ internal readonly record struct Preference(bool RespondAsync, int? Wait)
                 var parts = preference.Split('=', 2, StringSplitOptions.TrimEntries);
                 if (parts is [var name] && name.Equals("respond-async", StringComparison.OrdinalIgnoreCase)) respondAsync = true;
                 // The first one counts.
-                else if (parts is [var key, var value] && key.Equals("wait", StringComparison.OrdinalIgnoreCase) && wait is null && int.TryParse(value.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+                else if (parts is [var key, var value] && key.Equals("wait", StringComparison.OrdinalIgnoreCase) && wait is null
+                    && int.TryParse(value.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
                     wait = seconds;
             }
         }

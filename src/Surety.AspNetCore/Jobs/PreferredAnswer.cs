@@ -1,28 +1,25 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
+using Surety.AspNetCore.Idempotency;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>
 /// What becomes of an accepted job's 202 when its client would rather wait: the commit is behind us, nothing is held, and the stored answer
 /// stays the 202, so a repeat may wait again.
 /// </summary>
-internal static class PreferredAnswer
+internal sealed class PreferredAnswer(JobWait wait) : IPreferredAnswer
 {
-    /// <summary>
-    /// To be asked when status and headers are on the response and no byte is sent. Null when the answer is to go out as it is.
-    /// </summary>
-    public static async Task<IResult?> InsteadAsync(HttpContext http)
+    public async Task<IResult?> InsteadAsync(HttpContext http)
     {
         var response = http.Response;
-        if (response.StatusCode != StatusCodes.Status202Accepted || JobView.IdIn(http, response.Headers.Location) is not { } id) return null;
+        if (response.StatusCode != StatusCodes.Status202Accepted || JobView.IdIn(http, response.Headers.Location) is not { } id)
+            return null;
         response.Headers.Append("Vary", Preference.Header);
         var preference = Preference.Read(http.Request.Headers[Preference.Header]);
         var applied = new List<string>();
         if (preference.RespondAsync) applied.Add("respond-async");
         MessageInfo? ended = null;
-        var wait = http.RequestServices.GetRequiredService<JobWait>();
         if (preference.Wait is > 0 and var asked && wait.TryEnter(http))
         {
             var seconds = Math.Min(asked, (int)JobWait.Longest.TotalSeconds);
@@ -56,7 +53,9 @@ internal static class PreferredAnswer
             headers.Remove("Content-Type");
             headers.ContentLocation = job.Result is null ? address : address + "/result";
             httpContext.Response.StatusCode = StatusCodes.Status200OK;
-            return (job.Result is { } result ? JobResults.Of(httpContext, job, result) : JobResults.Status(httpContext, job, StatusCodes.Status200OK)).ExecuteAsync(httpContext);
+            return (job.Result is { } result
+                ? JobResults.Of(httpContext, job, result)
+                : JobResults.Status(httpContext, job, StatusCodes.Status200OK)).ExecuteAsync(httpContext);
         }
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Limits;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>Counts the open event streams of the host and of each principal.</summary>
 internal sealed class StreamRoom
@@ -13,7 +14,7 @@ internal sealed class StreamRoom
     public StreamRoom(IOptions<EdgeOptions> options)
     {
         edge = options.Value;
-        EdgeMetrics.Observe(this);
+        EdgeMetrics.ObserveStreams(() => Open);
     }
 
     /// <summary>Then a client has to come back, with its credential.</summary>

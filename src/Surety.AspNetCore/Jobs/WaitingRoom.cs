@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Jobs;
 
 /// <summary>Counts the requests that wait for news of a job, and turns away those beyond <see cref="EdgeOptions.MaxWaiting"/>.</summary>
 internal sealed class WaitingRoom(IOptions<EdgeOptions> options)

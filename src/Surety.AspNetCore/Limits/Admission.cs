@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// How many requests may be at work at once. The number follows what they are measured to wait for: while even the luckiest waits too long,
@@ -121,13 +121,16 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
         // What was never used says nothing: it goes down from what was, and up to where it started, so that the next burst after an
         // overload is let in. What is waited for is about as long as there are many, so it goes down in proportion; by no more than to a
         // quarter, as those who end now were let in under the last limit.
-        if (strain > 1) return Math.Max(options.MinConcurrency, (int)(Math.Min(limit, peak) * Math.Clamp(1 / strain.Value, MostCut, 1 / LeastStrain)));
-        return strain is not null && (peak >= limit || limit < Start) ? Math.Min(options.MaxConcurrency, limit + Math.Max(1, limit / 10)) : limit;
+        if (strain > 1)
+            return Math.Max(options.MinConcurrency, (int)(Math.Min(limit, peak) * Math.Clamp(1 / strain.Value, MostCut, 1 / LeastStrain)));
+        return strain is not null && (peak >= limit || limit < Start)
+            ? Math.Min(options.MaxConcurrency, limit + Math.Max(1, limit / 10)) : limit;
     }
 
     // High ones, and operators, have places of their own as well: under a limit that has just gone down, all the others may be taken for a
     // while.
-    private bool IsFree(RequestPriority priority) => atWork < Bound(limit, priority) || (priority == RequestPriority.High && highAtWork < OfHigh(limit));
+    private bool IsFree(RequestPriority priority) =>
+        atWork < Bound(limit, priority) || (priority == RequestPriority.High && highAtWork < OfHigh(limit));
 
     /// <summary>Low ones make room first. Pure.</summary>
     public static int Bound(int limit, RequestPriority priority) => priority == RequestPriority.Low ? Math.Max(1, limit * 3 / 4) : limit;
@@ -161,6 +164,7 @@ internal sealed class Admission(IOptions<EdgeOptions> options, TimeProvider time
             }
         }
 
-        public TimeSpan? Take() => Interlocked.Exchange(ref least, long.MaxValue) is var ticks && ticks == long.MaxValue ? null : TimeSpan.FromTicks(ticks);
+        public TimeSpan? Take() =>
+            Interlocked.Exchange(ref least, long.MaxValue) is var ticks && ticks == long.MaxValue ? null : TimeSpan.FromTicks(ticks);
     }
 }

@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Limits;
 
 namespace Surety;
 
@@ -20,14 +21,17 @@ public static class LimitExtensions
         ArgumentException.ThrowIfNullOrEmpty(name);
         endpoints.Add(endpoint =>
         {
-            if (endpoint.ApplicationServices.GetRequiredService<IOptions<EdgeOptions>>().Value.Quotas.ContainsKey(name)) endpoint.Metadata.Add(new QuotaMetadata(name));
-            else throw new InvalidOperationException($"{endpoint.DisplayName} is marked WithQuota(\"{name}\"), but EdgeOptions.Quotas has no quota of that name. Add one.");
+            if (endpoint.ApplicationServices.GetRequiredService<IOptions<EdgeOptions>>().Value.Quotas.ContainsKey(name))
+                endpoint.Metadata.Add(new QuotaMetadata(name));
+            else throw new InvalidOperationException(
+                $"{endpoint.DisplayName} is marked WithQuota(\"{name}\"), but EdgeOptions.Quotas has no quota of that name. Add one.");
         });
         return endpoints;
     }
 
     /// <summary>Says who gives way first when the host is overloaded. Default <see cref="RequestPriority.Normal"/>.</summary>
-    public static TBuilder WithPriority<TBuilder>(this TBuilder endpoints, RequestPriority priority) where TBuilder : IEndpointConventionBuilder => endpoints.Mark(new PriorityMetadata(priority));
+    public static TBuilder WithPriority<TBuilder>(this TBuilder endpoints, RequestPriority priority)
+        where TBuilder : IEndpointConventionBuilder => endpoints.Mark(new PriorityMetadata(priority));
 
     /// <summary>
     /// Lets at most so many requests work at once, to the endpoint or to all of the group together; the next one gets 503 <c>overloaded</c>
@@ -45,10 +49,12 @@ public static class LimitExtensions
     /// For endpoints that wait or stream: they have no time limit, and take no place of the requests at work once they are let in. Bound
     /// them otherwise, as by <see cref="LimitConcurrency"/>.
     /// </summary>
-    public static TBuilder LongRunning<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.Mark(new LongRunningMetadata());
+    public static TBuilder LongRunning<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
+        endpoints.Mark(new LongRunningMetadata());
 
     /// <summary>Counts requests to the endpoints against no quota at all.</summary>
-    public static TBuilder WithoutQuotas<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.Mark(new NoQuotaMetadata());
+    public static TBuilder WithoutQuotas<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
+        endpoints.Mark(new NoQuotaMetadata());
 
     private static TBuilder Mark<TBuilder>(this TBuilder endpoints, object mark) where TBuilder : IEndpointConventionBuilder
     {

@@ -1,6 +1,6 @@
 using System.Threading.RateLimiting;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>One caller's window on this node. It begins with his first request after the last one has ended.</summary>
 internal sealed class LocalQuota(int permits, TimeSpan window, TimeProvider time, Action? forget = null) : RateLimiter
@@ -42,7 +42,8 @@ internal sealed class LocalQuota(int permits, TimeSpan window, TimeProvider time
         }
     }
 
-    protected override ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken) => new(AttemptAcquireCore(permitCount));
+    protected override ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken) =>
+        new(AttemptAcquireCore(permitCount));
 
     protected override void Dispose(bool disposing)
     {

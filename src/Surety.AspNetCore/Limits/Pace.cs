@@ -1,4 +1,4 @@
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// How long an endpoint's commands usually take: learned while few are at work, and slowly at all other times, or a host that is never calm
@@ -37,7 +37,8 @@ internal sealed class Pace
     {
         lock (gate)
         {
-            var weight = count < First ? 1.0 / ++count : calm ? CalmWeight : Math.Min(CalmWeight, (now - notedAt) / (frequency * Memory.TotalSeconds));
+            var weight = count < First
+                ? 1.0 / ++count : calm ? CalmWeight : Math.Min(CalmWeight, (now - notedAt) / (frequency * Memory.TotalSeconds));
             notedAt = now;
             // A stall of a second is nothing to get used to.
             if (count >= First && took > usual * MostSeen) took = usual * MostSeen;

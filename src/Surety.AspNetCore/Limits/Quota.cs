@@ -4,9 +4,10 @@ using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Surety.AspNetCore.Security;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// One named quota: who of a request's is counted, and his window. Callers beyond a bound share windows, so that no flood of new ones can
@@ -26,7 +27,8 @@ internal sealed class Quota : IDisposable
         (Name, Options, this.maxCallers) = (name, options, maxCallers);
         Policy = string.Create(CultureInfo.InvariantCulture, $"\"{name}\";q={options.Permits};w={(long)options.Window.TotalSeconds}");
         Func<string, RateLimiter> make = Make;
-        callers = PartitionedRateLimiter.Create<string, string>(caller => RateLimitPartition.Get(Bounded(caller), make), StringComparer.Ordinal);
+        callers = PartitionedRateLimiter.Create<string, string>(
+            caller => RateLimitPartition.Get(Bounded(caller), make), StringComparer.Ordinal);
 
         RateLimiter Make(string caller)
         {
@@ -47,14 +49,16 @@ internal sealed class Quota : IDisposable
     /// <summary>How many callers have a window here now.</summary>
     public int Callers => Volatile.Read(ref count);
 
-    public async ValueTask<QuotaLease> TakeAsync(HttpContext http) => (QuotaLease)await callers.AcquireAsync(Caller(http), 1, http.RequestAborted);
+    public async ValueTask<QuotaLease> TakeAsync(HttpContext http) =>
+        (QuotaLease)await callers.AcquireAsync(Caller(http), 1, http.RequestAborted);
 
     public void Dispose() => callers.Dispose();
 
     private string Caller(HttpContext http)
     {
         if (Options.By == QuotaBy.ApiKey && http.User.FindFirst(Principals.ApiKey)?.Value is { } prefix) return $"key {prefix}";
-        return Options.By != QuotaBy.Address && http.User.Principal() is { Length: > 0 } principal ? $"principal {principal}" : $"address {Network(http.Connection.RemoteIpAddress)}";
+        return Options.By != QuotaBy.Address && http.User.Principal() is { Length: > 0 } principal
+            ? $"principal {principal}" : $"address {Network(http.Connection.RemoteIpAddress)}";
     }
 
     /// <summary>A client with one address of IPv6 has a whole /64 of them.</summary>
@@ -62,11 +66,14 @@ internal sealed class Quota : IDisposable
     {
         if (address is null) return "none";
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        return address.AddressFamily == AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
+        return address.AddressFamily == AddressFamily.InterNetworkV6
+            ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
     }
 
     private string Bounded(string caller) =>
-        Callers < maxCallers || known.ContainsKey(caller) ? caller : string.Create(CultureInfo.InvariantCulture, $"#{(uint)string.GetHashCode(caller, StringComparison.Ordinal) % SharedWindows}");
+        Callers < maxCallers || known.ContainsKey(caller)
+            ? caller : string.Create(
+                CultureInfo.InvariantCulture, $"#{(uint)string.GetHashCode(caller, StringComparison.Ordinal) % SharedWindows}");
 
     private void Forget(string caller)
     {

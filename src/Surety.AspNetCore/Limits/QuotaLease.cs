@@ -1,6 +1,6 @@
 using System.Threading.RateLimiting;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>A quota's answer to one request.</summary>
 internal sealed class QuotaLease(bool isAcquired, int remaining, TimeSpan reset, bool storeIsAway = false) : RateLimitLease

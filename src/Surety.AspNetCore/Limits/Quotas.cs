@@ -3,9 +3,11 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Problems;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>The host's quotas: which hold for an endpoint, and what a request that spends from them is told.</summary>
 internal sealed class Quotas : IDisposable
@@ -13,7 +15,8 @@ internal sealed class Quotas : IDisposable
     private readonly Dictionary<string, Quota> all;
 
     public Quotas(IOptions<EdgeOptions> edge, IQuotaStore store, TimeProvider time, ILogger<Quotas> logger) =>
-        all = edge.Value.Quotas.ToDictionary(q => q.Key, q => new Quota(q.Key, q.Value, edge.Value.MaxQuotaCallers, store, time, logger), StringComparer.Ordinal);
+        all = edge.Value.Quotas.ToDictionary(
+            q => q.Key, q => new Quota(q.Key, q.Value, edge.Value.MaxQuotaCallers, store, time, logger), StringComparer.Ordinal);
 
     public Quota this[string name] => all[name];
 
@@ -36,15 +39,16 @@ internal sealed class Quotas : IDisposable
             {
                 headers.RetryAfter = Seconds(lease.Reset);
                 EdgeMetrics.Refused(quota.Name);
-                return Refusal(503, Problems.DependencyUnavailable, "The request could not be counted against its quota. Try again.");
+                return Refusal(503, ProblemCodes.DependencyUnavailable, "The request could not be counted against its quota. Try again.");
             }
 
             headers.Append("RateLimit-Policy", quota.Policy);
-            headers.Append("RateLimit", string.Create(CultureInfo.InvariantCulture, $"\"{quota.Name}\";r={lease.Remaining};t={Seconds(lease.Reset)}"));
+            headers.Append(
+                "RateLimit", string.Create(CultureInfo.InvariantCulture, $"\"{quota.Name}\";r={lease.Remaining};t={Seconds(lease.Reset)}"));
             if (lease.IsAcquired) continue;
             headers.RetryAfter = Seconds(lease.Reset);
             EdgeMetrics.Refused(quota.Name);
-            return Refusal(429, Problems.QuotaExceeded, Detail(quota, lease));
+            return Refusal(429, ProblemCodes.QuotaExceeded, Detail(quota, lease));
         }
 
         return null;
@@ -58,23 +62,24 @@ internal sealed class Quotas : IDisposable
     private static string Detail(Quota quota, QuotaLease lease)
     {
         var whom = quota.Options.By switch { QuotaBy.ApiKey => "an API key", QuotaBy.Address => "an address", _ => "a caller" };
-        return string.Create(CultureInfo.InvariantCulture, $"The quota \"{quota.Name}\" is {quota.Options.Permits} requests in {quota.Options.Window.TotalSeconds} s for {whom}. Wait {Seconds(lease.Reset)} s.");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"The quota \"{quota.Name}\" is {quota.Options.Permits} requests in {quota.Options.Window.TotalSeconds} s for {whom}. Wait "
+                + $"{Seconds(lease.Reset)} s.");
     }
 
     /// <summary>A problem that certainly did nothing.</summary>
     public static ProblemDetails Refusal(int status, string code, string detail)
     {
-        var problem = Problems.Create(status, code, detail);
+        var problem = ProblemCodes.Create(status, code, detail);
         problem.Extensions["outcome"] = "none";
         return problem;
     }
 
     // Rounded up: a client that comes back then must not be too early.
-    private static string Seconds(TimeSpan time) => Math.Max(1, (long)Math.Ceiling(time.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+    private static string Seconds(TimeSpan time) =>
+        Math.Max(1, (long)Math.Ceiling(time.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>A quota that holds for an endpoint though not everywhere.</summary>
 internal sealed record QuotaMetadata(string Name);
-
-/// <summary>No quota counts requests to this endpoint.</summary>
-internal sealed record NoQuotaMetadata;

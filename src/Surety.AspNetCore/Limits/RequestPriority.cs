@@ -15,23 +15,3 @@ public enum RequestPriority
 
 /// <summary>An endpoint's priority.</summary>
 internal sealed record PriorityMetadata(RequestPriority Priority);
-
-/// <summary>Requests to the endpoint take long without being at work all the time.</summary>
-internal sealed record LongRunningMetadata;
-
-/// <summary>At most so many requests at once, to one endpoint or to all of a group.</summary>
-internal sealed class ConcurrencyMetadata(int most)
-{
-    private int now;
-
-    public int Most => most;
-
-    public bool TryEnter()
-    {
-        if (Interlocked.Increment(ref now) <= most) return true;
-        Leave();
-        return false;
-    }
-
-    public void Leave() => Interlocked.Decrement(ref now);
-}

@@ -1,15 +1,14 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// One request's place among those at work. It is left while the client's bytes are waited for, so that slow clients keep out nobody.
 /// </summary>
-internal sealed class RequestSlot(Admission admission, RequestPriority priority, ConcurrencyMetadata? route) : IDisposable
+internal sealed class RequestSlot(Admission admission, RequestPriority priority) : IDisposable
 {
     private int held = 1;
-    private int routeHeld = route is null ? 0 : 1;
     private bool over;
 
     /// <summary>The request waits for something that is not ours to hurry.</summary>
@@ -30,11 +29,7 @@ internal sealed class RequestSlot(Admission admission, RequestPriority priority,
         Leave();
     }
 
-    public void Dispose()
-    {
-        GiveUp();
-        if (Interlocked.Exchange(ref routeHeld, 0) == 1) route!.Leave();
-    }
+    public void Dispose() => GiveUp();
 
     /// <summary>Reads the body for the request that holds the slot.</summary>
     public void Watch(HttpRequest request) => request.Body = new WatchedBody(request.Body, this, request.HttpContext);
@@ -53,7 +48,8 @@ internal sealed class RequestSlot(Admission admission, RequestPriority priority,
             return read.IsCompletedSuccessfully ? read : WaitAsync(read);
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override int Read(byte[] buffer, int offset, int count) => body.Read(buffer, offset, count);
 
@@ -80,7 +76,8 @@ internal sealed class RequestSlot(Admission admission, RequestPriority priority,
                 // with nothing.
                 throw new BadHttpRequestException("The body did not arrive as HTTP frames it.", StatusCodes.Status400BadRequest, e);
             }
-            catch (OperationCanceledException e) when (http.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+            catch (OperationCanceledException e) when (
+                http.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
             {
                 // The client's time, not the endpoint's: the framework would say 504.
                 throw new BadHttpRequestException("The body did not come in time.", StatusCodes.Status408RequestTimeout, e);

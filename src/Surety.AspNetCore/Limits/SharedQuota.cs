@@ -2,13 +2,15 @@ using System.Threading.RateLimiting;
 using Microsoft.Extensions.Logging;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// One caller's quota over all nodes, as this node sees it: it spends what it has leased from the store, and leases more, one lease at a
 /// time, when that is used up. A caller whose quota is used up costs the store nothing until the window ends.
 /// </summary>
-internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options, IQuotaStore store, TimeProvider time, ILogger logger, Action? forget = null) : RateLimiter
+internal sealed class SharedQuota(
+    byte[] key, string name, QuotaOptions options, IQuotaStore store, TimeProvider time, ILogger logger,
+    Action? forget = null) : RateLimiter
 {
     private const int ChunksAWindow = 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -72,7 +74,8 @@ internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options,
 
         if (ends > TimeSpan.Zero && usedUp) return new QuotaLease(false, 0, ends);
         if (!away || time.GetElapsedTime(triedAt) >= BetweenTries) return null;
-        return options.WhenStoreIsAway == QuotaFallback.CountByNode ? own.AttemptAcquire() : new QuotaLease(false, 0, BetweenTries, storeIsAway: true);
+        return options.WhenStoreIsAway == QuotaFallback.CountByNode
+            ? own.AttemptAcquire() : new QuotaLease(false, 0, BetweenTries, storeIsAway: true);
     }
 
     private async Task LeaseAsync()
@@ -97,7 +100,8 @@ internal sealed class SharedQuota(byte[] key, string name, QuotaOptions options,
             lock (gate)
             {
                 (away, triedAt, leasing) = (lease is null, time.GetTimestamp(), null);
-                if (lease is { } got) (tokens, left, usedUp, leasedAt, length) = (got.Granted, got.Left, got.Granted == 0, asked, got.EndsIn);
+                if (lease is { } got) (tokens, left, usedUp, leasedAt, length)
+                    = (got.Granted, got.Left, got.Granted == 0, asked, got.EndsIn);
             }
         }
     }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Limits;
 
 /// <summary>
 /// Measures how long work waits for a thread, by queueing some as requests come, and lets the admission follow. No timer: one that fires
@@ -25,7 +25,8 @@ internal sealed class ThreadDelay(Admission admission, TimeProvider time)
         if (Interlocked.Exchange(ref waiting, 1) != 0) return;
         // Behind everything that waits already, as a request would be.
 #pragma warning disable RS0030 // What it measures is the pool, in real time.
-        ThreadPool.UnsafeQueueUserWorkItem(static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state => state.self.Ran(state.queued), (self: this, queued: Stopwatch.GetTimestamp()), preferLocal: false);
 #pragma warning restore RS0030
     }
 

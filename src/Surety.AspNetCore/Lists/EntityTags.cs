@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Lists;
 
 /// <summary>Compares entity tags by RFC 9110. Pure.</summary>
 internal static class EntityTags

@@ -1,13 +1,16 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
-using System.ComponentModel;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Extensions.DependencyInjection;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Lists;
+using Surety.AspNetCore.Problems;
+using Surety.AspNetCore.Security;
 
 namespace Surety;
 
@@ -42,7 +45,11 @@ public static class Paging
         after = null;
         if (pageToken is null) return null;
         after = Open(http, pageToken);
-        return after is null ? Problem.Of(400, Problems.CursorInvalid, "pageToken is not one that this list gave to this caller for this query, or is older than 24 h. Begin again without it.") : null;
+        return after is null
+            ? HttpProblem.Of(
+                400, ProblemCodes.CursorInvalid,
+                "pageToken is not one that this list gave to this caller for this query, or is older than 24 h. Begin again without it.")
+            : null;
     }
 
     /// <summary>Answers with one page.</summary>
@@ -58,10 +65,24 @@ public static class Paging
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(items);
-        if (next?.Length > MostPosition) throw new ArgumentException($"A page's position is at most {MostPosition} characters; this one has {next.Length}. Give the last row's key, not the row.", nameof(next));
+        if (next?.Length > MostPosition)
+            throw new ArgumentException(
+                $"A page's position is at most {MostPosition} characters; this one has {next.Length}. "
+                + "Give the last row's key, not the row.",
+                nameof(next));
         var token = next is null ? null : Seal(http, next);
         if (token is not null) http.Response.Headers.Append("Link", $"<{NextAddress(http.Request, token)}>; rel=\"next\"");
         return Results.Json(new PageOf<T>(items, token), json);
+    }
+
+    /// <summary>
+    /// Says that the endpoint answers with a page of these, as <see cref="Paging"/> does. It stands in the document; nothing else changes.
+    /// </summary>
+    /// <param name="endpoint">The endpoint.</param>
+    public static RouteHandlerBuilder ProducesPage<T>(this RouteHandlerBuilder endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        return endpoint.Answers(200, typeof(PageOf<T>)).Describe(PageOperations.Describe);
     }
 
     private static string Seal(HttpContext http, string position)
@@ -88,21 +109,24 @@ public static class Paging
     private static ReadOnlySpan<byte> Sign(HttpContext http, ReadOnlySpan<byte> said)
     {
         var request = http.Request;
-        var query = request.Query.Where(q => !IsOurs(q.Key)).SelectMany(q => q.Value, (q, value) => $"{Uri.EscapeDataString(q.Key)}={Uri.EscapeDataString(value ?? "")}").Order(StringComparer.Ordinal);
+        var query = request.Query.Where(q => !IsOurs(q.Key)).SelectMany(
+            q => q.Value, (q, value) => $"{Uri.EscapeDataString(q.Key)}={Uri.EscapeDataString(value ?? "")}").Order(StringComparer.Ordinal);
         var signatures = http.RequestServices.GetRequiredService<Signatures>();
-        return signatures.Sign("page", http.User.Principal(), request.PathBase.Add(request.Path).ToUriComponent(), string.Join('&', query), Convert.ToHexString(said)).AsSpan(0, SignatureBytes);
+        return signatures.Sign(
+            "page", http.User.Principal(), request.PathBase.Add(request.Path).ToUriComponent(), string.Join('&', query),
+            Convert.ToHexString(said)).AsSpan(0, SignatureBytes);
     }
 
     private static string NextAddress(HttpRequest request, string token)
     {
-        var query = new QueryBuilder(request.Query.Where(q => !q.Key.Equals(Token, StringComparison.OrdinalIgnoreCase)).SelectMany(q => q.Value, (q, value) => KeyValuePair.Create(q.Key, value ?? ""))) { { Token, token } };
+        var query = new QueryBuilder(
+            request.Query.Where(q => !q.Key.Equals(Token, StringComparison.OrdinalIgnoreCase))
+                .SelectMany(q => q.Value, (q, value) => KeyValuePair.Create(q.Key, value ?? ""))) { { Token, token } };
         return request.PathBase.Add(request.Path).ToUriComponent() + query.ToQueryString().ToUriComponent();
     }
 
-    private static bool IsOurs(string name) => name.Equals(Token, StringComparison.OrdinalIgnoreCase) || name.Equals(Size, StringComparison.OrdinalIgnoreCase);
+    private static bool IsOurs(string name) =>
+        name.Equals(Token, StringComparison.OrdinalIgnoreCase) || name.Equals(Size, StringComparison.OrdinalIgnoreCase);
 
     private static DateTimeOffset Now(HttpContext http) => http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
 }
-
-/// <summary>What a page looks like.</summary>
-internal sealed record PageOf<T>(IReadOnlyList<T> Items, [Description("Asks for the next page; null on the last.")] string? NextPageToken);

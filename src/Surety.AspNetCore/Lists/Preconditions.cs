@@ -1,7 +1,9 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Lists;
+using Surety.AspNetCore.Problems;
 
 namespace Surety;
 
@@ -31,17 +33,34 @@ public static class Preconditions
         var header = http.Request.Headers.IfMatch;
         return header.Count == 0 || EntityTags.AnyMatchesStrongly(header, TagOf(version))
             ? null
-            : Problem.Of(412, Problems.PreconditionFailed, $"It was changed since: it is at {TagOf(version)} now. Read it, look whether the change still makes sense, and send it with that ETag and a new idempotency key.");
+            : HttpProblem.Of(
+                412, ProblemCodes.PreconditionFailed,
+                $"It was changed since: it is at {TagOf(version)} now. Read it, look whether the change still makes sense, and send it "
+                    + "with that ETag and a new idempotency key.");
     }
 
     /// <summary>
     /// Refuses requests without <c>If-Match</c> with 428 <c>precondition-required</c>. Call it before <c>RequireIdempotencyKey</c> or
     /// <c>AcceptIdempotencyKey</c>: then the refusal costs no transaction.
     /// </summary>
-    public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.AddEndpointFilter(static async (context, next) =>
+    public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
+        endpoints.AddEndpointFilter(static async (context, next) =>
         context.HttpContext.Request.Headers.IfMatch.Count == 0
-            ? (object?)Problem.Of(428, Problems.PreconditionRequired, "Read it first, and send the ETag you got in If-Match, so that nobody's change is lost.")
+            ? (object?)HttpProblem.Of(
+                428, ProblemCodes.PreconditionRequired,
+                "Read it first, and send the ETag you got in If-Match, so that nobody's change is lost.")
             : await next(context)).Describe(EntityTagOperations.Require);
+
+    /// <summary>
+    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that
+    /// <c>If-Match</c> is (412). It stands in the document; nothing else changes.
+    /// </summary>
+    /// <param name="endpoints">One endpoint, or a group.</param>
+    public static TBuilder ProducesEntityTag<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        return endpoints.Describe(EntityTagOperations.Describe);
+    }
 
     internal static string TagOf(long version) => string.Create(CultureInfo.InvariantCulture, $"\"{version}\"");
 
@@ -55,7 +74,8 @@ public static class Preconditions
         {
             var request = httpContext.Request;
             httpContext.Response.Headers.ETag = tag;
-            return (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && EntityTags.AnyMatches(request.Headers.IfNoneMatch, tag)
+            return (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+                && EntityTags.AnyMatches(request.Headers.IfNoneMatch, tag)
                 ? Results.StatusCode(StatusCodes.Status304NotModified).ExecuteAsync(httpContext)
                 : Results.Ok(value).ExecuteAsync(httpContext);
         }

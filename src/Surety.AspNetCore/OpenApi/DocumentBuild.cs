@@ -2,7 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>
 /// The run of the program in which the build's generator only wants its document. It starts the whole host, on a server that listens to
@@ -20,7 +20,8 @@ internal static class DocumentBuild
         // A list that is registered as such takes the place of those that are registered one by one, before it and after it.
         services.AddSingleton<IEnumerable<IHostedService>>(provider =>
         [
-            .. services.Where(s => s.ServiceType == typeof(IHostedService) && s.ImplementationType?.FullName == "Microsoft.AspNetCore.Hosting.GenericWebHostService")
+            .. services.Where(s => s.ServiceType == typeof(IHostedService)
+                && s.ImplementationType?.FullName == "Microsoft.AspNetCore.Hosting.GenericWebHostService")
                 .Select(s => (IHostedService)ActivatorUtilities.CreateInstance(provider, s.ImplementationType!)),
         ]);
 }

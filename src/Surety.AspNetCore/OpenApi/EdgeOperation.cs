@@ -4,8 +4,11 @@ using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Security;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>
 /// Adds to an operation what the edge does around its endpoint: the headers it reads and writes, and the problems it answers with.
@@ -33,11 +36,13 @@ internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOpe
     private static string NameOf(ApiDescription endpoint)
     {
         var words = (endpoint.RelativePath ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries)
-            .Select(step => step.StartsWith('{') ? "By" + Capital(step.Trim('{', '}')) : string.Concat(step.Split('-', '.', '_').Select(Capital)));
+            .Select(step => step.StartsWith('{')
+                ? "By" + Capital(step.Trim('{', '}')) : string.Concat(step.Split('-', '.', '_').Select(Capital)));
         return string.Concat(words.Prepend((endpoint.HttpMethod ?? "get").ToLowerInvariant()));
     }
 
-    private static string Capital(string word) => word.Length == 0 ? word : char.ToUpperInvariant(word[0]) + new string([.. word[1..].Where(char.IsAsciiLetterOrDigit)]);
+    private static string Capital(string word) =>
+        word.Length == 0 ? word : char.ToUpperInvariant(word[0]) + new string([.. word[1..].Where(char.IsAsciiLetterOrDigit)]);
 
     private static EndpointTraits TraitsOf(OpenApiOperation operation, MetadataView metadata)
     {
@@ -50,7 +55,8 @@ internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOpe
             TakesKey: command is not null,
             NeedsKey: command is { KeyRequired: true },
             IsCounted: metadata.Last<NoQuotaMetadata>() is null,
-            HasTimeLimit: command is null && metadata.Last<LongRunningMetadata>() is null && metadata.Last<Microsoft.AspNetCore.Http.Timeouts.DisableRequestTimeoutAttribute>() is null);
+            HasTimeLimit: command is null && metadata.Last<LongRunningMetadata>() is null
+                && metadata.Last<Microsoft.AspNetCore.Http.Timeouts.DisableRequestTimeoutAttribute>() is null);
     }
 
     private static void AddCredential(OpenApiOperation operation, MetadataView metadata, bool needed, OpenApiDocument document)
@@ -63,7 +69,8 @@ internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOpe
 
         var scheme = document.SecurityScheme(ApiKeyHandler.SchemeName, () => new OpenApiSecurityScheme
         {
-            Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "sk_…", Description = "An API key, or another bearer token that the host takes.",
+            Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "sk_…",
+                Description = "An API key, or another bearer token that the host takes.",
         });
         operation.Security = [new OpenApiSecurityRequirement { [scheme] = [] }];
         // Only OAuth's schemes have scopes; of others, linters want none named.
@@ -104,7 +111,8 @@ internal sealed class EdgeOperation(IOptions<EdgeOptions> options) : IOpenApiOpe
             if (own) headers.AddRange(site.RefusalHeaders.Where(h => h.Status == 0 || h.Status == group.Key).Select(h => h.Header));
             // A refusal of the handler's is remembered under its key like any answer.
             if (own && traits.TakesKey && Endings.Of(group.Key) == Ending.Refuse) headers.Add(AnswerHeaders.Replayed);
-            operation.Responses[SchemaText.Of(group.Key)] = ProblemAnswers.Of(refusals, site, isShared: !own && !(group.Key == 413 && traits.MaxBodyBytes is not null), headers);
+            var isShared = !own && !(group.Key == 413 && traits.MaxBodyBytes is not null);
+            operation.Responses[SchemaText.Of(group.Key)] = ProblemAnswers.Of(refusals, site, isShared, headers);
         }
     }
 }

@@ -15,6 +15,7 @@ public sealed class ExampleAttribute(string value) : Attribute, IDescribesSchema
     public void Describe(OpenApiSchema schema)
     {
         ArgumentNullException.ThrowIfNull(schema);
-        schema.Examples = [schema.Type is { } type && type.HasFlag(JsonSchemaType.String) ? JsonValue.Create(value) : JsonNode.Parse(value)!];
+        schema.Examples = [schema.Type is { } type && type.HasFlag(JsonSchemaType.String)
+            ? JsonValue.Create(value) : JsonNode.Parse(value)!];
     }
 }

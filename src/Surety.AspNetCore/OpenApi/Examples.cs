@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>Puts examples of bodies together from those of their members.</summary>
 internal sealed class Examples(OpenApiDocument document)
@@ -22,9 +22,18 @@ internal sealed class Examples(OpenApiDocument document)
         var type = schema.Type ?? default;
         if (type.HasFlag(JsonSchemaType.Object)) return Whole(schema, depth);
         if (type.HasFlag(JsonSchemaType.Array)) return Of(schema.Items, depth + 1) is { } item ? new JsonArray(item) : new JsonArray();
+        return OfValue(schema, type);
+    }
+
+    private static JsonNode? OfValue(OpenApiSchema schema, JsonSchemaType type)
+    {
         if (type.HasFlag(JsonSchemaType.Boolean)) return JsonValue.Create(false);
         if (type.HasFlag(JsonSchemaType.Integer) || type.HasFlag(JsonSchemaType.Number))
-            return JsonValue.Create(decimal.TryParse(schema.Minimum, NumberStyles.Number, CultureInfo.InvariantCulture, out var least) ? least : 0);
+        {
+            var hasLeast = decimal.TryParse(schema.Minimum, NumberStyles.Number, CultureInfo.InvariantCulture, out var least);
+            return JsonValue.Create(hasLeast ? least : 0);
+        }
+
         return (schema.Format, type.HasFlag(JsonSchemaType.Null)) switch
         {
             ("date-time", _) => JsonValue.Create("2026-05-01T12:00:00Z"),
@@ -49,7 +58,8 @@ internal sealed class Examples(OpenApiDocument document)
     private JsonObject Joined(IEnumerable<IOpenApiSchema> parts, int depth)
     {
         var joined = new JsonObject();
-        foreach (var (name, value) in parts.Select(p => Of(p, depth + 1)).OfType<JsonObject>().SelectMany(p => p)) joined[name] = value?.DeepClone();
+        foreach (var (name, value) in parts.Select(p => Of(p, depth + 1)).OfType<JsonObject>().SelectMany(p => p))
+            joined[name] = value?.DeepClone();
         return joined;
     }
 

@@ -5,6 +5,8 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.OpenApi;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.OpenApi;
 using Surety.AspNetCore;
 
 namespace Surety;
@@ -28,7 +30,8 @@ public static class OpenApiExtensions
     public static IServiceCollection AddSuretyOpenApi(this IServiceCollection services, Action<OpenApiDocument>? describe = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        if (services.Any(s => s.ServiceType == typeof(ServedDocument))) throw new InvalidOperationException("AddSuretyOpenApi was called twice on one host. Put everything into one call.");
+        if (services.Any(s => s.ServiceType == typeof(ServedDocument)))
+            throw new InvalidOperationException("AddSuretyOpenApi was called twice on one host. Put everything into one call.");
         services.AddSingleton<ServedDocument>();
         if (DocumentBuild.IsOn) DocumentBuild.StartNothing(services);
         return services.AddOpenApi(ServedDocument.Name, document =>
@@ -49,14 +52,15 @@ public static class OpenApiExtensions
     }
 
     /// <summary>
-    /// Says that the endpoints may answer with a problem of this status and code, as <see cref="Problem.Of"/> makes it. It stands in the
-    /// document; nothing else changes.
+    /// Says that the endpoints may answer with a problem of this status and code, as <see cref="HttpProblem.Of"/> makes it. It stands in
+    /// the document; nothing else changes.
     /// </summary>
     /// <param name="endpoints">One endpoint, or a group.</param>
     /// <param name="status">400 to 599.</param>
     /// <param name="code">The problem's code.</param>
     /// <param name="detail">When it is answered, in a sentence; also the example's detail.</param>
-    public static TBuilder Refuses<TBuilder>(this TBuilder endpoints, int status, string code, string detail) where TBuilder : IEndpointConventionBuilder
+    public static TBuilder Refuses<TBuilder>(this TBuilder endpoints, int status, string code, string detail)
+        where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 400);
@@ -72,58 +76,14 @@ public static class OpenApiExtensions
     /// <param name="status">The answer's status.</param>
     /// <param name="name">The header. Those that Surety itself sends are described already.</param>
     /// <param name="description">What it says; null for one of Surety's own.</param>
-    public static TBuilder AnswersWithHeader<TBuilder>(this TBuilder endpoints, int status, string name, string? description = null) where TBuilder : IEndpointConventionBuilder
+    public static TBuilder AnswersWithHeader<TBuilder>(this TBuilder endpoints, int status, string name, string? description = null)
+        where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (description is null && !AnswerHeaders.Knows(name)) throw new ArgumentException($"The header \"{name}\" is none of Surety's own. Say what it means.", nameof(description));
+        if (description is null && !AnswerHeaders.Knows(name))
+            throw new ArgumentException($"The header \"{name}\" is none of Surety's own. Say what it means.", nameof(description));
         endpoints.Add(endpoint => endpoint.Metadata.Add(new AnswerHeader(status, name, description)));
-        return endpoints;
-    }
-
-    /// <summary>
-    /// Says that the endpoints answer with 202 and a job, as <see cref="Jobs.AcceptAsync{T}"/> does. It stands in the document; nothing
-    /// else changes. <c>MapJob</c> says so by itself.
-    /// </summary>
-    /// <param name="endpoints">One endpoint, or a group.</param>
-    public static TBuilder ProducesJob<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
-    {
-        ArgumentNullException.ThrowIfNull(endpoints);
-        return endpoints.Answers(202, typeof(AcceptedJob)).Describe(JobOperations.Accept);
-    }
-
-    /// <summary>
-    /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that
-    /// <c>If-Match</c> is (412). It stands in the document; nothing else changes.
-    /// </summary>
-    /// <param name="endpoints">One endpoint, or a group.</param>
-    public static TBuilder ProducesEntityTag<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
-    {
-        ArgumentNullException.ThrowIfNull(endpoints);
-        return endpoints.Describe(EntityTagOperations.Describe);
-    }
-
-    /// <summary>
-    /// Says that the endpoint answers with a page of these, as <see cref="Paging"/> does. It stands in the document; nothing else changes.
-    /// </summary>
-    /// <param name="endpoint">The endpoint.</param>
-    public static RouteHandlerBuilder ProducesPage<T>(this RouteHandlerBuilder endpoint)
-    {
-        ArgumentNullException.ThrowIfNull(endpoint);
-        return endpoint.Answers(200, typeof(PageOf<T>)).Describe(PageOperations.Describe);
-    }
-
-    /// <summary>As the framework's <c>Produces</c>, which knows only its own builders.</summary>
-    internal static TBuilder Answers<TBuilder>(this TBuilder endpoints, int status, Type? type = null) where TBuilder : IEndpointConventionBuilder
-    {
-        endpoints.Add(endpoint => endpoint.Metadata.Add(new ProducesResponseTypeMetadata(status, type ?? typeof(void), type is null ? [] : ["application/json"])));
-        return endpoints;
-    }
-
-    /// <summary>Changes the endpoints' operation before the edge adds its own to it.</summary>
-    internal static TBuilder Describe<TBuilder>(this TBuilder endpoints, Action<OpenApiOperation, OperationSite> describe, bool readsBodyItself = false) where TBuilder : IEndpointConventionBuilder
-    {
-        endpoints.Add(endpoint => endpoint.Metadata.Add(new OperationNote(describe, readsBodyItself)));
         return endpoints;
     }
 
@@ -131,33 +91,14 @@ public static class OpenApiExtensions
     {
         var logger = context.ApplicationServices.GetRequiredService<ILogger<ServedDocument>>();
         var endpoints = context.ApplicationServices.GetRequiredService<EndpointDataSource>().Endpoints;
-        foreach (var endpoint in Undescribed.Of(endpoints, context.DescriptionGroups.SelectMany(g => g.Items))) logger.Undescribed(endpoint);
+        foreach (var endpoint in UndescribedEndpoints.Of(endpoints, context.DescriptionGroups.SelectMany(g => g.Items)))
+            logger.Undescribed(endpoint);
     }
 
     internal static void Map(IEndpointRouteBuilder endpoints)
     {
         if (endpoints.ServiceProvider.GetService<ServedDocument>() is not { } document) return;
-        endpoints.MapGet(ServedDocument.Path, (CancellationToken cancel) => document.GetAsync(cancel)).AllowAnonymous().ExcludeFromDescription();
+        endpoints.MapGet(ServedDocument.Path, (CancellationToken cancel) => document.GetAsync(cancel)).AllowAnonymous()
+            .ExcludeFromDescription();
     }
-}
-
-/// <summary>A problem that an endpoint may answer with.</summary>
-internal sealed record Refusal(int Status, string Code, string Detail);
-
-/// <summary>A header that an endpoint's answers of a status carry.</summary>
-internal sealed record AnswerHeader(int Status, string Name, string? Description);
-
-/// <summary>What Surety says of an endpoint of its own.</summary>
-/// <param name="Describe">Changes the operation.</param>
-/// <param name="ReadsBodyItself">The endpoint's refusals of a body are its own, not the framework's.</param>
-internal sealed record OperationNote(Action<OpenApiOperation, OperationSite> Describe, bool ReadsBodyItself);
-
-/// <summary>Where an operation stands.</summary>
-internal sealed record OperationSite(string Method, OpenApiDocument Document, EdgeOptions Edge)
-{
-    /// <summary>The problems that it alone answers with.</summary>
-    public List<Refusal> Refusals { get; } = [];
-
-    /// <summary>What those carry, by their status; 0 for every one of them.</summary>
-    public List<(int Status, string Header)> RefusalHeaders { get; } = [];
 }

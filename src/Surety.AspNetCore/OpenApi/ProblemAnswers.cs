@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Problems;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>Refusals as answers of an operation: one a status, with an example for each code.</summary>
 internal static class ProblemAnswers
@@ -23,14 +25,18 @@ internal static class ProblemAnswers
         // A HEAD is answered without a body.
         if (site.Method != "HEAD")
         {
-            var media = new OpenApiMediaType { Schema = Schema(refusals[0].Status, document), Examples = new SortedDictionary<string, IOpenApiExample>(StringComparer.Ordinal) };
-            foreach (var refusal in refusals) media.Examples.TryAdd(refusal.Code, new OpenApiExample { Summary = Problems.TitleOf(refusal.Code), Value = Example(refusal, site.Edge) });
+            var examples = new SortedDictionary<string, IOpenApiExample>(StringComparer.Ordinal);
+            var media = new OpenApiMediaType { Schema = Schema(refusals[0].Status, document), Examples = examples };
+            foreach (var refusal in refusals)
+                examples.TryAdd(
+                    refusal.Code, new OpenApiExample { Summary = ProblemCodes.TitleOf(refusal.Code), Value = Example(refusal, site.Edge) });
             response.Content = new Dictionary<string, OpenApiMediaType> { [MediaType] = media };
         }
 
         if (!isShared || site.Method == "HEAD") return response;
-        var id = $"{refusals[0].Status}.{string.Join('.', refusals.Select(r => r.Code).Distinct())}{(headers.Contains(AnswerHeaders.RateLimit) ? "" : ".uncounted")}";
-        return document.Response(id, response);
+        var codes = string.Join('.', refusals.Select(r => r.Code).Distinct());
+        var counted = headers.Contains(AnswerHeaders.RateLimit) ? "" : ".uncounted";
+        return document.Response($"{refusals[0].Status}.{codes}{counted}", response);
     }
 
     private static OpenApiSchemaReference Schema(int status, OpenApiDocument document)
@@ -43,16 +49,19 @@ internal static class ProblemAnswers
     {
         var example = new JsonObject
         {
-            ["type"] = $"{edge.ProblemBase.AbsoluteUri}#{refusal.Code}", ["title"] = Problems.TitleOf(refusal.Code), ["status"] = refusal.Status, ["detail"] = refusal.Detail, ["instance"] = "/here",
-            ["code"] = refusal.Code, ["traceId"] = "0af7651916cd43dd8448eb211c80319c", ["outcome"] = refusal.Status < 500 || refusal.Code == Problems.Overloaded ? "none" : "unknown",
+            ["type"] = $"{edge.ProblemBase.AbsoluteUri}#{refusal.Code}", ["title"] = ProblemCodes.TitleOf(refusal.Code),
+            ["status"] = refusal.Status, ["detail"] = refusal.Detail, ["instance"] = "/here", ["code"] = refusal.Code,
+            ["traceId"] = "0af7651916cd43dd8448eb211c80319c",
+            ["outcome"] = refusal.Status < 500 || refusal.Code == ProblemCodes.Overloaded ? "none" : "unknown",
         };
-        if (refusal.Code == Problems.Validation)
+        if (refusal.Code == ProblemCodes.Validation)
         {
             example["errors"] = new JsonObject { ["count"] = new JsonArray("The field count must be between 1 and 99.") };
-            example["violations"] = new JsonArray(new JsonObject { ["pointer"] = "#/count", ["code"] = "invalid", ["detail"] = "The field count must be between 1 and 99." });
+            example["violations"] = new JsonArray(
+                new JsonObject { ["pointer"] = "#/count", ["code"] = "invalid", ["detail"] = "The field count must be between 1 and 99." });
         }
 
-        if (refusal.Code == Problems.MalformedBody) (example["pointer"], example["line"], example["byte"]) = ("#/count", 1, 12);
+        if (refusal.Code == ProblemCodes.MalformedBody) (example["pointer"], example["line"], example["byte"]) = ("#/count", 1, 12);
         return example;
     }
 
@@ -65,7 +74,10 @@ internal static class ProblemAnswers
         {
             ["type"] = Text("The page that explains the code.", "uri"),
             ["title"] = Text("The kind of problem, for people."),
-            ["status"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32", Minimum = "400", Maximum = "599", Description = "The answer's status." },
+            ["status"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer, Format = "int32", Minimum = "400", Maximum = "599", Description = "The answer's status.",
+            },
             ["detail"] = Text("This case, for people: what, with which values, and what to do."),
             ["instance"] = Text("The address that was asked."),
             ["code"] = Text("The kind of problem, for programs."),
@@ -73,7 +85,9 @@ internal static class ProblemAnswers
             ["outcome"] = new OpenApiSchema
             {
                 Type = JsonSchemaType.String, Enum = ["none", "unknown"],
-                Description = "none: the request certainly had no effect. unknown: nobody can say; repeat it with the same key until the answer is another.",
+                Description =
+                    "none: the request certainly had no effect. unknown: nobody can say; repeat it with the same key until the answer is "
+                        + "another.",
             },
         },
     };
@@ -92,7 +106,8 @@ internal static class ProblemAnswers
                     ["errors"] = new OpenApiSchema
                     {
                         Type = JsonSchemaType.Object, Description = "The faults of each member, by its dotted name.",
-                        AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
+                        AdditionalProperties =
+                            new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } },
                     },
                     ["violations"] = new OpenApiSchema
                     {
@@ -117,7 +132,9 @@ internal static class ProblemAnswers
         ],
     };
 
-    private static OpenApiSchema Text(string description, string? format = null) => new() { Type = JsonSchemaType.String, Description = description, Format = format };
+    private static OpenApiSchema Text(string description, string? format = null) =>
+        new() { Type = JsonSchemaType.String, Description = description, Format = format };
 
-    private static OpenApiSchema Whole(string description) => new() { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Description = description };
+    private static OpenApiSchema Whole(string description) =>
+        new() { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Description = description };
 }

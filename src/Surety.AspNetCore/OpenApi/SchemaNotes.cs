@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>
 /// What attributes say of a value. The framework reads those of properties; the validation also obeys those of a record's parameters, and
@@ -20,12 +20,18 @@ internal static class SchemaNotes
         // Converters of ours read text, and write instants and ids, so the framework does not know what they look like.
         var given = context.JsonTypeInfo.Type;
         var type = Nullable.GetUnderlyingType(given) ?? given;
-        if (schema.Type is null && (type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(MessageId) || type.IsEnum))
-            schema.Type = JsonSchemaType.String | (type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true }) ? JsonSchemaType.Null : default);
+        if (schema.Type is null
+            && (type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(MessageId) || type.IsEnum))
+        {
+            var isNullable = type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true });
+            schema.Type = JsonSchemaType.String | (isNullable ? JsonSchemaType.Null : default);
+        }
+
         if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
         {
             if (kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
-            else if (kind == JsonTypeInfoKind.Dictionary) schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
+            else if (kind == JsonTypeInfoKind.Dictionary)
+                schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
         }
 
         foreach (var attribute in Attributes(context)) Apply(schema, attribute);
@@ -36,7 +42,8 @@ internal static class SchemaNotes
     {
         if (context.JsonPropertyInfo is { } property)
             return Of(property.AttributeProvider).Concat(Of(property.AssociatedParameter?.AttributeProvider));
-        if (context.ParameterDescription?.ParameterDescriptor is IParameterInfoParameterDescriptor parameter && context.ParameterDescription.Source.Id != "Body")
+        if (context.ParameterDescription?.ParameterDescriptor is IParameterInfoParameterDescriptor parameter
+            && context.ParameterDescription.Source.Id != "Body")
             return Of(parameter.ParameterInfo);
         return Of(context.JsonTypeInfo.Type);
     }
@@ -45,27 +52,24 @@ internal static class SchemaNotes
 
     private static void Apply(OpenApiSchema schema, object attribute)
     {
-        var isArray = schema.Type is { } type && type.HasFlag(JsonSchemaType.Array);
         switch (attribute)
         {
             case StringLengthAttribute length:
-                schema.MaxLength = length.MaximumLength;
-                if (length.MinimumLength > 0) schema.MinLength = length.MinimumLength;
+                Bound(schema, length.MinimumLength > 0 ? length.MinimumLength : null, length.MaximumLength);
                 break;
             case MaxLengthAttribute { Length: >= 0 } most:
-                if (isArray) schema.MaxItems = most.Length;
-                else schema.MaxLength = most.Length;
+                Bound(schema, null, most.Length);
                 break;
             case MinLengthAttribute least:
-                if (isArray) schema.MinItems = least.Length;
-                else schema.MinLength = least.Length;
+                Bound(schema, least.Length, null);
                 break;
             case LengthAttribute between:
-                if (isArray) (schema.MinItems, schema.MaxItems) = (between.MinimumLength, between.MaximumLength);
-                else (schema.MinLength, schema.MaxLength) = (between.MinimumLength, between.MaximumLength);
+                Bound(schema, between.MinimumLength, between.MaximumLength);
                 break;
             case RangeAttribute { Minimum: int or long or double, MinimumIsExclusive: false, MaximumIsExclusive: false } range:
-                (schema.Minimum, schema.Maximum) = (Convert.ToString(range.Minimum, CultureInfo.InvariantCulture), Convert.ToString(range.Maximum, CultureInfo.InvariantCulture));
+                (schema.Minimum, schema.Maximum) = (
+                    Convert.ToString(range.Minimum, CultureInfo.InvariantCulture),
+                    Convert.ToString(range.Maximum, CultureInfo.InvariantCulture));
                 break;
             case RegularExpressionAttribute expression:
                 schema.Pattern = expression.Pattern;
@@ -80,5 +84,19 @@ internal static class SchemaNotes
                 own.Describe(schema);
                 break;
         }
+    }
+
+    /// <summary>How many items an array may have, or how many characters a text.</summary>
+    private static void Bound(OpenApiSchema schema, int? least, int? most)
+    {
+        if (schema.Type is { } type && type.HasFlag(JsonSchemaType.Array))
+        {
+            schema.MinItems = least ?? schema.MinItems;
+            schema.MaxItems = most ?? schema.MaxItems;
+            return;
+        }
+
+        schema.MinLength = least ?? schema.MinLength;
+        schema.MaxLength = most ?? schema.MaxLength;
     }
 }

@@ -1,22 +1,19 @@
 using Microsoft.OpenApi;
+using Surety.AspNetCore.Descriptions;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.OpenApi;
 
 /// <summary>What can be said only when every operation is there.</summary>
 internal static class WholeDocument
 {
-    private static readonly Dictionary<string, string> OwnTags = new(StringComparer.Ordinal)
-    {
-        [JobOperations.Tag] = "Work that was accepted with 202: follow it, fetch its result, cancel it.",
-        [UploadOperations.Tag] = "Files, resumable by tus 1.0.0 or in one multipart form.",
-    };
-
     /// <summary>So that the document is the same wherever it is made: the framework names the address it was asked at.</summary>
-    public static void Begin(OpenApiDocument document) => document.Servers = [new OpenApiServer { Url = "/", Description = "The host that serves this document." }];
+    public static void Begin(OpenApiDocument document) =>
+        document.Servers = [new OpenApiServer { Url = "/", Description = "The host that serves this document." }];
 
     public static void Complete(OpenApiDocument document)
     {
-        var operations = document.Paths.SelectMany(path => (path.Value.Operations ?? []).Select(o => new Site(path.Key, o.Key.Method, o.Value))).ToList();
+        var operations = document.Paths.SelectMany(
+            path => (path.Value.Operations ?? []).Select(o => new Site(path.Key, o.Key.Method, o.Value))).ToList();
         OpenAnswers(document, operations);
         var examples = new Examples(document);
         foreach (var (path, _, operation) in operations)
@@ -37,7 +34,7 @@ internal static class WholeDocument
         {
             var tag = document.Tags.FirstOrDefault(t => t.Name == name);
             if (tag is null) document.Tags.Add(tag = new OpenApiTag { Name = name });
-            tag.Description ??= OwnTags.GetValueOrDefault(name);
+            tag.Description ??= OwnGroups.Descriptions.GetValueOrDefault(name);
         }
     }
 
@@ -48,17 +45,22 @@ internal static class WholeDocument
     {
         foreach (var (status, response) in operation.Responses ?? [])
         {
-            if (status is not ("201" or "202") || response is not OpenApiResponse { Content: { } content } own || !content.TryGetValue("application/json", out var media)) continue;
+            if (status is not ("201" or "202") || response is not OpenApiResponse { Content: { } content } own
+                || !content.TryGetValue("application/json", out var media)) continue;
             if (Resolve(media.Schema, document)?.Properties is not { } members) continue;
-            var under = status == "202" ? JobOperations.Path : path;
-            foreach (var target in operations.Where(o => o.Path.StartsWith(under + "/{", StringComparison.Ordinal) && o.Path.Count(c => c == '{') == 1))
+            var under = status == "202" ? OwnGroups.JobsPath : path;
+            foreach (var target in operations.Where(o => o.Path.StartsWith(under + "/{", StringComparison.Ordinal)
+                && o.Path.Count(c => c == '{') == 1))
             {
                 var parameter = target.Path[(under.Length + 2)..target.Path.IndexOf('}', StringComparison.Ordinal)];
                 if (!members.ContainsKey(parameter) || target.Operation.OperationId is not { } id) continue;
                 (own.Links ??= new SortedDictionary<string, IOpenApiLink>(StringComparer.Ordinal))[id] = new OpenApiLink
                 {
                     OperationId = id, Description = target.Operation.Summary,
-                    Parameters = new Dictionary<string, RuntimeExpressionAnyWrapper> { [parameter] = new() { Expression = RuntimeExpression.Build($"$response.body#/{parameter}") } },
+                    Parameters = new Dictionary<string, RuntimeExpressionAnyWrapper>
+                    {
+                        [parameter] = new() { Expression = RuntimeExpression.Build($"$response.body#/{parameter}") },
+                    },
                 };
             }
         }
@@ -71,7 +73,8 @@ internal static class WholeDocument
 
         void Add(IDictionary<string, OpenApiMediaType>? content)
         {
-            if (content?.TryGetValue("application/json", out var media) == true && media is { Example: null, Examples: null or { Count: 0 }, Schema: { } schema }) media.Example = examples.Of(schema);
+            if (content?.TryGetValue("application/json", out var media) == true
+                && media is { Example: null, Examples: null or { Count: 0 }, Schema: { } schema }) media.Example = examples.Of(schema);
         }
     }
 
@@ -82,14 +85,16 @@ internal static class WholeDocument
         foreach (var media in operations.SelectMany(o => o.Operation.RequestBody?.Content?.Values ?? [])) Visit(media.Schema);
         foreach (var (id, schema) in document.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>())
         {
-            if (!closed.Contains(id) && schema is OpenApiSchema { AdditionalProperties: null } open) open.AdditionalPropertiesAllowed = true;
+            if (!closed.Contains(id) && schema is OpenApiSchema { AdditionalProperties: null } open)
+                open.AdditionalPropertiesAllowed = true;
         }
 
         void Visit(IOpenApiSchema? schema)
         {
             if (schema is OpenApiSchemaReference { Reference.Id: { } id } && !closed.Add(id)) return;
             if (Resolve(schema, document) is not { } own) return;
-            foreach (var part in (own.Properties?.Values ?? []).Concat(own.AllOf ?? []).Concat(own.OneOf ?? []).Concat(own.AnyOf ?? [])) Visit(part);
+            foreach (var part in (own.Properties?.Values ?? []).Concat(own.AllOf ?? []).Concat(own.OneOf ?? []).Concat(own.AnyOf ?? []))
+                Visit(part);
             Visit(own.Items);
             Visit(own.AdditionalProperties);
         }
@@ -97,7 +102,8 @@ internal static class WholeDocument
 
     public static OpenApiSchema? Resolve(IOpenApiSchema? schema, OpenApiDocument document) => schema switch
     {
-        OpenApiSchemaReference { Reference.Id: { } id } => document.Components?.Schemas?.TryGetValue(id, out var found) == true ? Resolve(found, document) : null,
+        OpenApiSchemaReference { Reference.Id: { } id } =>
+            document.Components?.Schemas?.TryGetValue(id, out var found) == true ? Resolve(found, document) : null,
         OpenApiSchema own => own,
         _ => null,
     };
@@ -118,7 +124,8 @@ internal static class WholeDocument
         components.Parameters = Sorted(components.Parameters);
         components.Headers = Sorted(components.Headers);
 
-        static IDictionary<string, T>? Sorted<T>(IDictionary<string, T>? items) => items is null ? null : new SortedDictionary<string, T>(items, StringComparer.Ordinal);
+        static IDictionary<string, T>? Sorted<T>(IDictionary<string, T>? items) =>
+            items is null ? null : new SortedDictionary<string, T>(items, StringComparer.Ordinal);
     }
 
     private sealed record Site(string Path, string Method, OpenApiOperation Operation);

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>
 /// A form that is not to be had: no whole one, larger than it may be, or with a character in it that PostgreSQL cannot keep. Always inside

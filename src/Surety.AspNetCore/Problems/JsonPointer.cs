@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>JSON pointers in their URI fragment form (RFC 6901).</summary>
 internal static class JsonPointer
@@ -10,7 +10,8 @@ internal static class JsonPointer
     /// <summary>A name as the client sent it goes back to it as far as it helps.</summary>
     public static string Short(string step) => step.Length <= LongestStep ? step : step[..LongestStep] + "…";
 
-    public static string Escape(string step) => Uri.EscapeDataString(step.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal));
+    public static string Escape(string step) =>
+        Uri.EscapeDataString(step.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal));
 
     /// <summary>From the serializer's paths: <c>$.lines[0]['we.ird']</c> is <c>#/lines/0/we.ird</c>.</summary>
     public static string FromPath(string? path)

@@ -5,7 +5,7 @@ using System.Reflection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Validation;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>
 /// Remembers what the resolvers say of a type. The generated ones describe it anew, every property with it, for every request.

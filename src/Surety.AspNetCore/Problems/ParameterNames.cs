@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>What a client calls a parameter: <c>[FromQuery(Name = "page-size")] int size</c> is <c>page-size</c>. Pure.</summary>
 internal static class ParameterNames
@@ -10,7 +10,8 @@ internal static class ParameterNames
 
     public static string Of(EndpointMetadataCollection metadata, string name)
     {
-        var attributes = metadata.GetOrderedMetadata<IParameterBindingMetadata>().FirstOrDefault(p => p.Name == name)?.ParameterInfo.GetCustomAttributes(inherit: true) ?? [];
+        var attributes = metadata.GetOrderedMetadata<IParameterBindingMetadata>()
+            .FirstOrDefault(p => p.Name == name)?.ParameterInfo.GetCustomAttributes(inherit: true) ?? [];
         return attributes.Select(GivenName).FirstOrDefault(given => given is not null) ?? name;
     }
 

@@ -7,14 +7,15 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>
 /// The outermost layer: no error leaves without a problem. Installed by a startup filter, so that it surrounds routing and authentication
 /// and no host can forget it. In Development the framework's exception page sits further in; it asks its filters first, and so the answer
 /// is the same there.
 /// </summary>
-internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger) : IDeveloperPageExceptionFilter
+internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptions> options, ILogger<ProblemMiddleware> logger)
+    : IDeveloperPageExceptionFilter
 {
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -45,7 +46,8 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         return AnswerAsync(context, exception);
     }
 
-    public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) => AnswerAsync(errorContext.HttpContext, errorContext.Exception);
+    public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) =>
+        AnswerAsync(errorContext.HttpContext, errorContext.Exception);
 
     /// <summary>An error status without a body: the framework's own 404, 405 or 401, or <c>TypedResults.NotFound()</c>.</summary>
     public static bool IsBareError(HttpResponse response) =>
@@ -57,7 +59,7 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
         Clear(context.Response);
         var failure = KnownIn(context, exception);
         if (Failures.IsTransient(exception, failure)) context.Response.Headers.RetryAfter = "1";
-        var mayHaveEffect = context.Features.Get<Command>() is { MayHaveEffect: true };
+        var mayHaveEffect = context.Features.Get<IRequestEffect>() is { MayHaveEffect: true };
         await writer.WriteAsync(context, Failures.Problem(exception, failure, options.Value, context.GetEndpoint(), mayHaveEffect));
     }
 
@@ -70,16 +72,19 @@ internal sealed class ProblemMiddleware(ProblemWriter writer, IOptions<EdgeOptio
     }
 
     /// <summary>What an exception says of the store's database.</summary>
-    public static KnownFailure? KnownIn(HttpContext context, Exception exception) => context.RequestServices.GetService<IStore>() is { } store ? KnownFailure.In(exception, store) : null;
+    public static KnownFailure? KnownIn(HttpContext context, Exception exception) =>
+        context.RequestServices.GetService<IStore>() is { } store ? KnownFailure.In(exception, store) : null;
 
     private void Report(HttpContext context, Exception exception)
     {
         // Escaped: a path may hold line breaks.
         var path = context.Request.Path.ToUriComponent();
         var failure = KnownIn(context, exception);
-        if (exception is BadHttpRequestException || FormFaultException.In(exception) is not null) logger.RequestRefused(path, exception.Message);
+        if (exception is BadHttpRequestException || FormFaultException.In(exception) is not null)
+            logger.RequestRefused(path, exception.Message);
         else if (Failures.IsOfTheStore(exception, failure)) logger.CommandFailed(exception, path);
-        else if (failure is { Constraint: { } constraint } && options.Value.OfConstraints.ContainsKey(constraint)) logger.RequestRefused(path, exception.Message);
+        else if (failure is { Constraint: { } constraint } && options.Value.OfConstraints.ContainsKey(constraint))
+            logger.RequestRefused(path, exception.Message);
         else logger.RequestFailed(exception, path);
     }
 }

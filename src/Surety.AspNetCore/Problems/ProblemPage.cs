@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>The page behind the problems' types: docs/problems.md, and what the host says of its own codes.</summary>
 internal static partial class ProblemPage
@@ -37,18 +37,23 @@ internal static partial class ProblemPage
     }
 
     /// <summary>The address every type names, if this host is the one it names.</summary>
-    private static string PathOf(EdgeOptions edge) => edge.ProblemBase.AbsolutePath is { Length: > 1 } path ? path.TrimEnd('/') : "/problems";
+    private static string PathOf(EdgeOptions edge) =>
+        edge.ProblemBase.AbsolutePath is { Length: > 1 } path ? path.TrimEnd('/') : "/problems";
 
     private static string Html(EdgeOptions edge)
     {
         var page = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Problems</title>")
-            .Append("<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif}:target{background:#fd6}</style></head><body><h1>Problems</h1>");
-        foreach (var (code, text) in edge.ProblemTexts.Concat(Own.Where(own => !edge.ProblemTexts.ContainsKey(own.Key))).OrderBy(p => p.Key, StringComparer.Ordinal))
+            .Append("<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 "
+                + "system-ui,sans-serif}:target{background:#fd6}</style></head><body><h1>Problems</h1>");
+        foreach (var (code, text) in edge.ProblemTexts.Concat(Own.Where(own => !edge.ProblemTexts.ContainsKey(own.Key)))
+            .OrderBy(p => p.Key, StringComparer.Ordinal))
         {
             page.Append(CultureInfo.InvariantCulture, $"<h2 id=\"{code}\">{code}</h2>");
             if (code == OtherStatuses)
             {
-                foreach (var other in Enumerable.Range(400, 200).Select(Problems.CodeOf).Where(c => c.StartsWith("http-", StringComparison.Ordinal))) page.Append(CultureInfo.InvariantCulture, $"<span id=\"{other}\"></span>");
+                foreach (var other in Enumerable.Range(400, 200).Select(ProblemCodes.CodeOf)
+                    .Where(c => c.StartsWith("http-", StringComparison.Ordinal))) page.Append(
+                        CultureInfo.InvariantCulture, $"<span id=\"{other}\"></span>");
             }
 
             foreach (var paragraph in text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
@@ -60,9 +65,11 @@ internal static partial class ProblemPage
 
     private static FrozenDictionary<string, string> Read()
     {
-        using var stream = typeof(ProblemPage).Assembly.GetManifestResourceStream("problems.md") ?? throw new InvalidOperationException("The assembly has no resource problems.md.");
+        using var stream = typeof(ProblemPage).Assembly.GetManifestResourceStream("problems.md")
+            ?? throw new InvalidOperationException("The assembly has no resource problems.md.");
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().ReplaceLineEndings("\n").Split("\n## ").Skip(1).Select(section => section.Split('\n', 2)).ToFrozenDictionary(section => section[0], section => section[1].Trim(), StringComparer.Ordinal);
+        return reader.ReadToEnd().ReplaceLineEndings("\n").Split("\n## ").Skip(1).Select(section => section.Split('\n', 2))
+            .ToFrozenDictionary(section => section[0], section => section[1].Trim(), StringComparer.Ordinal);
     }
 
     [GeneratedRegex("`(?<quoted>[^`]+)`", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

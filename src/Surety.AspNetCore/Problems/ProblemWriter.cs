@@ -4,9 +4,10 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Endpoints;
 using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>The only place that sends problems, the framework's own included: every one leaves with every member.</summary>
 internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<JsonOptions> json) : IProblemDetailsWriter
@@ -19,7 +20,8 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
 
     public async Task WriteAsync(HttpContext http, ProblemDetails problem)
     {
-        if (problem is HttpValidationProblemDetails failed) problem = Validation.Problem(failed.Errors, http.GetEndpoint(), json.Value.SerializerOptions);
+        if (problem is HttpValidationProblemDetails failed)
+            problem = Validation.Problem(failed.Errors, http.GetEndpoint(), json.Value.SerializerOptions);
         var status = problem.Status ??= http.Response.StatusCode >= 400 ? http.Response.StatusCode : 500;
         Complete(http, problem, status);
 
@@ -27,7 +29,8 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
         response.StatusCode = status;
         response.ContentType = "application/problem+json";
         response.Headers.CacheControl = "no-store";
-        if (status == StatusCodes.Status415UnsupportedMediaType && response.Headers.Accept.Count == 0) response.Headers.Accept = AcceptedBy(http);
+        if (status == StatusCodes.Status415UnsupportedMediaType && response.Headers.Accept.Count == 0)
+            response.Headers.Accept = AcceptedBy(http);
         if (HttpMethods.IsHead(http.Request.Method)) return;
         var bytes = JsonSerializer.SerializeToUtf8Bytes(problem, problem.GetType(), EdgeJson.Own);
         // Code that said that there is no body may have said so in a header.
@@ -56,11 +59,11 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
 
     private void Name(ProblemDetails problem, int status)
     {
-        var code = problem.Extensions.TryGetValue("code", out var given) && given is string text ? text : Problems.CodeOf(status);
+        var code = problem.Extensions.TryGetValue("code", out var given) && given is string text ? text : ProblemCodes.CodeOf(status);
         problem.Extensions["code"] = code;
         // The framework fills in pages about the status code, which say nothing of the problem.
         problem.Type = $"{typeBase}#{code}";
-        if (given is null || string.IsNullOrEmpty(problem.Title)) problem.Title = Problems.TitleOf(code);
+        if (given is null || string.IsNullOrEmpty(problem.Title)) problem.Title = ProblemCodes.TitleOf(code);
     }
 
     /// <summary>
@@ -69,8 +72,9 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
     /// </summary>
     private static string OutcomeOf(HttpContext http, int status)
     {
-        var safe = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || HttpMethods.IsOptions(http.Request.Method);
-        var mayHaveEffect = http.Features.Get<Command>() is { MayHaveEffect: true };
+        var safe = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method)
+            || HttpMethods.IsOptions(http.Request.Method);
+        var mayHaveEffect = http.Features.Get<IRequestEffect>() is { MayHaveEffect: true };
         var undone = !mayHaveEffect && http.GetEndpoint()?.Metadata.GetMetadata<CommandMetadata>() is not null;
         return status < 500 || (safe && !mayHaveEffect) || undone ? "none" : "unknown";
     }
@@ -91,5 +95,6 @@ internal sealed class ProblemWriter(IOptions<EdgeOptions> options, IOptions<Json
     };
 
     private static string AcceptedBy(HttpContext http) =>
-        http.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes is { Count: > 0 } types ? string.Join(", ", types) : "application/json";
+        http.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes is { Count: > 0 } types
+            ? string.Join(", ", types) : "application/json";
 }

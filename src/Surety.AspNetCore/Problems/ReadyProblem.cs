@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Http;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>
 /// A problem that is sent thousands of times a second just when there is no time for it: written beforehand, but for the two members that
@@ -39,7 +39,8 @@ internal sealed class ReadyProblem
         response.ContentType = "application/problem+json";
         response.Headers.CacheControl = "no-store";
         if (HttpMethods.IsHead(http.Request.Method)) return Task.CompletedTask;
-        var bytes = Written(http.Request.PathBase.Add(http.Request.Path).ToUriComponent(), Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier);
+        var bytes = Written(http.Request.PathBase.Add(http.Request.Path).ToUriComponent(), Activity.Current?.TraceId.ToHexString()
+            ?? http.TraceIdentifier);
         response.ContentLength = bytes.Length;
         return response.Body.WriteAsync(bytes, 0, bytes.Length);
     }
@@ -49,7 +50,8 @@ internal sealed class ReadyProblem
     {
         // Returned as they are when there is nothing to escape.
         (instance, trace) = (Escaping.Encode(instance), Escaping.Encode(trace));
-        var bytes = new byte[start.Length + Encoding.UTF8.GetByteCount(instance) + middle.Length + Encoding.UTF8.GetByteCount(trace) + end.Length];
+        var changing = Encoding.UTF8.GetByteCount(instance) + Encoding.UTF8.GetByteCount(trace);
+        var bytes = new byte[start.Length + middle.Length + end.Length + changing];
         var rest = bytes.AsSpan();
         Put(ref rest, start);
         rest = rest[Encoding.UTF8.GetBytes(instance, rest)..];

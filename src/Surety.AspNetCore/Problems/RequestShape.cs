@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>
 /// What is wrong with a request by its first lines alone, whatever its endpoint makes of them: a parameter that has one value and is given
@@ -14,26 +14,33 @@ namespace Surety.AspNetCore;
 /// </summary>
 internal sealed class RequestShape(EndpointMetadataCollection metadata)
 {
-    private readonly FrozenSet<string> single = metadata.GetOrderedMetadata<IParameterBindingMetadata>().Where(IsSingle).Select(p => ParameterNames.Of(metadata, p.Name))
+    private readonly FrozenSet<string> single = metadata.GetOrderedMetadata<IParameterBindingMetadata>().Where(IsSingle)
+        .Select(p => ParameterNames.Of(metadata, p.Name))
         .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    private readonly bool takesJson = metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase)) == true;
+    private readonly bool takesJson = metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Any(
+        type => type.Contains("json", StringComparison.OrdinalIgnoreCase)) == true;
 
     /// <summary>Null when there is nothing wrong. A form is looked at when somebody reads it.</summary>
     public ProblemDetails? Fault(HttpRequest request)
     {
-        if (request.ContentType is { } type && (type.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase) || type.StartsWith("application/x-www-form", StringComparison.OrdinalIgnoreCase))) FormShape.Watch(request);
+        if (request.ContentType is { } type
+            && (type.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase)
+            || type.StartsWith("application/x-www-form", StringComparison.OrdinalIgnoreCase))) FormShape.Watch(request);
         return (request.QueryString.HasValue ? FaultIn(request.Query) : null) ?? (takesJson ? FaultInEncoding(request) : null);
     }
 
-    public static ProblemDetails Unkept(string name) => Validation.Problem("invalid", "The value must not contain the character U+0000.", name);
+    public static ProblemDetails Unkept(string name) =>
+        Validation.Problem("invalid", "The value must not contain the character U+0000.", name);
 
     private ProblemDetails? FaultIn(IQueryCollection query)
     {
         foreach (var (name, values) in query)
         {
-            if (values.Count > 1 && single.TryGetValue(name, out var declared)) return Validation.Problem("duplicate", $"The parameter has one value and is given {values.Count} times.", declared);
-            if (name.Contains('\0', StringComparison.Ordinal) || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Unkept(name);
+            if (values.Count > 1 && single.TryGetValue(name, out var declared))
+                return Validation.Problem("duplicate", $"The parameter has one value and is given {values.Count} times.", declared);
+            if (name.Contains('\0', StringComparison.Ordinal)
+                || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Unkept(name);
         }
 
         return null;
@@ -41,7 +48,8 @@ internal sealed class RequestShape(EndpointMetadataCollection metadata)
 
     private static ProblemDetails? FaultInEncoding(HttpRequest request)
     {
-        if (request.ContentType is not { } contentType || !MediaTypeHeaderValue.TryParse(contentType, out var type) || !type.Charset.HasValue) return null;
+        if (request.ContentType is not { } contentType || !MediaTypeHeaderValue.TryParse(contentType, out var type)
+            || !type.Charset.HasValue) return null;
         var charset = HeaderUtilities.RemoveQuotes(type.Charset);
         if (charset.Length < type.Charset.Length)
         {
@@ -52,7 +60,9 @@ internal sealed class RequestShape(EndpointMetadataCollection metadata)
 
         return charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
             ? null
-            : Problems.Create(StatusCodes.Status415UnsupportedMediaType, Problems.UnsupportedMediaType, "JSON is UTF-8; the Content-Type names another charset.");
+            : ProblemCodes.Create(
+                StatusCodes.Status415UnsupportedMediaType, ProblemCodes.UnsupportedMediaType,
+                "JSON is UTF-8; the Content-Type names another charset.");
     }
 
     private static bool IsSingle(IParameterBindingMetadata parameter)

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Problems;
 
 /// <summary>Turns the framework's validation errors, which speak C#, into ones that speak the client's JSON.</summary>
 internal static class Validation
@@ -19,13 +19,16 @@ internal static class Validation
         foreach (var (path, messages) in failed)
         {
             var parameter = ParameterNames.Of(endpoint, path);
-            var place = parameter != path ? new Place(parameter, "#/" + JsonPointer.Escape(parameter), path, parameter) : Place.Of(path, body, json);
+            var place = parameter != path
+                ? new Place(parameter, "#/" + JsonPointer.Escape(parameter), path, parameter) : Place.Of(path, body, json);
             foreach (var message in messages)
             {
                 var detail = place.Rename(message);
                 if (!errors.TryGetValue(place.Name, out var list)) errors[place.Name] = list = [];
                 list.Add(detail);
-                violations.Add(new Violation(place.Pointer, message.EndsWith(" is required.", StringComparison.Ordinal) ? "required" : "invalid", detail));
+                violations.Add(
+                    new Violation(place.Pointer, message.EndsWith(" is required.", StringComparison.Ordinal)
+                        ? "required" : "invalid", detail));
             }
         }
 
@@ -36,12 +39,15 @@ internal static class Validation
     public static ProblemDetails Problem(string code, string detail, params IEnumerable<string> names)
     {
         var list = names.ToList();
-        return Problem(list.ToDictionary(name => name, _ => new List<string> { detail }), list.ConvertAll(name => new Violation("#/" + JsonPointer.Escape(name), code, detail)));
+        return Problem(
+            list.ToDictionary(name => name, _ => new List<string> { detail }),
+            list.ConvertAll(name => new Violation("#/" + JsonPointer.Escape(name), code, detail)));
     }
 
     private static ProblemDetails Problem(Dictionary<string, List<string>> errors, List<Violation> violations)
     {
-        var problem = Problems.Create(400, Problems.Validation, violations.Count == 1 ? violations[0].Detail : $"{violations.Count} faults; see violations.");
+        var problem = ProblemCodes.Create(400, ProblemCodes.Validation, violations.Count == 1
+            ? violations[0].Detail : $"{violations.Count} faults; see violations.");
         problem.Extensions["errors"] = errors;
         problem.Extensions["violations"] = violations;
         return problem;
@@ -68,7 +74,8 @@ internal static class Validation
                     continue;
                 }
 
-                var property = Contract(type, json)?.Properties.FirstOrDefault(p => p.AttributeProvider is System.Reflection.MemberInfo member && member.Name == step);
+                var property = Contract(type, json)?.Properties.FirstOrDefault(
+                    p => p.AttributeProvider is System.Reflection.MemberInfo member && member.Name == step);
                 clr = step;
                 last = property?.Name ?? JsonNamingPolicy.CamelCase.ConvertName(step);
                 type = property?.PropertyType;
@@ -87,7 +94,8 @@ internal static class Validation
         {
             var at = ClrName.Length == 0 || ClrName == JsonName ? -1 : message.IndexOf(ClrName, StringComparison.Ordinal);
             var end = at + ClrName.Length;
-            return at >= 0 && (at == 0 || !char.IsLetterOrDigit(message[at - 1])) && (end == message.Length || !char.IsLetterOrDigit(message[end]))
+            return at >= 0 && (at == 0 || !char.IsLetterOrDigit(message[at - 1]))
+                && (end == message.Length || !char.IsLetterOrDigit(message[end]))
                 ? string.Concat(message.AsSpan(0, at), JsonName, message.AsSpan(end))
                 : message;
         }

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Uploads;
 
 /// <summary>
 /// Asks the host's schemes and policies again, in the middle of a request: an upload takes long enough for a key to be revoked or to run
@@ -20,7 +20,8 @@ internal static class StillAllowed
         var services = scope.ServiceProvider;
         var policies = services.GetRequiredService<IAuthorizationPolicyProvider>();
         var policy = await AuthorizationPolicy.CombineAsync(
-            policies, endpoint?.Metadata.GetOrderedMetadata<IAuthorizeData>() ?? [], endpoint?.Metadata.GetOrderedMetadata<AuthorizationPolicy>() ?? []) ?? await policies.GetFallbackPolicyAsync();
+            policies, endpoint?.Metadata.GetOrderedMetadata<IAuthorizeData>()
+                ?? [], endpoint?.Metadata.GetOrderedMetadata<AuthorizationPolicy>() ?? []) ?? await policies.GetFallbackPolicyAsync();
         if (policy is null) return true;
 
         var (before, user) = (http.RequestServices, http.User);

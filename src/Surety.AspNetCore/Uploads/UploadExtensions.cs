@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
-using Surety.AspNetCore;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Jobs;
+using Surety.AspNetCore.Uploads;
 using Surety.Storage;
 
 namespace Surety;
@@ -30,34 +32,45 @@ public static class UploadExtensions
     /// There is no place for the content, or the options are outside their limits; names every fault.
     /// </exception>
     public static RouteGroupBuilder MapUploads<TMessage>(
-        this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern, Func<Upload, TMessage> message, Action<UploadOptions>? configure = null)
+        this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string pattern, Func<Upload, TMessage> message,
+            Action<UploadOptions>? configure = null)
         where TMessage : notnull
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(message);
         var blobs = endpoints.ServiceProvider.GetService<IBlobStore>()
-            ?? throw new InvalidOperationException($"MapUploads(\"{pattern}\") needs a place for the content. Call UseBlobFolder(folder), or another store's Use… method, inside AddSurety.");
+            ?? throw new InvalidOperationException(
+                $"MapUploads(\"{pattern}\") needs a place for the content. Call UseBlobFolder(folder), or another store's Use… method, "
+                    + "inside AddSurety.");
         var options = new UploadOptions();
         configure?.Invoke(options);
         if (options.Faults(blobs.MaxBytes).ToList() is { Count: > 0 } faults)
-            throw new InvalidOperationException($"MapUploads(\"{pattern}\") is misconfigured:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
+            throw new InvalidOperationException(
+                $"MapUploads(\"{pattern}\") is "
+                    + $"misconfigured:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
 
         JobExtensions.CheckNamed(typeof(TMessage), endpoints.ServiceProvider);
         var route = new UploadRoute(pattern, options, typeof(TMessage), upload => message(upload));
-        var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags(UploadOperations.Tag);
-        group.Map("", [HttpMethods.Post], http => new UploadRequest(http, route).PostAsync(), UploadOperations.Create(route)).Answers(202, typeof(AcceptedJob));
+        var group = endpoints.MapGroup(pattern).RequireAuthorization().LongRunning().WithTags(OwnGroups.UploadsTag);
+        group.Map("", [HttpMethods.Post], http => new UploadRequest(http, route).PostAsync(), UploadOperations.Create(route))
+            .Answers(202, typeof(AcceptedJob));
         // What the protocol can do is no secret, and browsers ask without credentials.
-        group.Map("", [HttpMethods.Options], http => new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: false)).AllowAnonymous();
-        group.Map("/{id}", [HttpMethods.Options], http => new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: true)).AllowAnonymous();
-        group.Map("/{id}", [HttpMethods.Head, HttpMethods.Patch, HttpMethods.Delete, HttpMethods.Post], http => new UploadRequest(http, route).AtUploadAsync(), UploadOperations.Continue(route));
+        group.Map("", [HttpMethods.Options], http =>
+            new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: false)).AllowAnonymous();
+        group.Map("/{id}", [HttpMethods.Options], http =>
+            new UploadRequest(http, route).OptionsAsync(), UploadOperations.Ask(route, atUpload: true)).AllowAnonymous();
+        group.Map("/{id}", [HttpMethods.Head, HttpMethods.Patch, HttpMethods.Delete, HttpMethods.Post], http =>
+            new UploadRequest(http, route).AtUploadAsync(), UploadOperations.Continue(route));
         return group;
     }
 
     /// <summary>
     /// The framework describes what has a method's signature; these have their request in their hands, and describe themselves.
     /// </summary>
-    private static IEndpointConventionBuilder Map(this RouteGroupBuilder group, string pattern, string[] methods, RequestDelegate answer, Action<OpenApiOperation, OperationSite> describe) =>
+    private static IEndpointConventionBuilder Map(
+        this RouteGroupBuilder group, string pattern, string[] methods, RequestDelegate answer,
+        Action<OpenApiOperation, OperationSite> describe) =>
         group.MapMethods(pattern, methods, answer).WithMetadata(answer.Method).Describe(describe, readsBodyItself: true);
 }
 

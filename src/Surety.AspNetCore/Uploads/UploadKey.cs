@@ -2,11 +2,16 @@ using System.Data.Common;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Idempotency;
+using Surety.AspNetCore.Jobs;
+using Surety.AspNetCore.Problems;
+using Surety.AspNetCore.Security;
 using Surety.Hosting;
 using Surety.Intake;
 using Surety.Storage;
 
-namespace Surety.AspNetCore;
+namespace Surety.AspNetCore.Uploads;
 
 /// <summary>
 /// What a form is answered with, and its idempotency key. The record commits with the upload's completion; the fingerprint is the content's
@@ -31,17 +36,24 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
     public async Task AnswerAsync(DbTransaction transaction, MessageId message, CancellationToken cancel)
     {
         var services = http.RequestServices;
-        var job = new JobAccepted(message, services.GetRequiredService<IQueueCatalog>().KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow(), owner);
+        var job = new JobAccepted(
+            message, services.GetRequiredService<IQueueCatalog>()
+                .KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow(), owner);
         answer = job.Stored(http);
-        if (key is not null) await records.AnswerAsync(scoped, new KeyRecord(answer, fingerprint, services.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers), transaction, cancel);
+        if (key is not null)
+            await records.AnswerAsync(
+                scoped, new KeyRecord(answer, fingerprint, services.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers),
+                transaction, cancel);
     }
 
     /// <summary>What the client is told, once the commit is durable.</summary>
     public IResult Answer() => held.State switch
     {
         KeyState.Taken => new Stored(answer!, IsRepeat: false),
-        KeyState.InProgress => UploadRequest.Refused(409, Problems.KeyInProgress, "Repeat the request in a moment to get its answer."),
-        _ when !held.Fingerprint.Span.SequenceEqual(fingerprint.Span) => UploadRequest.Refused(422, Problems.KeyReused, "This key was used for a form with another file. A new upload needs a new key."),
+        KeyState.InProgress => UploadRequest.Refused(409, ProblemCodes.KeyInProgress, "Repeat the request in a moment to get its answer."),
+        _ when !held.Fingerprint.Span.SequenceEqual(fingerprint.Span) =>
+            UploadRequest.Refused(
+                422, ProblemCodes.KeyReused, "This key was used for a form with another file. A new upload needs a new key."),
         _ => new Stored(held.Answer!, IsRepeat: true),
     };
 
@@ -52,11 +64,11 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
             var response = httpContext.Response;
             response.StatusCode = Answer.Status;
             // What the protocol of resumption says has no place here.
-            response.Headers.Remove(Tus.Resumable);
+            response.Headers.Remove(TusWords.Resumable);
             response.Headers.Remove("Link");
             foreach (var (name, value) in Answer.Headers) response.Headers[name] = value;
             if (IsRepeat) response.Headers["Idempotent-Replayed"] = "true";
-            if (await PreferredAnswer.InsteadAsync(httpContext) is { } instead)
+            if (await httpContext.RequestServices.GetRequiredService<IPreferredAnswer>().InsteadAsync(httpContext) is { } instead)
             {
                 await instead.ExecuteAsync(httpContext);
                 return;

@@ -35,15 +35,19 @@ public sealed class UploadOptions
         if (MaxBytes is < 1 or > 5L << 40) yield return $"MaxBytes ({MaxBytes}) must be 1 byte to 5 TiB.";
         if (MaxBytes > mostStored) yield return $"MaxBytes ({MaxBytes}) is more than the blob store takes ({mostStored}).";
         if (MaxOpen is < 1 or > 10_000) yield return $"MaxOpen ({MaxOpen}) must be 1 to 10,000.";
-        if (ExpireAfter < TimeSpan.FromMinutes(1) || ExpireAfter > TimeSpan.FromDays(30)) yield return $"ExpireAfter ({ExpireAfter}) must be 1 min to 30 days.";
-        if (!(MinBytesPerSecond >= 1 && MinBytesPerSecond <= 1 << 30)) yield return $"MinBytesPerSecond ({MinBytesPerSecond}) must be 1 to 1 GiB.";
+        if (ExpireAfter < TimeSpan.FromMinutes(1) || ExpireAfter > TimeSpan.FromDays(30))
+            yield return $"ExpireAfter ({ExpireAfter}) must be 1 min to 30 days.";
+        if (!(MinBytesPerSecond >= 1 && MinBytesPerSecond <= 1 << 30))
+            yield return $"MinBytesPerSecond ({MinBytesPerSecond}) must be 1 to 1 GiB.";
         foreach (var type in ContentTypes)
         {
-            if (!Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(type, out var parsed) || parsed.Parameters.Count > 0) yield return $"ContentTypes: \"{type}\" is no media type without parameters.";
+            if (!Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(type, out var parsed) || parsed.Parameters.Count > 0)
+                yield return $"ContentTypes: \"{type}\" is no media type without parameters.";
         }
     }
 
     internal bool Takes(string? contentType) =>
         ContentTypes.Count == 0
-        || (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(contentType, out var given) && ContentTypes.Any(t => given.MediaType.Equals(t, StringComparison.OrdinalIgnoreCase)));
+        || (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(contentType, out var given)
+        && ContentTypes.Any(t => given.MediaType.Equals(t, StringComparison.OrdinalIgnoreCase)));
 }

@@ -46,7 +46,7 @@ public static class SuretyHost
         services.AddSingleton<Supervisor>();
         services.AddSingleton(OutageLimits.Default);
         services.AddSingleton<Outage>();
-        services.AddSingleton(p => Health(p.GetRequiredService<Supervisor>(), p.GetRequiredService<Outage>()));
+        services.AddSingleton(Health);
         services.AddSingleton<RunningSet>();
         services.AddSingleton<ProgressBoard>();
         services.AddSingleton<Settler>();
@@ -76,8 +76,14 @@ public static class SuretyHost
         return host;
     }
 
-    private static SuretyHealth Health(Supervisor loops, Outage outage) =>
-        new(() => [.. loops.Problems(), .. outage.Problems()], () => [.. loops.Degraded(), .. outage.Degraded()]);
+    private static SuretyHealth Health(IServiceProvider services)
+    {
+        var (loops, outage) = (services.GetRequiredService<Supervisor>(), services.GetRequiredService<Outage>());
+        // Asked for each time: the parts are made after the health that they tell of.
+        return new SuretyHealth(
+            () => [.. loops.Problems(), .. outage.Problems()],
+            () => [.. loops.Degraded(), .. outage.Degraded(), .. services.GetServices<IWorries>().SelectMany(part => part.Worries)]);
+    }
 
     /// <summary>
     /// From the start to the end of the host. Before anything else starts, the configuration is whole and the store open; nothing of Surety

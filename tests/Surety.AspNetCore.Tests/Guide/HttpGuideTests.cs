@@ -1,5 +1,8 @@
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
+using Surety.AspNetCore.Problems;
+using Surety.AspNetCore.Uploads;
+using Surety.Guide;
 using Surety.Tests.Conventions;
 
 namespace Surety.AspNetCore.Tests.Guide;
@@ -20,7 +23,8 @@ public class HttpGuideTests
             await using (var work = await app.Services.GetRequiredService<Database>().BeginAsync())
             {
                 await using var command = work.Connection.CreateCommand();
-                (command.Transaction, command.CommandText) = (work.Transaction, $"{Stock.Table}; INSERT INTO stock (item, count) VALUES ('lamp', 5), ('chair', 2)");
+                (command.Transaction, command.CommandText) = (
+                    work.Transaction, $"{Stock.Table}; INSERT INTO stock (item, count) VALUES ('lamp', 5), ('chair', 2)");
                 await command.ExecuteNonQueryAsync();
                 await work.CommitAsync();
             }
@@ -52,7 +56,8 @@ public class HttpGuideTests
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ContentRootPath = folder });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        await using (var app = Samples.BuildUploads(builder, $"Data Source={Path.Combine(folder, "guide.db")}", Path.Combine(folder, "files")))
+        await using (
+            var app = Samples.BuildUploads(builder, $"Data Source={Path.Combine(folder, "guide.db")}", Path.Combine(folder, "files")))
         {
             await app.StartAsync();
             using var client = Client(app, (await app.Services.GetRequiredService<ApiKeys>().CreateAsync("alice", [])).Secret);
@@ -66,17 +71,19 @@ public class HttpGuideTests
 
         Directory.Delete(folder, recursive: true);
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/guide/uploads.md"));
-        typeof(UploadOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains($"`{name}`", StringComparison.Ordinal)).ShouldBeEmpty();
+        typeof(UploadOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains($"`{name}`", StringComparison.Ordinal))
+            .ShouldBeEmpty();
     }
 
     [Fact]
     public void Every_code_of_a_problem_and_every_option_is_explained()
     {
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/guide/http.md"));
-        var codes = typeof(Problems).GetFields().Where(f => f.IsLiteral).Select(f => (string)f.GetRawConstantValue()!).ToList();
+        var codes = typeof(ProblemCodes).GetFields().Where(f => f.IsLiteral).Select(f => (string)f.GetRawConstantValue()!).ToList();
         codes.ShouldContain("idempotency-key-reused");
         codes.Where(code => !page.Contains($"`{code}`", StringComparison.Ordinal)).ShouldBeEmpty();
-        typeof(EdgeOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains(name, StringComparison.Ordinal)).ShouldBeEmpty();
+        typeof(EdgeOptions).GetProperties().Select(p => p.Name).Where(name => !page.Contains(name, StringComparison.Ordinal))
+            .ShouldBeEmpty();
     }
 
     private static async Task ContractAsync(HttpClient client)
@@ -84,7 +91,8 @@ public class HttpGuideTests
         var document = (await client.FetchAsync("/openapi/v1.json")).ShouldBe(200).Json;
         document.GetProperty("info").GetProperty("title").GetString().ShouldBe("Shop");
         document.GetProperty("tags").EnumerateArray().First().GetProperty("description").GetString().ShouldBe("What customers want.");
-        document.GetProperty("paths").GetProperty("/orders/{id}").GetProperty("get").GetProperty("responses").GetProperty("404").GetProperty("description").GetString()!.ShouldContain("no-such-order");
+        document.GetProperty("paths").GetProperty("/orders/{id}").GetProperty("get").GetProperty("responses").GetProperty("404")
+            .GetProperty("description").GetString()!.ShouldContain("no-such-order");
         (await client.FetchAsync("/orders/9")).ShouldBe(404).Member("code").ShouldBe("no-such-order");
         new SkuAttribute().IsValid("1234567").ShouldBeFalse();
     }
@@ -97,7 +105,8 @@ public class HttpGuideTests
         var refused = (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-2"))).ShouldBe(422);
         refused.Member("type").ShouldBe("https://shop.example/problems#out-of-stock");
         (await client.PostAsync("/orders", three, ("Idempotency-Key", "o-2"))).ShouldRepeat(refused);
-        (await client.PostAsync("/orders", """{"item":"lamp","count":0}""", ("Idempotency-Key", "o-3"))).ShouldBe(400).Text.ShouldContain("\"pointer\":\"#/count\"");
+        (await client.PostAsync("/orders", """{"item":"lamp","count":0}""", ("Idempotency-Key", "o-3")))
+            .ShouldBe(400).Text.ShouldContain("\"pointer\":\"#/count\"");
     }
 
     private static async Task CountsAsync(HttpClient client)
@@ -105,7 +114,8 @@ public class HttpGuideTests
         var job = (await client.PostAsync("/counts", """{"item":"lamp"}""")).ShouldBe(202)["Location"]!;
         (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
         (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"left":2}""");
-        job = (await client.PostAsync("/orders/checked", """{"item":"lamp","count":2}""", ("Idempotency-Key", "o-4"))).ShouldBe(202)["Location"]!;
+        job = (await client.PostAsync("/orders/checked", """{"item":"lamp","count":2}""", ("Idempotency-Key", "o-4")))
+            .ShouldBe(202)["Location"]!;
         (await client.FetchAsync(job + "?wait=20")).Member("status").ShouldBe("succeeded");
         (await client.FetchAsync(job + "/result")).ShouldBe(200).Text.ShouldBe("""{"left":0}""");
     }
@@ -127,7 +137,8 @@ public class HttpGuideTests
         (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":7}""")).ShouldBe(428);
         var changed = (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":7}""", ("If-Match", seen))).ShouldBe(200);
         changed["ETag"].ShouldBe("\"2\"");
-        (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":8}""", ("If-Match", seen))).ShouldBe(412).Member("code").ShouldBe("precondition-failed");
+        (await client.SendAsync(HttpMethod.Put, "/stock/chair", """{"count":8}""", ("If-Match", seen))).ShouldBe(412).Member("code")
+            .ShouldBe("precondition-failed");
         (await client.FetchAsync("/stock/chair")).Member("count").ShouldBe("7");
     }
 

@@ -3,7 +3,7 @@ using System.Data.Common;
 using Microsoft.Extensions.Validation;
 using Microsoft.OpenApi;
 
-namespace Surety.AspNetCore.Tests.Guide;
+namespace Surety.Guide;
 
 // What stands between "sample" and "end" here stands in docs/guide too; a test keeps the two the same, and HttpGuideTests runs it.
 
@@ -69,19 +69,26 @@ public static class Stock
 
     public static async Task<bool> TakeAsync(UnitOfWork work, string item, int count, CancellationToken cancel)
     {
-        await using var command = Command(work.Connection, work.Transaction, "UPDATE stock SET count = count - @count, version = version + 1 WHERE item = @item AND count >= @count", ("@item", item), ("@count", count));
+        await using var command = Command(
+            work.Connection, work.Transaction,
+            "UPDATE stock SET count = count - @count, version = version + 1 WHERE item = @item AND count >= @count", ("@item", item),
+            ("@count", count));
         return await command.ExecuteNonQueryAsync(cancel) == 1;
     }
 
     public static async Task SetAsync(UnitOfWork work, string item, long count, CancellationToken cancel)
     {
-        await using var command = Command(work.Connection, work.Transaction, "UPDATE stock SET count = @count, version = version + 1 WHERE item = @item", ("@item", item), ("@count", count));
+        await using var command = Command(
+            work.Connection, work.Transaction, "UPDATE stock SET count = @count, version = version + 1 WHERE item = @item", ("@item", item),
+            ("@count", count));
         await command.ExecuteNonQueryAsync(cancel);
     }
 
-    public static async Task<StockRow?> FindAsync(DbConnection connection, DbTransaction? transaction, string item, CancellationToken cancel)
+    public static async Task<StockRow?> FindAsync(
+        DbConnection connection, DbTransaction? transaction, string item, CancellationToken cancel)
     {
-        await using var command = Command(connection, transaction, "SELECT item, count, version FROM stock WHERE item = @item", ("@item", item));
+        await using var command = Command(
+            connection, transaction, "SELECT item, count, version FROM stock WHERE item = @item", ("@item", item));
         await using var row = await command.ExecuteReaderAsync(cancel);
         return await row.ReadAsync(cancel) ? new StockRow(row.GetString(0), row.GetInt64(1), row.GetInt64(2)) : null;
     }
@@ -89,7 +96,9 @@ public static class Stock
     public static async Task<IReadOnlyList<string>> ItemsAsync(Database database, string after, int limit, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
-        await using var command = Command(connection, null, "SELECT item FROM stock WHERE item > @after ORDER BY item LIMIT @limit", ("@after", after), ("@limit", limit));
+        await using var command = Command(
+            connection, null, "SELECT item FROM stock WHERE item > @after ORDER BY item LIMIT @limit", ("@after", after),
+            ("@limit", limit));
         await using var rows = await command.ExecuteReaderAsync(cancel);
         var items = new List<string>();
         while (await rows.ReadAsync(cancel)) items.Add(rows.GetString(0));
@@ -102,7 +111,8 @@ public static class Stock
         return (await FindAsync(connection, null, item, cancel))!.Count;
     }
 
-    private static DbCommand Command(DbConnection connection, DbTransaction? transaction, string text, params (string Name, object Value)[] parameters)
+    private static DbCommand Command(
+        DbConnection connection, DbTransaction? transaction, string text, params (string Name, object Value)[] parameters)
     {
         var command = connection.CreateCommand();
         (command.Transaction, command.CommandText) = (transaction, text);
@@ -166,9 +176,12 @@ public static class Samples
     public static void Limit(EdgeOptions edge)
     {
         // sample: quotas
-        edge.Quotas["default"] = new() { Permits = 600, Window = TimeSpan.FromMinutes(1) };                      // each principal, on this node
-        edge.Quotas["address"] = new() { Permits = 3_000, By = QuotaBy.Address };                                // before authentication
-        edge.Quotas["reports"] = new() { Permits = 20, Window = TimeSpan.FromHours(1), Shared = true, Everywhere = false }; // over all nodes
+        // Each principal, on this node.
+        edge.Quotas["default"] = new() { Permits = 600, Window = TimeSpan.FromMinutes(1) };
+        // Before authentication.
+        edge.Quotas["address"] = new() { Permits = 3_000, By = QuotaBy.Address };
+        // Over all nodes.
+        edge.Quotas["reports"] = new() { Permits = 20, Window = TimeSpan.FromHours(1), Shared = true, Everywhere = false };
         // end
     }
 
@@ -202,10 +215,12 @@ public static class Samples
     public static void MapDescribed(WebApplication app)
     {
         // sample: openapi-endpoint
-        app.MapGet("/orders/{id}", (string id) => id == "1" ? Results.Ok(new PlacedOrder("1", "lamp", 3)) : Problem.Of(404, "no-such-order", $"There is no order \"{id}\"."))
+        app.MapGet("/orders/{id}", (string id) => id == "1"
+                ? Results.Ok(new PlacedOrder("1", "lamp", 3))
+                : HttpProblem.Of(404, "no-such-order", $"There is no order \"{id}\"."))
             .WithName("getOrder").WithTags("Orders").WithSummary("Look at an order").WithDescription("Whatever became of it.")
             .Produces<PlacedOrder>()
-            .Refuses(404, "no-such-order", "There is no order \"9\"."); // the same three as Problem.Of
+            .Refuses(404, "no-such-order", "There is no order \"9\"."); // the same three as HttpProblem.Of
         // end
     }
 
@@ -223,7 +238,7 @@ public static class Samples
         app.MapPost("/orders", async (PlaceOrder order, UnitOfWork work, IQueue queue, CancellationToken cancel) =>
         {
             if (!await Stock.TakeAsync(work, order.Item, order.Count, cancel))
-                return Problem.Of(422, "out-of-stock", $"There are not {order.Count} of \"{order.Item}\" left. Order fewer.");
+                return HttpProblem.Of(422, "out-of-stock", $"There are not {order.Count} of \"{order.Item}\" left. Order fewer.");
 
             var counted = await queue.EnqueueAsync(new CountStock(order.Item), work, cancel);
             return TypedResults.Created($"/orders/{counted.Id}", new PlacedOrder($"{counted.Id}", order.Item, order.Count));
@@ -241,7 +256,7 @@ public static class Samples
         app.MapPost("/orders/checked", async (PlaceOrder order, UnitOfWork work, Jobs jobs, CancellationToken cancel) =>
             await Stock.TakeAsync(work, order.Item, order.Count, cancel)
                 ? await jobs.AcceptAsync(new CountStock(order.Item), new EnqueueOptions { OrderingKey = order.Item }, cancel)
-                : Problem.Of(422, "out-of-stock", $"There are not {order.Count} of \"{order.Item}\" left. Order fewer."))
+                : HttpProblem.Of(422, "out-of-stock", $"There are not {order.Count} of \"{order.Item}\" left. Order fewer."))
             .RequireIdempotencyKey();
         // end
     }
@@ -249,10 +264,12 @@ public static class Samples
     private static void Lists(WebApplication app)
     {
         // sample: list
-        app.MapGet("/stock", async (HttpContext http, Database database, string? pageToken, CancellationToken cancel, [Range(1, 100)] int pageSize = 20) =>
+        app.MapGet("/stock", async (
+            HttpContext http, Database database, string? pageToken, CancellationToken cancel, [Range(1, 100)] int pageSize = 20) =>
         {
             if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
-            var items = await Stock.ItemsAsync(database, after ?? "", pageSize + 1, cancel); // WHERE item > @after ORDER BY item LIMIT @limit
+            // WHERE item > @after ORDER BY item LIMIT @limit
+            var items = await Stock.ItemsAsync(database, after ?? "", pageSize + 1, cancel);
             var page = items.Take(pageSize).ToList();
             return Paging.Page(http, page, items.Count > pageSize ? page[^1] : null);
         });
@@ -265,13 +282,16 @@ public static class Samples
         app.MapGet("/stock/{item}", async (string item, Database database, CancellationToken cancel) =>
         {
             await using var connection = await database.OpenReadAsync(cancel);
-            return await Stock.FindAsync(connection, null, item, cancel) is { } row ? Preconditions.Ok(row, row.Version) : Problem.Of(404, "no-such-item", "There is no such item.");
+            return await Stock.FindAsync(connection, null, item, cancel) is { } row
+                ? Preconditions.Ok(row, row.Version)
+                : HttpProblem.Of(404, "no-such-item", "There is no such item.");
         });
 
         app.MapPut("/stock/{item}", async (string item, NewStock stock, HttpContext http, UnitOfWork work, CancellationToken cancel) =>
         {
             // On PostgreSQL with FOR UPDATE: between this look and the change, nobody else may make one.
-            if (await Stock.FindAsync(work.Connection, work.Transaction, item, cancel) is not { } row) return Problem.Of(404, "no-such-item", "There is no such item.");
+            if (await Stock.FindAsync(work.Connection, work.Transaction, item, cancel) is not { } row)
+                return HttpProblem.Of(404, "no-such-item", "There is no such item.");
             if (Preconditions.Refuse(http, row.Version) is { } refusal) return refusal;
             await Stock.SetAsync(work, item, stock.Count, cancel); // version = version + 1
             return Preconditions.Ok(row with { Count = stock.Count, Version = row.Version + 1 }, row.Version + 1);
@@ -299,7 +319,8 @@ public static class Samples
     {
         // sample: scopes
         app.MapDelete("/keys/{prefix}", async (string prefix, ApiKeys keys, CancellationToken cancel) =>
-            await keys.RevokeAsync(prefix, cancel) ? Results.NoContent() : Problem.Of(404, "no-such-key", "There is no such key, or it is revoked already."))
+            await keys.RevokeAsync(prefix, cancel)
+                ? Results.NoContent() : HttpProblem.Of(404, "no-such-key", "There is no such key, or it is revoked already."))
             .RequireScope("operator");
         // end
     }

@@ -71,7 +71,8 @@ internal sealed class ContestedUpload(string address, byte[] bytes, bool mayBeDe
                 (await AnsweredAsync(node, offset, noise, Checksum(chunk)))?.Status.ShouldBeOneOf(409, 410, 423, 460);
                 return false;
             case 4:
-                return await AnsweredAsync(node, offset, chunk, Checksum(chunk)) is { } checkedAnswer && Heard(checkedAnswer, offset + count);
+                return await AnsweredAsync(node, offset, chunk, Checksum(chunk)) is { } checkedAnswer
+                    && Heard(checkedAnswer, offset + count);
             default:
                 return await AnsweredAsync(node, offset, chunk) is { } answer && Heard(answer, offset + count);
         }

@@ -29,18 +29,7 @@ public sealed class ContestedUploadTests(ITestOutputHelper output)
             foreach (var node in nodes) node.Use(key);
 
             var random = new Random(seed);
-            var uploads = new List<ContestedUpload>();
-            for (var i = 0; i < Uploads; i++)
-            {
-                // Two are so large that the offset moves on in the middle of a request.
-                var bytes = FileApp.Bytes(
-                    i < 2 ? 10_000_000 + random.Next(10_000_000) : 1 + random.Next(i % 2 == 0 ? 2_000 : 600_000), random.Next());
-                var digest = FileApp.Base64(FileApp.Digest(bytes));
-                var begun = await nodes[i % 2].SendAsync(
-                    HttpMethod.Post, "/files", ("Upload-Length", $"{bytes.Length}"), ("Upload-Metadata", $"sha256 {digest}"));
-                uploads.Add(new ContestedUpload(begun.ShouldBe(201)["Location"]!, bytes, mayBeDeleted: i % 8 == 7));
-            }
-
+            var uploads = await BeginAsync(nodes, random);
             var clients = new List<Task>();
             foreach (var upload in uploads)
             {
@@ -52,7 +41,6 @@ public sealed class ContestedUploadTests(ITestOutputHelper output)
             }
 
             await Task.WhenAll(clients);
-
             foreach (var upload in uploads)
             {
                 if (upload.IsDeleted) upload.Jobs.ShouldBeEmpty(upload.Address);
@@ -65,7 +53,8 @@ public sealed class ContestedUploadTests(ITestOutputHelper output)
 
             (await nodes[0].JobsAsync()).Items.Count.ShouldBe(uploads.Count(u => !u.IsDeleted));
             var frozen = string.Join(", ", freezes.Frozen.Select(f => $"{f.Value} {f.Key}"));
-            output.WriteLine($"{uploads.Sum(u => u.Patches)} requests with bytes, {uploads.Count(u => u.IsDeleted)} taken back, frozen {frozen}");
+            output.WriteLine(
+                $"{uploads.Sum(u => u.Patches)} requests with bytes, {uploads.Count(u => u.IsDeleted)} taken back, frozen {frozen}");
             freezes.Frozen.Count.ShouldBeGreaterThan(8, "nothing was frozen where it matters");
         }
         finally
@@ -74,6 +63,23 @@ public sealed class ContestedUploadTests(ITestOutputHelper output)
             await server.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    private static async Task<List<ContestedUpload>> BeginAsync(List<UploadNode> nodes, Random random)
+    {
+        var uploads = new List<ContestedUpload>();
+        for (var i = 0; i < Uploads; i++)
+        {
+            // Two are so large that the offset moves on in the middle of a request.
+            var bytes = FileApp.Bytes(
+                i < 2 ? 10_000_000 + random.Next(10_000_000) : 1 + random.Next(i % 2 == 0 ? 2_000 : 600_000), random.Next());
+            var digest = FileApp.Base64(FileApp.Digest(bytes));
+            var begun = await nodes[i % 2].SendAsync(
+                HttpMethod.Post, "/files", ("Upload-Length", $"{bytes.Length}"), ("Upload-Metadata", $"sha256 {digest}"));
+            uploads.Add(new ContestedUpload(begun.ShouldBe(201)["Location"]!, bytes, mayBeDeleted: i % 8 == 7));
+        }
+
+        return uploads;
     }
 
     private static async Task<string> ReadAsync(UploadNode node, string job)

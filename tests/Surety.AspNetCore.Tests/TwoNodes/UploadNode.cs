@@ -61,7 +61,8 @@ internal sealed class UploadNode : IAsyncDisposable
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
         await socket.ConnectAsync(client.BaseAddress!.Host, client.BaseAddress.Port);
         await using var stream = new NetworkStream(socket);
-        var head = $"PATCH {address} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
+        var head =
+            $"PATCH {address} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
             + $"Content-Type: application/offset+octet-stream\r\nContent-Length: {sent.Length + 1}\r\n\r\n";
         try
         {

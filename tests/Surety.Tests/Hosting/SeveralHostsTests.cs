@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
-using Surety.Sqlite;
+using Surety.Sqlite.Hosting;
 using Surety.Tests.Processing;
 
 namespace Surety.Tests.Hosting;

@@ -1,0 +1,59 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Surety.AspNetCore.Health;
+using Surety.AspNetCore.Hosting;
+using Surety.AspNetCore.Jobs;
+using Surety.AspNetCore.Problems;
+
+namespace Surety;
+
+/// <summary>Surety at the edge of an ASP.NET Core app: these two calls.</summary>
+public static class EdgeExtensions
+{
+    /// <summary>
+    /// Adds problem details for every error, strict JSON, idempotent commands, jobs and API keys. Every endpoint that does not say
+    /// otherwise needs an authenticated caller. No middleware has to be called: the outermost layer installs itself.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The edge was added before.</exception>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configure">Changes the options, after the configuration section <c>Surety:Edge</c>.</param>
+    public static IServiceCollection AddSuretyEdge(this IServiceCollection services, Action<EdgeOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(s => s.ServiceType == typeof(ProblemWriter)))
+            throw new InvalidOperationException("AddSuretyEdge was called twice on one host. Put everything into one call.");
+        var options = services.AddOptions<EdgeOptions>().BindConfiguration("Surety:Edge").ValidateOnStart();
+        if (configure is not null) options.Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<EdgeOptions>, EdgeOptionsCheck>());
+        EdgeServices.AddTo(services);
+        RequestPipeline.AddTo(services);
+        return services;
+    }
+
+    /// <summary>
+    /// Maps <c>/jobs</c>, <c>/jobs/{id}</c>, its <c>/events</c> and its <c>/result</c> for the jobs' owners, and <c>/livez</c>,
+    /// <c>/readyz</c> and <c>/startupz</c> for everybody; after
+    /// <c>AddSuretyOpenApi</c> also <c>/openapi/v1.json</c>, and the page that explains the problems, where
+    /// <see cref="EdgeOptions.ServeProblems"/> says so.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">AddSurety or AddSuretyEdge was not called.</exception>
+    public static IEndpointRouteBuilder MapSurety(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        Require(endpoints, typeof(IQueue), "builder.AddSurety(…)");
+        Require(endpoints, typeof(ProblemWriter), "builder.Services.AddSuretyEdge()");
+        JobEndpoints.Map(endpoints);
+        HealthEndpoints.Map(endpoints);
+        OpenApiExtensions.Map(endpoints);
+        ProblemPage.Map(endpoints);
+        return endpoints;
+    }
+
+    private static void Require(IEndpointRouteBuilder endpoints, Type service, string call)
+    {
+        if (endpoints.ServiceProvider.GetService<IServiceProviderIsService>()?.IsService(service) == false)
+            throw new InvalidOperationException($"MapSurety() needs {call}, which was not called on this host.");
+    }
+}
