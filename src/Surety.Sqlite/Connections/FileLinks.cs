@@ -67,9 +67,8 @@ internal static class FileLinks
 
     /// <summary>The last part first: they are pushed onto what is left.</summary>
     private static IEnumerable<string> Parts(string path) =>
-        path.Split(
-            [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".")
-            .Reverse();
+        path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries)
+            .Where(part => part != ".").Reverse();
 
     private static string? TargetOf(string path, bool isLast)
     {

@@ -37,7 +37,9 @@ internal sealed partial record FolderOrder(string Project, params string[] Folde
         if (folder.Length == 0) return false;
         var names = string.Join('|', NamesFrom(source.Namespace, NamespaceOf(folder)).Select(Regex.Escape));
         // "A.B.C.Type" is in the folder B/C, and says nothing of B.
-        var inner = Folders.Where(f => f.StartsWith($"{folder}/", StringComparison.Ordinal)).Select(f => f[(folder.Length + 1)..].Replace('/', '.'));
+        var inner = Folders
+            .Where(f => f.StartsWith($"{folder}/", StringComparison.Ordinal))
+            .Select(f => f[(folder.Length + 1)..].Replace('/', '.'));
         var further = string.Join('|', inner.Append("$never"));
         return Regex.IsMatch(
             source.Code, $@"(?<![\w.])(?:global::)?(?:{names})(?!\s*\.\s*(?:{further})\b)(?:\s*\.\s*[A-Z]|(?<=\busing\b[^;\n]*)\s*;)");
@@ -79,7 +81,10 @@ internal sealed partial record FolderOrder(string Project, params string[] Folde
     [GeneratedRegex(@"(?<![$""])""(?:\\.|[^""\\\n])*""(?!"")")]
     private static partial Regex Text();
 
-    [GeneratedRegex(@"^\s*(?:(?:public|internal|sealed|static|abstract|readonly|partial|file)\s+)*(?:record\s+struct|record|class|struct|interface|enum)\s+(\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\s*(?:(?:public|internal|sealed|static|abstract|readonly|partial|file)\s+)*"
+            + @"(?:record\s+struct|record|class|struct|interface|enum)\s+(\w+)",
+        RegexOptions.Multiline)]
     private static partial Regex Declaration();
 
     [GeneratedRegex(@"^namespace\s+([\w.]+)", RegexOptions.Multiline)]

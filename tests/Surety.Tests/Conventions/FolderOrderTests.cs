@@ -34,16 +34,21 @@ public sealed class FolderOrderTests
     [Fact]
     public void A_folder_in_a_folder_has_a_place_of_its_own()
     {
-        FaultsOf(("Walls/Doors/Handle.cs", "using House.Walls;\nnamespace House.Walls.Doors;")).ShouldBe(["Walls/Doors/Handle.cs uses Walls"]);
+        FaultsOf(("Walls/Doors/Handle.cs", "using House.Walls;\nnamespace House.Walls.Doors;"))
+            .ShouldBe(["Walls/Doors/Handle.cs uses Walls"]);
         FaultsOf(("Walls/Door.cs", "using House.Walls.Doors;\nnamespace House.Walls;")).ShouldBeEmpty();
     }
 
     [Fact]
     public void What_is_seen_without_a_using_line_counts_as_well()
     {
-        FaultsOf(("Plan.cs", "namespace House;\ninternal sealed record Plan;"), ("Floor/Board.cs", "namespace House.Floor;\nclass Board(Plan plan);"))
+        FaultsOf(
+            ("Plan.cs", "namespace House;\ninternal sealed record Plan;"),
+            ("Floor/Board.cs", "namespace House.Floor;\nclass Board(Plan plan);"))
             .ShouldBe(["Floor/Board.cs uses the project's own folder"]);
-        FaultsOf(("Roof/Tile.cs", "namespace House;\npublic class Tile;"), ("Floor/Board.cs", "namespace House.Floor;\nclass Board(Tile tile);"))
+        FaultsOf(
+            ("Roof/Tile.cs", "namespace House;\npublic class Tile;"),
+            ("Floor/Board.cs", "namespace House.Floor;\nclass Board(Tile tile);"))
             .ShouldBe(["Floor/Board.cs uses Roof"], "a public type under a shorter namespace than its folder's");
     }
 
