@@ -137,8 +137,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // The caller may block the only thread of its context until this ends (IHost.Dispose does), so nothing here may need that thread.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        if (writer is not null) await writer.StopAsync();
+        if (writer is not null) await writer.StopAsync().ConfigureAwait(false);
         Readers.Dispose();
         Watch.Dispose();
         file.ClearPool();

@@ -144,7 +144,8 @@ public sealed record MessageInfo
 /// <param name="Node">The node that ran it.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="EndedAt">When it ended.</param>
-public sealed record AttemptInfo(long ClaimNumber, string Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
+public sealed record AttemptInfo(
+    long ClaimNumber, string Outcome, string? Error, string Node, DateTimeOffset StartedAt, DateTimeOffset EndedAt);
 
 /// <summary>Which messages; every given member must fit.</summary>
 public sealed record MessageFilter
