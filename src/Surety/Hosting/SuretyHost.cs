@@ -134,6 +134,8 @@ public static class SuretyHost
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
+            // At once, wherever this is called: what would still be claimed would only have to be handed back.
+            worker?.StopClaiming();
             await home;
             await stopping.CancelAsync();
             await loops;

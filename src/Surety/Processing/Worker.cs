@@ -43,10 +43,16 @@ internal sealed class Worker(
         work = supervisor.RunAsync(new Loop("work", options.NodeLease / 3, SessionAsync), stopping.Token);
     }
 
-    public async Task StopAsync(CancellationToken cancel)
+    /// <summary>Claims nothing from here on.</summary>
+    public void StopClaiming()
     {
         health.Drain();
-        await stopping.CancelAsync();
+        stopping.Cancel();
+    }
+
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        StopClaiming();
         await work;
         await DrainAsync(cancel);
         await ended.CancelAsync();
