@@ -39,7 +39,8 @@ internal sealed class AmbientUnit : IDisposable
     /// <summary>Marks the caller's flow, from here on down, as working in a unit of work.</summary>
     /// <param name="storeId">The data it is on.</param>
     /// <param name="begun">False when it begins later, in a part of the flow that could not mark what comes after it.</param>
-    public static AmbientUnit Enter(string storeId, bool begun = true) => Current.Value = new AmbientUnit(storeId, begun ? State.Begun : State.Waiting);
+    public static AmbientUnit Enter(string storeId, bool begun = true) =>
+        Current.Value = new AmbientUnit(storeId, begun ? State.Begun : State.Waiting);
 
     /// <summary>Marks the caller's flow as meaning "outside of it".</summary>
     public static AmbientUnit Suppress() => Current.Value = new AmbientUnit(null, State.Begun);
@@ -61,7 +62,8 @@ internal sealed class AmbientUnit : IDisposable
         if (!IsIn(storeId)) return;
         throw new InvalidOperationException(IsIn(storeId, evenIfSuppressed: false)
             ? Beside(call, advice)
-            : $"{call} was called outside of the unit of work that its own flow of control has open. On SQLite that is the only write lock, so the call would wait for itself: UnitOfWork.Suppress() cannot help. "
+            : $"{call} was called outside of the unit of work that its own flow of control has open. On SQLite that is the only write "
+                + "lock, so the call would wait for itself: UnitOfWork.Suppress() cannot help. "
                 + "Make the call before the unit of work begins or after it has ended, or pass the unit of work.");
     }
 
@@ -82,8 +84,10 @@ internal sealed class AmbientUnit : IDisposable
     }
 
     private static string Beside(string call, string advice) =>
-        $"{call} was called inside a unit of work that is open in the same flow of control, without being part of it. What it writes would stay if the unit of work rolls back, and on SQLite, which has one write lock, it would wait for itself. {advice} "
-        + "If it is to stand on its own, call it before the unit of work begins or after it has ended; on PostgreSQL it may also be wrapped in using (UnitOfWork.Suppress()).";
+        $"{call} was called inside a unit of work that is open in the same flow of control, without being part of it. What it writes "
+        + $"would stay if the unit of work rolls back, and on SQLite, which has one write lock, it would wait for itself. {advice} "
+        + "If it is to stand on its own, call it before the unit of work begins or after it has ended; on PostgreSQL it may also be "
+        + "wrapped in using (UnitOfWork.Suppress()).";
 
     private static bool IsIn(string storeId, bool evenIfSuppressed)
     {

@@ -29,7 +29,8 @@ public interface IQueue
     /// inside a unit of work (see <see cref="UnitOfWork.Suppress"/>).
     /// </exception>
     /// <exception cref="StoreException">The store failed; see <see cref="StoreException.InDoubt"/>.</exception>
-    ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default);
+    ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
+        IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default);
 
     /// <summary>The most messages one call takes: 10,000.</summary>
     const int MaxBatch = 10_000;
@@ -45,17 +46,22 @@ public static class QueueExtensions
 
     /// <summary>Enqueues one message, with options, in a transaction of its own.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
-    public static ValueTask<Enqueued> EnqueueAsync<T>(this IQueue queue, T message, EnqueueOptions options, CancellationToken cancel = default) where T : notnull =>
+    public static ValueTask<Enqueued> EnqueueAsync<T>(
+        this IQueue queue, T message, EnqueueOptions options, CancellationToken cancel = default)
+        where T : notnull =>
         One(queue, new Envelope(message, options), null, cancel);
 
     /// <summary>Enqueues one message in the caller's transaction: it exists exactly if that commits. This line is the outbox.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
-    public static ValueTask<Enqueued> EnqueueAsync<T>(this IQueue queue, T message, DbTransaction transaction, CancellationToken cancel = default) where T : notnull =>
+    public static ValueTask<Enqueued> EnqueueAsync<T>(
+        this IQueue queue, T message, DbTransaction transaction, CancellationToken cancel = default)
+        where T : notnull =>
         One(queue, new Envelope(message), Required(transaction), cancel);
 
     /// <summary>Enqueues one message, with options, in the caller's transaction.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
-    public static ValueTask<Enqueued> EnqueueAsync<T>(this IQueue queue, T message, EnqueueOptions options, DbTransaction transaction, CancellationToken cancel = default)
+    public static ValueTask<Enqueued> EnqueueAsync<T>(
+        this IQueue queue, T message, EnqueueOptions options, DbTransaction transaction, CancellationToken cancel = default)
         where T : notnull => One(queue, new Envelope(message, options), Required(transaction), cancel);
 
     /// <summary>Does not compile: a collection is many messages, not one.</summary>
@@ -69,7 +75,8 @@ public static class QueueExtensions
     private const string Several = "A collection is many messages, not one. Give each of them an envelope: "
         + "queue.EnqueueAsync([.. messages.Select(m => new Envelope(m))]). The same for one message whose type is a collection.";
 
-    private static DbTransaction Required(DbTransaction? transaction) => transaction ?? throw new ArgumentNullException(nameof(transaction));
+    private static DbTransaction Required(DbTransaction? transaction) =>
+        transaction ?? throw new ArgumentNullException(nameof(transaction));
 
     private static async ValueTask<Enqueued> One(IQueue queue, Envelope envelope, DbTransaction? transaction, CancellationToken cancel)
     {

@@ -36,4 +36,5 @@ public interface IUploads
 /// <param name="Metadata">Everything the client says of it, these two included.</param>
 /// <param name="CreatedAt">When it began.</param>
 public sealed record Upload(
-    string Id, string? Owner, long Length, string Sha256, string? FileName, string? ContentType, IReadOnlyDictionary<string, string> Metadata, DateTimeOffset CreatedAt);
+    string Id, string? Owner, long Length, string Sha256, string? FileName, string? ContentType,
+    IReadOnlyDictionary<string, string> Metadata, DateTimeOffset CreatedAt);

@@ -32,5 +32,7 @@ public readonly record struct MessageId(long Value) : ISpanParsable<MessageId>
     /// As <see cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out MessageId)"/>, but throws <see cref="FormatException"/>.
     /// </summary>
     public static MessageId Parse(ReadOnlySpan<char> s, IFormatProvider? provider) =>
-        TryParse(s, provider, out var id) ? id : throw new FormatException($"\"{s}\" is not a message id: expected a positive decimal number.");
+        TryParse(s, provider, out var id)
+            ? id
+            : throw new FormatException($"\"{s}\" is not a message id: expected a positive decimal number.");
 }

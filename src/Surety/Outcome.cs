@@ -54,7 +54,8 @@ public sealed class Outcome
     /// <param name="reason">Why, for people.</param>
     public static Outcome Cancel(string reason) => new(OutcomeKind.Cancel) { Reason = reason };
 
-    internal static Outcome Failed(Exception exception) => new(OutcomeKind.Retry) { Exception = exception, After = (exception as RetryException)?.After };
+    internal static Outcome Failed(Exception exception) =>
+        new(OutcomeKind.Retry) { Exception = exception, After = (exception as RetryException)?.After };
 
     internal static Outcome RejectedBy(Exception exception) => new(OutcomeKind.Reject) { Exception = exception };
 
@@ -79,7 +80,8 @@ internal enum OutcomeKind
 /// <param name="message">What went wrong, for people.</param>
 /// <param name="after">Not before this long from now; null leaves it to the queue's policy.</param>
 /// <param name="innerException">The cause.</param>
-public sealed class RetryException(string message, TimeSpan? after = null, Exception? innerException = null) : Exception(message, innerException)
+public sealed class RetryException(
+    string message, TimeSpan? after = null, Exception? innerException = null) : Exception(message, innerException)
 {
     /// <summary>Not before this long from the failure; null leaves it to the queue's policy.</summary>
     public TimeSpan? After { get; } = after;
@@ -103,11 +105,16 @@ public sealed record JobResult(string Content, string ContentType)
         ArgumentNullException.ThrowIfNull(content);
         ArgumentException.ThrowIfNullOrWhiteSpace(contentType);
         if (contentType.Length > 200 || !StoredText.IsStorable(contentType))
-            throw new ArgumentException($"The result's media type \"{StoredText.Cut(contentType, 40)}\" is none: it has more than 200 characters, U+0000 or half a surrogate pair.", nameof(contentType));
+            throw new ArgumentException(
+                $"The result's media type \"{StoredText.Cut(contentType, 40)}\" is none: it has more than 200 characters, U+0000 or half a "
+                + "surrogate pair.",
+                nameof(contentType));
         content = StoredText.Storable(content);
         var bytes = System.Text.Encoding.UTF8.GetByteCount(content);
         return bytes <= MaxBytes
             ? new JobResult(content, contentType)
-            : throw new ArgumentException($"The result has {bytes} bytes; at most {MaxBytes} are kept with a job. Store it elsewhere and return its address.", nameof(content));
+            : throw new ArgumentException(
+                $"The result has {bytes} bytes; at most {MaxBytes} are kept with a job. Store it elsewhere and return its address.",
+                nameof(content));
     }
 }

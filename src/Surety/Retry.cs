@@ -40,7 +40,8 @@ public sealed class Retry
         var first = Delay(initial ?? TimeSpan.FromSeconds(1), nameof(initial));
         var most = Delay(cap ?? TimeSpan.FromHours(1), nameof(cap));
         // In doubles: a time span doubled some forty times overflows.
-        return new(Checked(attempts), failure => TimeSpan.FromTicks((long)(Math.Min(first.Ticks * Math.Pow(2, failure.Failures - 1), most.Ticks) * failure.Jitter)));
+        return new(Checked(attempts), failure =>
+            TimeSpan.FromTicks((long)(Math.Min(first.Ticks * Math.Pow(2, failure.Failures - 1), most.Ticks) * failure.Jitter)));
     }
 
     /// <summary>Waits the same time before every attempt.</summary>

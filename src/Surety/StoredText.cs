@@ -50,7 +50,8 @@ internal static class StoredText
     }
 
     /// <summary>Whether any message can fit the filter: none has a text that cannot be kept.</summary>
-    public static bool CanFit(MessageFilter filter) => IsStorable(filter.Queue) && IsStorable(filter.Kind) && IsStorable(filter.Owner) && IsStorable(filter.Cause);
+    public static bool CanFit(MessageFilter filter) =>
+        IsStorable(filter.Queue) && IsStorable(filter.Kind) && IsStorable(filter.Owner) && IsStorable(filter.Cause);
 
     /// <summary>How much of the text, at most so many units, is whole characters.</summary>
     private static int WholeCharacters(string text, int most)
@@ -58,7 +59,13 @@ internal static class StoredText
         var length = 0;
         // A flag or a family of emoji is one character of many units. Two units more than may be kept are looked at: they tell whether the
         // last character goes on.
-        for (int next; length < most && length + (next = StringInfo.GetNextTextElementLength(text.AsSpan(length, Math.Min(text.Length - length, most + 2 - length)))) <= most;) length += next;
+        while (length < most)
+        {
+            var next = StringInfo.GetNextTextElementLength(text.AsSpan(length, Math.Min(text.Length - length, most + 2 - length)));
+            if (length + next > most) break;
+            length += next;
+        }
+
         // Where one character is longer than all there is room for, a part of it is better than nothing.
         if (length > 0) return length;
         return most > 0 && char.IsHighSurrogate(text[most - 1]) ? most - 1 : most;

@@ -8,7 +8,8 @@ public sealed class SuretyHealth
     private volatile IReadOnlyList<string> degraded = [];
     private int standingBy;
 
-    internal SuretyHealth(Func<IEnumerable<string>> problems, Func<IEnumerable<string>>? worries = null) => (this.problems, this.worries) = (problems, worries ?? (static () => []));
+    internal SuretyHealth(Func<IEnumerable<string>> problems, Func<IEnumerable<string>>? worries = null) =>
+        (this.problems, this.worries) = (problems, worries ?? (static () => []));
 
     /// <summary>The store is open and the loops run.</summary>
     public bool Started { get; private set; }

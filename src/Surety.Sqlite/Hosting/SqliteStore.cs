@@ -109,9 +109,8 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // The caller may block the only thread of its context until this ends (IHost.Dispose does), so nothing here may need that thread.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var writer = session.IsOpen ? session.Writer : null;
-        if (writer is not null) await writer.StopAsync();
+        if (writer is not null) await writer.StopAsync().ConfigureAwait(false);
         readers.Dispose();
         watch.Dispose();
         file.ClearPool();

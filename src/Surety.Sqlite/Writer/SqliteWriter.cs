@@ -79,10 +79,10 @@ internal sealed class SqliteWriter : IDisposable
     public T RunIn<T>(UnitTurn turn, Func<Statements, T> run) => Connection.Run(turn, () => run(db));
 
     /// <summary>Takes nothing more, and ends what waits for its turn.</summary>
-    public async Task StopAsync()
+    public Task StopAsync()
     {
         queue.Close();
-        await loop;
+        return loop;
     }
 
     /// <summary>Closes the connection, once it is stopped and nothing of this process reads any more.</summary>

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Surety.Coordination;
 
 /// <summary>
-/// Where a host's loops, attempts and handlers run: on the thread pool, or all of them on a context that a test gives, which has one thread.
-/// They go there when they begin. The core never awaits with <c>ConfigureAwait(false)</c>, so they come back after what the store did on
-/// threads of its own.
+/// Where a host's loops, attempts and handlers run: on the thread pool, or all of them on a context that a test gives and that has one
+/// thread. They go there when they begin. The core never awaits with <c>ConfigureAwait(false)</c>, so they come back after what the store
+/// did on threads of its own.
 /// </summary>
 internal sealed class Home(SynchronizationContext? context = null)
 {

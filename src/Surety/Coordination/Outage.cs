@@ -82,10 +82,15 @@ internal sealed class Outage(OutageLimits limits, TimeProvider time, ILogger<Out
     /// <summary>What a person should look at though the node works.</summary>
     public IEnumerable<string> Degraded() => Describe(own: false);
 
+    private static string Instant(DateTimeOffset at) =>
+        at.ToString("yyyy-MM-dd HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+
     private string[] Describe(bool own)
     {
         if (!isAway) return [];
         lock (gate)
-            return isAway && isOwn == own ? [string.Create(System.Globalization.CultureInfo.InvariantCulture, $"The database is away since {since:yyyy-MM-dd HH:mm:ss}Z; what it fails waits, unspent: {reason}")] : [];
+            return isAway && isOwn == own
+                ? [$"The database is away since {Instant(since)}; what it fails waits, unspent: {reason}"]
+                : [];
     }
 }

@@ -32,15 +32,19 @@ internal sealed class Configuration : IQueueCatalog
     {
         CheckOptions(builder.Options);
         foreach (var (name, options) in builder.Queues) CheckQueue(name, options);
-        if (builder.Stores.Count == 0) faults.Add("No store is chosen. Call UseSqlite(connectionString) or another store's Use… method inside AddSurety.");
-        if (builder.Stores.Count > 1) faults.Add($"{builder.Stores.Count} stores are chosen ({string.Join(", ", builder.Stores)}). Choose one.");
+        if (builder.Stores.Count == 0)
+            faults.Add("No store is chosen. Call UseSqlite(connectionString) or another store's Use… method inside AddSurety.");
+        if (builder.Stores.Count > 1)
+            faults.Add($"{builder.Stores.Count} stores are chosen ({string.Join(", ", builder.Stores)}). Choose one.");
 
-        if (builder.BlobStores.Count > 1) faults.Add($"{builder.BlobStores.Count} places for uploads are chosen ({string.Join(", ", builder.BlobStores)}). Choose one.");
+        if (builder.BlobStores.Count > 1)
+            faults.Add($"{builder.BlobStores.Count} places for uploads are chosen ({string.Join(", ", builder.BlobStores)}). Choose one.");
 
         handlers = [.. builder.Handlers.Select(h => h.Handler).Distinct()];
         var kinds = ReadHandlers(builder);
         Handlers = new HandlerMap(kinds, builder.Json);
-        Types = new MessageTypes(kinds.ToDictionary(k => k.Key, k => k.Value.Message), kinds.ToDictionary(k => k.Key, k => k.Value.Queue), builder.Json);
+        Types = new MessageTypes(
+            kinds.ToDictionary(k => k.Key, k => k.Value.Message), kinds.ToDictionary(k => k.Key, k => k.Value.Queue), builder.Json);
 
         var queues = new Dictionary<string, QueueOptions>(builder.Queues);
         foreach (var kind in kinds.Values) queues.TryAdd(kind.Queue, new QueueOptions());
@@ -73,19 +77,23 @@ internal sealed class Configuration : IQueueCatalog
     {
         if (faults.Count == 0) return;
         throw new InvalidOperationException(
-            $"Surety is misconfigured; {faults.Count} {(faults.Count == 1 ? "fault" : "faults")} to correct:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Select(f => $"  - {f}"))}");
+            $"Surety is misconfigured; {faults.Count} {(faults.Count == 1 ? "fault" : "faults")} to correct:{Environment.NewLine}"
+            + string.Join(Environment.NewLine, faults.Select(f => $"  - {f}")));
     }
 
     private void CheckOptions(SuretyOptions options)
     {
-        Check(options.NodeName is { Length: >= 1 and <= 200 }, $"SuretyOptions.NodeName has {options.NodeName?.Length ?? 0} characters; give it 1 to 200.");
+        Check(
+            options.NodeName is { Length: >= 1 and <= 200 },
+            $"SuretyOptions.NodeName has {options.NodeName?.Length ?? 0} characters; give it 1 to 200.");
         Check(StoredText.IsStorable(options.NodeName), $"SuretyOptions.NodeName {StoredText.Fault}. Give the node another name.");
         Range(options.NodeLease, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), "SuretyOptions.NodeLease");
         Range(options.DrainLimit, TimeSpan.Zero, TimeSpan.FromMinutes(10), "SuretyOptions.DrainLimit");
         Range(options.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), "SuretyOptions.PollInterval");
         Range(options.MaxDeaths, 1, 100, "SuretyOptions.MaxDeaths");
         Range(options.KeepUploads, TimeSpan.Zero, TimeSpan.FromDays(365), "SuretyOptions.KeepUploads");
-        if (options.KeepEndedKeys != TimeSpan.Zero) Range(options.KeepEndedKeys, TimeSpan.FromDays(1), TimeSpan.FromDays(36500), "SuretyOptions.KeepEndedKeys");
+        if (options.KeepEndedKeys != TimeSpan.Zero)
+            Range(options.KeepEndedKeys, TimeSpan.FromDays(1), TimeSpan.FromDays(36500), "SuretyOptions.KeepEndedKeys");
         Range(options.MaxBodyBytes, 1, 16 * 1024 * 1024, "SuretyOptions.MaxBodyBytes");
     }
 
@@ -99,7 +107,8 @@ internal sealed class Configuration : IQueueCatalog
         if (options.RateLimit is { } limit) Range(limit, 1, 1_000_000, $"{of}: RateLimit");
         Range(options.RatePeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), $"{of}: RatePeriod");
         Check(
-            options.Retention == Timeout.InfiniteTimeSpan || (options.Retention >= TimeSpan.Zero && options.Retention <= TimeSpan.FromDays(36500)),
+            options.Retention == Timeout.InfiniteTimeSpan
+                || (options.Retention >= TimeSpan.Zero && options.Retention <= TimeSpan.FromDays(36500)),
             $"{of}: Retention is {options.Retention}. Set zero or more, or Timeout.InfiniteTimeSpan to keep for ever.");
     }
 
@@ -112,9 +121,7 @@ internal sealed class Configuration : IQueueCatalog
             if (Attribute(entry.Message) is not { } attribute) continue;
             if (seen.TryGetValue(attribute.Kind, out var other))
             {
-                faults.Add(other.Message == entry.Message
-                    ? $"Kind \"{attribute.Kind}\" has two handlers on this host, {other.Handler.Name} and {entry.Handler.Name}. Keep one; to do two things, let the first enqueue another message."
-                    : $"Kind \"{attribute.Kind}\" is the stored name of two message types on this host, {other.Message.Name} (for {other.Handler.Name}) and {entry.Message.Name} (for {entry.Handler.Name}). Give one of them another name.");
+                faults.Add(Twice(attribute.Kind, other, entry));
                 continue;
             }
 
@@ -130,7 +137,8 @@ internal sealed class Configuration : IQueueCatalog
 
             kinds[attribute.Kind] = new KindHandler
             {
-                Kind = attribute.Kind, Message = entry.Message, Version = attribute.Version, Queue = queue, Invoker = entry.Invoker, Batch = entry.Batch,
+                Kind = attribute.Kind, Message = entry.Message, Version = attribute.Version, Queue = queue, Invoker = entry.Invoker,
+                Batch = entry.Batch,
                 Upcasters = UpcastersOf(builder, entry.Message, attribute),
                 OnDead = builder.FollowUps.FirstOrDefault(f => f.Message == entry.Message).FollowUp,
             };
@@ -138,23 +146,35 @@ internal sealed class Configuration : IQueueCatalog
 
         foreach (var (message, _) in builder.FollowUps)
         {
-            if (builder.Handlers.All(h => h.Message != message)) faults.Add($"OnDead<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
+            if (builder.Handlers.All(h => h.Message != message))
+                faults.Add(
+                    $"OnDead<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
         }
 
         foreach (var (message, _, _) in builder.Upcasters)
         {
-            if (builder.Handlers.All(h => h.Message != message)) faults.Add($"Upcast<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
+            if (builder.Handlers.All(h => h.Message != message))
+                faults.Add(
+                    $"Upcast<{message.Name}> is registered, but no handler for {message.Name} is. Register the handler on this host.");
         }
 
         return kinds;
     }
+
+    private static string Twice(string kind, HandlerEntry one, HandlerEntry other) => one.Message == other.Message
+        ? $"Kind \"{kind}\" has two handlers on this host, {one.Handler.Name} and {other.Handler.Name}. Keep one; to do two things, let "
+            + "the first enqueue another message."
+        : $"Kind \"{kind}\" is the stored name of two message types on this host, {one.Message.Name} (for {one.Handler.Name}) and "
+            + $"{other.Message.Name} (for {other.Handler.Name}). Give one of them another name.";
 
     private Dictionary<int, Func<JsonNode, JsonNode>> UpcastersOf(SuretyBuilder builder, Type message, MessageAttribute attribute)
     {
         var upcasters = new Dictionary<int, Func<JsonNode, JsonNode>>();
         foreach (var (_, version, upcast) in builder.Upcasters.Where(u => u.Message == message))
         {
-            Check(version >= 1 && version < attribute.Version, $"Upcast<{message.Name}>({version}): there is no such older version; the type's version is {attribute.Version}.");
+            Check(
+                version >= 1 && version < attribute.Version,
+                $"Upcast<{message.Name}>({version}): there is no such older version; the type's version is {attribute.Version}.");
             Check(upcasters.TryAdd(version, upcast), $"Upcast<{message.Name}>({version}) is registered twice. Keep one.");
         }
 
@@ -180,12 +200,17 @@ internal sealed class Configuration : IQueueCatalog
         {
             json.GetTypeInfo(message);
             // One whose class has a converter of its own is that converter's affair.
-            if (message.IsAbstract && json.GetTypeInfo(message) is { Kind: JsonTypeInfoKind.Object, PolymorphismOptions: null or { DerivedTypes.Count: 0 } })
-                faults.Add($"{message.Name} is abstract, so that no payload can be read as one. Declare what it may be with [JsonDerivedType(typeof(…), \"…\")] on it, or handle those types themselves.");
+            if (message.IsAbstract
+                && json.GetTypeInfo(message) is { Kind: JsonTypeInfoKind.Object, PolymorphismOptions: null or { DerivedTypes.Count: 0 } })
+                faults.Add(
+                    $"{message.Name} is abstract, so that no payload can be read as one. Declare what it may be with "
+                        + "[JsonDerivedType(typeof(…), \"…\")] on it, or handle those types themselves.");
         }
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {
-            faults.Add($"{message.Name} cannot be read as JSON: {e.Message} With reflection off, add a source-generated context to SuretyBuilder.Json.TypeInfoResolverChain.");
+            faults.Add(
+                $"{message.Name} cannot be read as JSON: {e.Message} With reflection off, add a source-generated context to "
+                    + "SuretyBuilder.Json.TypeInfoResolverChain.");
         }
     }
 

@@ -96,7 +96,8 @@ public sealed class SuretyBuilder
 
     /// <summary>Handles a kind with a plain handler: at least once.</summary>
     /// <param name="queue">The queue its messages go to unless an enqueue says otherwise. Default <c>default</c>.</param>
-    public SuretyBuilder Handle<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string queue = "default")
+    public SuretyBuilder Handle<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+        string queue = "default")
         where TMessage : notnull where THandler : class, IHandler<TMessage>
     {
         Services.TryAddScoped<THandler>();
@@ -106,7 +107,9 @@ public sealed class SuretyBuilder
 
     /// <summary>Handles a kind with a transactional handler: its effects in this database happen exactly once.</summary>
     /// <param name="queue">As for <see cref="Handle{TMessage, THandler}"/>.</param>
-    public SuretyBuilder HandleInTransaction<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string queue = "default")
+    public SuretyBuilder HandleInTransaction<
+        TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+        string queue = "default")
         where TMessage : notnull where THandler : class, ITransactionalHandler<TMessage>
     {
         Services.TryAddScoped<THandler>();
@@ -123,19 +126,22 @@ public sealed class SuretyBuilder
         where TMessage : notnull where THandler : class, IBatchHandler<TMessage>
     {
         Services.TryAddScoped<THandler>();
-        Handlers.Add(new HandlerEntry(typeof(TMessage), queue, typeof(THandler), new BatchInvoker<TMessage, THandler>(), new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait)));
+        var limits = new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait);
+        Handlers.Add(new HandlerEntry(typeof(TMessage), queue, typeof(THandler), new BatchInvoker<TMessage, THandler>(), limits));
         return this;
     }
 
     /// <summary>Handles a kind many messages at a time, in one transaction: effects and settling commit together.</summary>
     /// <inheritdoc cref="HandleBatch{TMessage, THandler}"/>
-    public SuretyBuilder HandleBatchInTransaction<TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+    public SuretyBuilder HandleBatchInTransaction<
+        TMessage, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
         int maxSize = 100, TimeSpan? maxWait = null, string? queue = null)
         where TMessage : notnull where THandler : class, ITransactionalBatchHandler<TMessage>
     {
         Services.TryAddScoped<THandler>();
+        var limits = new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait);
         Handlers.Add(new HandlerEntry(
-            typeof(TMessage), queue, typeof(THandler), new TransactionalBatchInvoker<TMessage, THandler>(), new BatchLimits(maxSize, maxWait ?? BatchLimits.DefaultWait)));
+            typeof(TMessage), queue, typeof(THandler), new TransactionalBatchInvoker<TMessage, THandler>(), limits));
         return this;
     }
 

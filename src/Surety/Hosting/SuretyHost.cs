@@ -27,7 +27,8 @@ public static class SuretyHost
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(configure);
         var services = host.Services;
-        if (services.Any(s => s.ServiceType == typeof(IQueue))) throw new InvalidOperationException("AddSurety was called twice on one host. Put everything into one call.");
+        if (services.Any(s => s.ServiceType == typeof(IQueue)))
+            throw new InvalidOperationException("AddSurety was called twice on one host. Put everything into one call.");
 
         var builder = new SuretyBuilder(services);
         configure(builder);
@@ -47,23 +48,10 @@ public static class SuretyHost
         services.AddSingleton(OutageLimits.Default);
         services.AddSingleton<Outage>();
         services.AddSingleton(Health);
-        services.AddSingleton<RunningSet>();
-        services.AddSingleton<ProgressBoard>();
-        services.AddSingleton<Settler>();
-        services.AddSingleton<FollowUps>();
-        services.AddSingleton<Company>();
-        services.AddSingleton<Streaks>();
-        services.AddSingleton<Attempt>();
-        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
+        AddProcessing(services);
         services.AddSingleton<IQueue>(p => ActivatorUtilities.CreateInstance<MessageQueue>(p, builder.Json));
         services.AddSingleton<IMessages, Messages>();
-        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
-        services.AddSingleton<ILoop, Upkeep>();
-        services.AddSingleton<IChore, Rescue>();
-        services.AddSingleton<IChore, EndKeys>();
-        services.AddSingleton<IChore, PruneKeys>();
-        services.AddSingleton<IChore, Prune>();
-        services.AddSingleton<IChore>(p => ActivatorUtilities.CreateInstance<QueueCount>(p, p.GetRequiredService<Configuration>().Queues));
+        AddOperations(services);
         if (builder.BlobStores.Count > 0)
         {
             services.AddSingleton<UploadLocks>();
@@ -74,6 +62,29 @@ public static class SuretyHost
 
         services.AddHostedService(p => ActivatorUtilities.CreateInstance<Life>(p, services));
         return host;
+    }
+
+    private static void AddProcessing(IServiceCollection services)
+    {
+        services.AddSingleton<RunningSet>();
+        services.AddSingleton<ProgressBoard>();
+        services.AddSingleton<Settler>();
+        services.AddSingleton<FollowUps>();
+        services.AddSingleton<Company>();
+        services.AddSingleton<Streaks>();
+        services.AddSingleton<Attempt>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Solitary>(p, p.GetRequiredService<Configuration>().Queues));
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<Worker>(p, p.GetRequiredService<Configuration>().Queues));
+    }
+
+    private static void AddOperations(IServiceCollection services)
+    {
+        services.AddSingleton<ILoop, Upkeep>();
+        services.AddSingleton<IChore, Rescue>();
+        services.AddSingleton<IChore, EndKeys>();
+        services.AddSingleton<IChore, PruneKeys>();
+        services.AddSingleton<IChore, Prune>();
+        services.AddSingleton<IChore>(p => ActivatorUtilities.CreateInstance<QueueCount>(p, p.GetRequiredService<Configuration>().Queues));
     }
 
     private static SuretyHealth Health(IServiceProvider services)
@@ -132,6 +143,8 @@ public static class SuretyHost
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
+            // At once, wherever this is called: what would still be claimed would only have to be handed back.
+            worker?.StopClaiming();
             await home;
             await stopping.CancelAsync();
             await loops;

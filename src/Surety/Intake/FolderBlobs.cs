@@ -32,7 +32,8 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         Directory.CreateDirectory(path);
         SyncFolder(Path.GetDirectoryName(path)!);
         // A name of its own: nodes that share the folder may start at the same moment. No upload's id has a dot.
-        using (new FileStream(Path.Combine(path, $".probe-{Path.GetRandomFileName()}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+        var probe = Path.Combine(path, $".probe-{Path.GetRandomFileName()}");
+        using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
         {
         }
 
@@ -147,7 +148,8 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
     {
         if (length < segment.Length)
             throw new StoreException(
-                $"A file of upload {segment.Id} has {length} bytes, but {segment.Length} were acknowledged: it was changed by hand, or its disk "
+                $"A file of upload {segment.Id} has {length} bytes, but {segment.Length} were acknowledged: it was changed by "
+                    + "hand, or its disk "
                 + "lost them. The upload cannot go on.");
     }
 
@@ -177,7 +179,10 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
     {
         // A file that is gone is one upload's; room, rights, the folder and the disk are everybody's.
         public StoreException Of(string what) =>
-            new($"{what}: {Cause.Message}", Cause is FileNotFoundException ? FailureKind.Mistake : FailureKind.Unavailable, innerException: Cause);
+            new(
+                $"{what}: {Cause.Message}",
+                Cause is FileNotFoundException ? FailureKind.Mistake : FailureKind.Unavailable,
+                innerException: Cause);
     }
 
     /// <summary>Makes the names in a folder durable. Windows has no such call, and needs none: its file systems log names.</summary>

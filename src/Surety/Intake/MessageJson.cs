@@ -17,8 +17,10 @@ internal static class MessageJson
 
     // Only where the application has not turned reflection off; there it must add its own source-generated context, and the start-up check
     // says so.
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Guarded by IsReflectionEnabledByDefault, which trimming turns off.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Guarded by IsReflectionEnabledByDefault, which ahead-of-time compilation turns off.")]
+    [UnconditionalSuppressMessage(
+        "Trimming", "IL2026", Justification = "Guarded by IsReflectionEnabledByDefault, which trimming turns off.")]
+    [UnconditionalSuppressMessage(
+        "AOT", "IL3050", Justification = "Guarded by IsReflectionEnabledByDefault, which ahead-of-time compilation turns off.")]
     private static void UseReflection(JsonSerializerOptions options)
     {
         options.Converters.Add(new JsonStringEnumConverter());

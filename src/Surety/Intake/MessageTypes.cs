@@ -35,8 +35,11 @@ internal sealed class MessageTypes
     /// <summary>The type's own attribute, checked; null when it has none.</summary>
     public static MessageAttribute? Read(Type type) =>
         type.GetCustomAttribute<MessageAttribute>(inherit: false) is not { } attribute ? null
-            : !Names.AreValid(attribute.Kind) ? throw new ArgumentException($"{type.Name}: the message kind \"{attribute.Kind}\" is not a name. {Names.Rule}", nameof(type))
-            : attribute.Version < 1 ? throw new ArgumentException($"{type.Name}: the message version {attribute.Version} must be 1 or more.", nameof(type))
+            : !Names.AreValid(attribute.Kind)
+                ? throw new ArgumentException(
+                    $"{type.Name}: the message kind \"{attribute.Kind}\" is not a name. {Names.Rule}", nameof(type))
+            : attribute.Version < 1
+                ? throw new ArgumentException($"{type.Name}: the message version {attribute.Version} must be 1 or more.", nameof(type))
             : attribute;
 
     public static ArgumentException Nameless(Type type) =>
@@ -52,7 +55,9 @@ internal sealed class MessageTypes
         if (owner == type) return new StoredType(attribute.Kind, attribute.Version, type);
         if (type.IsSubclassOf(owner)) return AsDerived(type, owner);
         throw new ArgumentException(
-            $"{owner.Name} and {type.Name} have the same stored name \"{attribute.Kind}\": a {type.Name} would be read as a {owner.Name}, and its content would be lost. Give one of them another name.", nameof(type));
+            $"{owner.Name} and {type.Name} have the same stored name \"{attribute.Kind}\": a {type.Name} would be read as a {owner.Name}, "
+            + "and its content would be lost. Give one of them another name.",
+            nameof(type));
     }
 
     private static Type Topmost(Type type, string kind)
@@ -83,8 +88,10 @@ internal sealed class MessageTypes
         // Only then does the payload say which of them it is.
         if (IsDeclared(type, declared)) return new StoredType(attribute.Kind, attribute.Version, declared);
         throw new ArgumentException(
-            $"{type.Name} is a {declared.Name}, which is stored as \"{attribute.Kind}\" and read as a {declared.Name}: what {type.Name} adds would be lost. "
-            + $"Declare it on {declared.Name} with [JsonDerivedType(typeof({type.Name}), \"…\")], or give {type.Name} a [Message(\"…\")] name of its own and a handler.",
+            $"{type.Name} is a {declared.Name}, which is stored as \"{attribute.Kind}\" and read as a {declared.Name}: what {type.Name} "
+            + "adds would be lost. "
+            + $"Declare it on {declared.Name} with [JsonDerivedType(typeof({type.Name}), \"…\")], or give {type.Name} a "
+            + "[Message(\"…\")] name of its own and a handler.",
             nameof(type));
     }
 
@@ -121,5 +128,6 @@ internal static class Names
         if (!AreValid(queue)) throw new ArgumentException($"\"{StoredText.Cut(queue, 40)}\" is not a queue name. {Rule}", nameof(queue));
     }
 
-    private static readonly System.Buffers.SearchValues<char> Allowed = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789.-_");
+    private static readonly System.Buffers.SearchValues<char> Allowed = System.Buffers.SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyz0123456789.-_");
 }

@@ -32,7 +32,8 @@ internal sealed class Segments
         return length == upload.Offset
             ? new(upload.Id, read)
             : throw new StoreException(
-                $"The row of an upload says that {upload.Offset} bytes are there, and its segments have {length}: it was changed by hand. The "
+                $"The row of an upload says that {upload.Offset} bytes are there, and its segments have {length}: it was "
+                    + "changed by hand. The "
                 + "upload cannot go on.");
     }
 

@@ -38,18 +38,21 @@ internal sealed class Uploads(
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         return await LookAsync(id, cancel) is { IsReadable: true } upload
             ? await ReadAsync(upload, from, cancel)
-            : throw new RejectException($"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
+            : throw new RejectException(
+                $"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
     }
 
     /// <summary>Null when its owner has too many unfinished ones.</summary>
     public ValueTask<UploadRecord?> BeginAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
-        if (!StoredText.IsStorable(upload.Owner) || upload.Metadata.Any(m => !StoredText.IsStorable(m.Key) || !StoredText.IsStorable(m.Value)))
+        if (!StoredText.IsStorable(upload.Owner)
+            || upload.Metadata.Any(m => !StoredText.IsStorable(m.Key) || !StoredText.IsStorable(m.Value)))
             throw new ArgumentException($"The upload's owner or metadata {StoredText.Fault}.", nameof(upload));
         return store.AddAsync(upload, expireAfter, mostOpen, cancel);
     }
 
-    public ValueTask<UploadRecord?> LookAsync(string id, CancellationToken cancel) => StoredText.IsStorable(id) ? store.FindAsync(id, cancel) : default;
+    public ValueTask<UploadRecord?> LookAsync(string id, CancellationToken cancel) =>
+        StoredText.IsStorable(id) ? store.FindAsync(id, cancel) : default;
 
     /// <summary>
     /// Finds it, and makes the caller its writer when it is open, at this offset, and of this route and owner; then it has a number.
@@ -72,92 +75,21 @@ internal sealed class Uploads(
     public async Task<Written> WriteAsync(UploadRecord upload, Stream body, long room, Checksum? checksum, CancellationToken cancel)
     {
         if (upload.Writer == 0) throw new InvalidOperationException($"Upload {upload.Id} was not taken for writing.");
-        var segments = Segments.Of(upload);
-        var segment = segments.Next(upload);
-        // Where the segment begins: the blob store counts from there.
-        var start = upload.Offset - segment.Length;
-        var noted = upload;
-        BlobWriter? blob = null;
+        await using var writing = new UploadWriting(store, blobs, failpoints, upload);
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
-            var written = upload.Offset;
-            Exception? broken = null;
-            var tooLong = false;
-            while (true)
-            {
-                int read;
-                try
-                {
-                    read = await body.ReadAsync(buffer, cancel);
-                }
-                catch (Exception e)
-                {
-                    broken = e;
-                    break;
-                }
-
-                if (read == 0) break;
-                if (written - upload.Offset + read > room)
-                {
-                    tooLong = true;
-                    break;
-                }
-
-                checksum?.Add(buffer.AsSpan(0, read));
-                // With the first bytes, not before: a request that brings none leaves no file.
-                blob ??= await OpenAsync();
-                // Not with the client's token: what it has sent before it left is kept.
-                await blob.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
-                written += read;
-                failpoints.Pass(Failpoint.UploadWritten);
-                if (checksum is not null || written - noted.Offset < CheckpointBytes) continue;
-                if (!await NoteAsync(await blob.CheckpointAsync(CancellationToken.None), isLast: false))
-                    return new Written(noted, Lost: true);
-            }
-
-            // A part of a chunk, and one that is not what was announced, cannot be told from noise. The segment stays open in the row, so
-            // the next writer begins one of its own.
-            if (checksum is not null && (broken is not null || tooLong || !checksum.Matches())) return new Written(noted, broken, tooLong, Mismatch: broken is null && !tooLong);
-            if (blob is not null && !await NoteAsync(await blob.CloseAsync(CancellationToken.None), isLast: true))
-                return new Written(noted, broken, tooLong, Lost: true);
-            // One that brought nothing hands over what was handed over to it: or each that breaks before its first byte would cost a file.
-            if (blob is null && upload.IsHandedOver
-                && !await store.AdvanceAsync(upload.Id, Step(noted, noted.Offset, noted.Blob, isLast: true), CancellationToken.None))
-                return new Written(noted, broken, tooLong, Lost: true);
-            return new Written(noted, broken, tooLong);
+            return await writing.RunAsync(body, buffer, room, checksum, cancel);
         }
         catch (StoreException e) when (!e.InDoubt)
         {
             // The blob store fails where the upload's bytes were deleted: then the upload has ended, and that is the answer.
-            if (await store.AdvanceAsync(upload.Id, Step(noted, noted.Offset, noted.Blob), CancellationToken.None)) throw;
-            return new Written(noted, Lost: true);
+            if (await writing.IsOpenAsync()) throw;
+            return new Written(writing.Noted, Lost: true);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
-            if (blob is not null) await blob.DisposeAsync();
-        }
-
-        async Task<BlobWriter> OpenAsync()
-        {
-            // What is below this number and not in the row never will be.
-            if (segment.Number == upload.Writer && !upload.IsHandedOver)
-                await blobs.TidyAsync(upload.Id, segments.All, upload.Writer, CancellationToken.None);
-            return await blobs.AppendAsync(segment, CancellationToken.None);
-        }
-
-        // False when the upload ended, expired, or was taken by somebody else.
-        async Task<bool> NoteAsync(long durable, bool isLast)
-        {
-            failpoints.Pass(Failpoint.UploadSynced);
-            var to = start + durable;
-            if (to == noted.Offset && !isLast) return true;
-            var text = segments.With(segment with { Length = durable, Note = blob!.Note }).Text;
-            if (!await store.AdvanceAsync(upload.Id, Step(noted, to, text, isLast), CancellationToken.None)) return false;
-            noted = noted with { Offset = to, Blob = text };
-            failpoints.Pass(Failpoint.UploadNoted);
-            return true;
         }
     }
 
@@ -169,7 +101,8 @@ internal sealed class Uploads(
     /// <param name="once">Makes another upload of the same request a repeat of this one; null nothing does.</param>
     /// <param name="cancel">Gives up before the commit is sent.</param>
     public async Task<Completion> CompleteAsync(
-        UploadRecord upload, string? sha256, Func<Upload, Envelope> message, Func<Task<bool>> allowed, IOnce? once, CancellationToken cancel)
+        UploadRecord upload, string? sha256, Func<Upload, Envelope> message, Func<Task<bool>> allowed, IOnce? once,
+        CancellationToken cancel)
     {
         failpoints.Pass(Failpoint.UploadStored);
         // Of what is stored, read back: not of what passed by. Nobody changes it any more, and there is nothing to rename: which bytes are
@@ -201,7 +134,8 @@ internal sealed class Uploads(
 
         await work.CommitAsync();
         failpoints.Pass(Failpoint.UploadCommitted);
-        return new Completion(CompletionKind.Complete, upload with { State = UploadState.Complete, Message = enqueued.Id, Sha256 = digest });
+        return new Completion(
+            CompletionKind.Complete, upload with { State = UploadState.Complete, Message = enqueued.Id, Sha256 = digest });
     }
 
     /// <summary>Takes an unfinished upload back. False when it is not open any more.</summary>
@@ -225,7 +159,10 @@ internal sealed class Uploads(
         {
             if (await store.FindAsync(upload.Id, cancel) is not { State: UploadState.Open }) return null;
             if (e is StoreException) throw;
-            throw new StoreException($"{blobs.Place} broke off while a finished upload was read back. Ask with HEAD to try again.", isTransient: true, innerException: e);
+            throw new StoreException(
+                $"{blobs.Place} broke off while a finished upload was read back. Ask with HEAD to try again.",
+                isTransient: true,
+                innerException: e);
         }
     }
 
@@ -241,11 +178,9 @@ internal sealed class Uploads(
         }
     }
 
-    private static UploadStep Step(UploadRecord upload, long to, string? blob, bool isLast = false) =>
-        new(upload.Writer, upload.Offset, to, blob, isLast);
-
     private static Upload View(UploadRecord upload, ReadOnlyMemory<byte> digest) => new(
-        upload.Id, upload.Owner.Length == 0 ? null : upload.Owner, upload.Offset, Convert.ToHexStringLower(digest.Span), upload.Metadata.GetValueOrDefault("filename"),
+        upload.Id, upload.Owner.Length == 0 ? null : upload.Owner, upload.Offset, Convert.ToHexStringLower(digest.Span),
+        upload.Metadata.GetValueOrDefault("filename"),
         upload.Metadata.GetValueOrDefault("filetype"), upload.Metadata, upload.CreatedAt);
 }
 

@@ -6,7 +6,9 @@ using Surety.Telemetry;
 namespace Surety.Operations;
 
 /// <summary>Reading, and cancelling with what the kind wants done about it.</summary>
-internal sealed class Messages(IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database, ILogger<Messages> log) : IMessages
+internal sealed class Messages(
+    IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database,
+    ILogger<Messages> log) : IMessages
 {
     public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default) => reader.FindAsync(id, cancel);
 
@@ -25,7 +27,9 @@ internal sealed class Messages(IMessageReader reader, IMessageStore store, Handl
         reason = StoredText.Cut(reason, 500);
         if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
 
-        var answer = FollowUp(info) is { } followUp ? await CancelWithFollowUpAsync(id, followUp, reason, cancel) : await store.CancelAsync(id, reason, null, cancel);
+        var answer = FollowUp(info) is { } followUp
+            ? await CancelWithFollowUpAsync(id, followUp, reason, cancel)
+            : await store.CancelAsync(id, reason, null, cancel);
         // The store's note reaches every node within a second; this node need not wait for it.
         if (answer == CancelAnswer.Requested) running.Cancel(id);
         return answer;

@@ -12,7 +12,8 @@ namespace Surety.Operations;
 /// row has ended: a writer of before finds that it is none any more, one that comes later finds an upload that has ended.
 /// </summary>
 internal sealed class UploadSweep(
-    SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, TimeProvider time, ILogger<UploadSweep> log) : ILoop
+    SuretyOptions options, IUploadStore store, IBlobStore blobs, IMessageReader messages, TimeProvider time,
+    ILogger<UploadSweep> log) : ILoop
 {
     private const int BatchSize = 100;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(15);

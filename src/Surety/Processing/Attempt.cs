@@ -11,7 +11,8 @@ namespace Surety.Processing;
 /// happens becomes a settlement, or is left to the rescue.
 /// </summary>
 internal sealed class Attempt(
-    HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress, IMessageStore store, IStore opened, Database database,
+    HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress,
+    IMessageStore store, IStore opened, Database database,
     Streaks streaks, Outage outage, OutageLimits patience, SuretyTelemetry telemetry, Failpoints failpoints, Chance chance, Home home,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
@@ -20,7 +21,8 @@ internal sealed class Attempt(
     /// <param name="maxDeaths">After how many deaths a message is given up.</param>
     /// <param name="handled">Called when the handler is done and only its commit is left.</param>
     /// <param name="stopping">Fires when the host gives up waiting for its loops.</param>
-    public async Task RunAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
+    public async Task RunAsync(
+        IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
     {
         if (!await company.EnterAsync())
         {
@@ -74,14 +76,20 @@ internal sealed class Attempt(
         // fault of a message, and the outage speaks of it.
         if (e is not StoreException) Log.AttemptBroke(log, e, messages[0].Kind);
         return SettleAllAsync(
-            messages, message => e is StoreException trouble ? OutcomeOf(NothingRan(trouble), FailureKind.Unavailable, message) : Outcome.Failed(e), options, stopping);
+            messages,
+            message => e is StoreException trouble ? OutcomeOf(NothingRan(trouble), FailureKind.Unavailable, message) : Outcome.Failed(e),
+            options,
+            stopping);
     }
 
-    private async Task RunOrEndAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
+    private async Task RunOrEndAsync(
+        IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, Action handled, CancellationToken stopping)
     {
         if (!AnyMustNotRun(messages, maxDeaths)) await RunNotedAsync(messages, options, handled, stopping);
         else if (messages.Count > 1) await RunEachAsync(messages, options, maxDeaths, stopping);
-        else if (messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(reason), options, TimeSpan.Zero, stopping);
+        else if (
+            messages[0].CancelReason is { } reason) await SettleAsync(messages[0], null, Outcome.Cancel(
+                reason), options, TimeSpan.Zero, stopping);
         else await GiveUpAsync(messages[0], stopping);
     }
 
@@ -126,7 +134,8 @@ internal sealed class Attempt(
         return false;
     }
 
-    private async Task SettleAllAsync(IReadOnlyList<ClaimedMessage> messages, Func<ClaimedMessage, Outcome> outcome, QueueOptions options, CancellationToken stopping)
+    private async Task SettleAllAsync(
+        IReadOnlyList<ClaimedMessage> messages, Func<ClaimedMessage, Outcome> outcome, QueueOptions options, CancellationToken stopping)
     {
         foreach (var message in messages)
         {
@@ -165,7 +174,8 @@ internal sealed class Attempt(
     }
 
     /// <summary>Suspects are noted before they start: only then does another death count against them.</summary>
-    private async Task RunNotedAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
+    private async Task RunNotedAsync(
+        IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
     {
         if (AnyHasDeaths(messages)) messages = await NoteSuspectsAsync(messages, stopping);
         if (messages.Count > 0) await RunTogetherAsync(messages, options, handled, stopping);
@@ -180,7 +190,8 @@ internal sealed class Attempt(
         return lost.Count > 0 ? [.. messages.Where(m => !lost.Contains(m))] : messages;
     }
 
-    private async Task RunTogetherAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
+    private async Task RunTogetherAsync(
+        IReadOnlyList<ClaimedMessage> messages, QueueOptions options, Action handled, CancellationToken stopping)
     {
         var first = messages[0];
         var handler = handlers.Find(first.Kind);
@@ -190,25 +201,7 @@ internal sealed class Attempt(
             return;
         }
 
-        var deliveries = new Delivery[messages.Count];
-        for (var i = 0; i < deliveries.Length; i++)
-        {
-            try
-            {
-                deliveries[i] = handlers.Read(handler, messages[i], options.Retry.Attempts, opened.StoreId, progress.Report);
-            }
-            catch (Exception e) when (deliveries.Length == 1)
-            {
-                await SettleAsync(first, null, e is RejectException ? Outcome.RejectedBy(e) : Outcome.Failed(e), options, TimeSpan.Zero, stopping);
-                return;
-            }
-            catch (Exception)
-            {
-                await ApartAsync(messages, options, stopping);
-                return;
-            }
-        }
-
+        if (await ReadAsync(handler, messages, options, stopping) is not { } deliveries) return;
         var run = new Running(messages, options.HandlerTimeout, home, time);
         running.Add(run);
         var started = time.GetTimestamp();
@@ -218,41 +211,87 @@ internal sealed class Attempt(
             var outcomes = handler.Invoker.InTransaction
                 ? await InTransactionAsync(handler, messages, deliveries, run, options, started, handled, stopping)
                 : await InvokeAsync(handler, deliveries, null, run);
-            if (outcomes is null) return;
-
-            if (outcomes.Count != deliveries.Length || AnyIsMissing(outcomes))
-                throw new InvalidOperationException($"{handler.Kind}: the batch handler returned {outcomes.Count} outcomes for {deliveries.Length} deliveries; it must return one for each, none null.");
-            var ran = time.GetElapsedTime(started);
-            for (var i = 0; i < deliveries.Length; i++)
-            {
-                streaks.Ended(messages[i].Claim.Id, messages[i].Queue, outcomes[i].Kind == OutcomeKind.Done);
-                await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);
-            }
+            if (outcomes is not null)
+                await EndedAsync(handler, messages, deliveries, outcomes, options, time.GetElapsedTime(started), stopping);
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)
         {
             activity?.SetStatus(System.Diagnostics.ActivityStatusCode.Error).SetTag("error.type", e.GetType().FullName);
-            if (run.Reason == StopReason.ClaimLost) return;
-            if (deliveries.Length > 1)
-            {
-                running.Remove(run);
-                if (run.Reason is StopReason.None or StopReason.Timeout or StopReason.Cancelled)
-                {
-                    await ApartAsync(messages, options, stopping);
-                    return;
-                }
-            }
-
-            // Whose fault it was, if anybody's, shows when each runs alone, and there is no time for that now.
-            var outcome = deliveries.Length > 1 && run.Reason == StopReason.Drain ? Outcome.Handback : OutcomeOf(e, run, first, options);
-            if (outcome.Kind is OutcomeKind.Retry or OutcomeKind.Reject) Log.AttemptFailed(log, e, first.Claim.Id, first.Kind, first.Queue, first.Attempt, options.Retry.Attempts);
-            var ran = time.GetElapsedTime(started);
-            for (var i = 0; i < messages.Count; i++) await SettleAsync(messages[i], deliveries[i], outcome, options, ran, stopping);
+            await FailedAsync(e, run, messages, deliveries, options, started, stopping);
         }
         finally
         {
             running.Remove(run);
         }
+    }
+
+    /// <returns>Null when what could not be read has been settled, or the messages have run apart.</returns>
+    private async ValueTask<Delivery[]?> ReadAsync(
+        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, QueueOptions options, CancellationToken stopping)
+    {
+        var deliveries = new Delivery[messages.Count];
+        for (var i = 0; i < deliveries.Length; i++)
+        {
+            try
+            {
+                deliveries[i] = handlers.Read(handler, messages[i], options.Retry.Attempts, opened.StoreId, progress.Report);
+            }
+            catch (Exception e) when (deliveries.Length == 1)
+            {
+                var outcome = e is RejectException ? Outcome.RejectedBy(e) : Outcome.Failed(e);
+                await SettleAsync(messages[0], null, outcome, options, TimeSpan.Zero, stopping);
+                return null;
+            }
+            catch (Exception)
+            {
+                await ApartAsync(messages, options, stopping);
+                return null;
+            }
+        }
+
+        return deliveries;
+    }
+
+    /// <summary>The handler returned.</summary>
+    private async Task EndedAsync(
+        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, IReadOnlyList<Outcome> outcomes,
+        QueueOptions options,
+        TimeSpan ran, CancellationToken stopping)
+    {
+        if (outcomes.Count != deliveries.Length || AnyIsMissing(outcomes))
+            throw new InvalidOperationException(
+                $"{handler.Kind}: the batch handler returned {outcomes.Count} outcomes for {deliveries.Length} deliveries; "
+                + "it must return one for each, none null.");
+        for (var i = 0; i < deliveries.Length; i++)
+        {
+            streaks.Ended(messages[i].Claim.Id, messages[i].Queue, outcomes[i].Kind == OutcomeKind.Done);
+            await SettleAsync(messages[i], deliveries[i], outcomes[i], options, ran, stopping);
+        }
+    }
+
+    /// <summary>The handler threw, or its commit did.</summary>
+    private async Task FailedAsync(
+        Exception failure, Running run, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, QueueOptions options, long started,
+        CancellationToken stopping)
+    {
+        if (run.Reason == StopReason.ClaimLost) return;
+        if (deliveries.Length > 1)
+        {
+            running.Remove(run);
+            if (run.Reason is StopReason.None or StopReason.Timeout or StopReason.Cancelled)
+            {
+                await ApartAsync(messages, options, stopping);
+                return;
+            }
+        }
+
+        // Whose fault it was, if anybody's, shows when each runs alone, and there is no time for that now.
+        var first = messages[0];
+        var outcome = deliveries.Length > 1 && run.Reason == StopReason.Drain ? Outcome.Handback : OutcomeOf(failure, run, first, options);
+        if (outcome.Kind is OutcomeKind.Retry or OutcomeKind.Reject)
+            Log.AttemptFailed(log, failure, first.Claim.Id, first.Kind, first.Queue, first.Attempt, options.Retry.Attempts);
+        var ran = time.GetElapsedTime(started);
+        for (var i = 0; i < messages.Count; i++) await SettleAsync(messages[i], deliveries[i], outcome, options, ran, stopping);
     }
 
     /// <summary>One bad item must fail alone: each message of the batch runs as a batch of its own.</summary>
@@ -266,7 +305,8 @@ internal sealed class Attempt(
     /// settled.
     /// </summary>
     private async Task<IReadOnlyList<Outcome>?> InTransactionAsync(
-        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started, Action handled, CancellationToken stopping)
+        KindHandler handler, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, Running run, QueueOptions options, long started,
+        Action handled, CancellationToken stopping)
     {
         await using var work = await BeginAsync(options.HandlerTimeout, run.Token);
         IReadOnlyList<Outcome> outcomes;
@@ -274,10 +314,12 @@ internal sealed class Attempt(
         {
             outcomes = await InvokeAsync(handler, deliveries, work, run);
         }
-        catch (Exception e) when (e is InvalidOperationException or NullReferenceException && run.Reason == StopReason.None && work.IsBroken)
+        catch (Exception e) when (
+            e is InvalidOperationException or NullReferenceException && run.Reason == StopReason.None && work.IsBroken)
         {
             // Of a connection that is gone already, the library only says that it is not open.
-            throw new StoreException($"The handler's transaction was lost with its connection. ({e.Message})", FailureKind.Unavailable, innerException: e);
+            throw new StoreException(
+                $"The handler's transaction was lost with its connection. ({e.Message})", FailureKind.Unavailable, innerException: e);
         }
 
         var settlements = new List<Settlement>(deliveries.Length);
@@ -285,7 +327,8 @@ internal sealed class Attempt(
         {
             var ran = time.GetElapsedTime(started);
             for (var i = 0; i < deliveries.Length; i++)
-                settlements.Add(Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
+                settlements.Add(
+                    Verdict.After(messages[i], outcomes[i], options, ran, 0) with { Progress = progress.Take(messages[i].Claim) });
             var ending = store.SettleAndCommitAsync(settlements, work, stopping);
             // Of several, one that lost its claim sends the others back to their handlers.
             if (deliveries.Length == 1 && !ending.IsCompleted) handled();
@@ -302,14 +345,7 @@ internal sealed class Attempt(
                 return null;
             }
 
-            // Refused is not always lost: the claim may go on in another form that no commit of this kind can settle. What is held is
-            // handed back; what is lost, the settler says so.
-            for (var i = 0; i < held.Count; i++)
-            {
-                if (!held[i]) await SettleAsync(messages[i], deliveries[i], Outcome.Handback, options, ran, stopping);
-            }
-
-            if (deliveries.Length > 1) await ApartAsync([.. messages.Where((_, i) => held[i])], options, stopping);
+            await RefusedAsync(held, messages, deliveries, options, ran, stopping);
             return null;
         }
 
@@ -317,6 +353,22 @@ internal sealed class Attempt(
         if (deliveries.Length == 1) return outcomes;
         await ApartAsync(messages, options, stopping);
         return null;
+    }
+
+    /// <summary>
+    /// Refused is not always lost: the claim may go on in another form that no commit of this kind can settle. What is held is handed back;
+    /// what is lost, the settler says so.
+    /// </summary>
+    private async Task RefusedAsync(
+        IReadOnlyList<bool> held, IReadOnlyList<ClaimedMessage> messages, Delivery[] deliveries, QueueOptions options, TimeSpan ran,
+        CancellationToken stopping)
+    {
+        for (var i = 0; i < held.Count; i++)
+        {
+            if (!held[i]) await SettleAsync(messages[i], deliveries[i], Outcome.Handback, options, ran, stopping);
+        }
+
+        if (deliveries.Length > 1) await ApartAsync([.. messages.Where((_, i) => held[i])], options, stopping);
     }
 
     private async ValueTask<OwnedUnitOfWork> BeginAsync(TimeSpan within, CancellationToken cancel)
@@ -332,7 +384,8 @@ internal sealed class Attempt(
     }
 
     /// <summary>Nothing of the message has run, so nothing of it can be to blame.</summary>
-    private static StoreException NothingRan(StoreException trouble) => new(trouble.Message, FailureKind.Unavailable, innerException: trouble) { IsBeforeHandler = true };
+    private static StoreException NothingRan(StoreException trouble) =>
+        new(trouble.Message, FailureKind.Unavailable, innerException: trouble) { IsBeforeHandler = true };
 
     private static void NotYet()
     {
@@ -351,7 +404,9 @@ internal sealed class Attempt(
             company.Desert();
             _ = CloseBehindAsync(invoked, scope);
             Log.HandlerIgnoresToken(log, deliveries[0].Id, handler.Kind, Running.Patience);
-            throw new TimeoutException($"The handler of {handler.Kind} still ran {Running.Patience.TotalSeconds:0} s after it was asked to stop ({run.Reason}). Pass its cancellation token on.");
+            throw new TimeoutException(
+                $"The handler of {handler.Kind} still ran {Running.Patience.TotalSeconds:0} s after it was asked to stop "
+                    + $"({run.Reason}). Pass its cancellation token on.");
         }
 
         try
@@ -383,7 +438,8 @@ internal sealed class Attempt(
             // A cancellation shows as many exceptions, a closed connection's for one.
             (StopReason.Drain, not RejectException) => Outcome.Handback,
             (StopReason.Timeout, OperationCanceledException) =>
-                Outcome.Failed(new TimeoutException($"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
+                Outcome.Failed(new TimeoutException(
+                    $"The handler did not finish within {options.HandlerTimeout} (QueueOptions.HandlerTimeout).", exception)),
             (_, RejectException) => Outcome.RejectedBy(exception),
             // The handler's own word, whatever is inside.
             (_, RetryException) => Outcome.Failed(exception),
@@ -409,7 +465,8 @@ internal sealed class Attempt(
         return Fate.Of(exception, kind, streak, patience, chance.Next());
     }
 
-    private Task SettleAsync(ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
+    private Task SettleAsync(
+        ClaimedMessage message, Delivery? delivery, Outcome outcome, QueueOptions options, TimeSpan ran, CancellationToken stopping)
     {
         var settlement = Verdict.After(message, outcome, options, ran, chance.Next());
         return FinishAsync(progress.Take(message.Claim) is { } last ? settlement with { Progress = last } : settlement, delivery, stopping);
@@ -428,5 +485,6 @@ internal sealed class Attempt(
 
     private static string WhyNot(KindHandler? handler, ClaimedMessage message) => handler is null
         ? $"No handler for {message.Kind} on the node that looked at it; waiting for a node that has one."
-        : $"Version {message.Version} of {message.Kind} is newer than the node that looked at it ({handler.Version}); waiting for a newer node.";
+        : $"Version {message.Version} of {message.Kind} is newer than the node that looked at it ({handler.Version}); waiting "
+            + "for a newer node.";
 }

@@ -11,7 +11,8 @@ internal static class Fate
     /// <param name="kind">Whose fault it was.</param>
     /// <param name="streak">How often that happened to the message in a row.</param>
     /// <param name="limits">How often it may.</param>
-    public static bool IsSpent(FailureKind kind, Streak streak, OutageLimits limits) => kind != FailureKind.Unavailable || streak.AmongSuccesses >= limits.MostInARow;
+    public static bool IsSpent(FailureKind kind, Streak streak, OutageLimits limits) =>
+        kind != FailureKind.Unavailable || streak.AmongSuccesses >= limits.MostInARow;
 
     /// <summary>Spent, it goes the way of every failure, by the queue's policy and its rules; unspent, it waits.</summary>
     public static Outcome Of(Exception failure, FailureKind kind, Streak streak, OutageLimits limits, double jitter) =>

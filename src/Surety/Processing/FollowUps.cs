@@ -18,7 +18,8 @@ internal sealed class FollowUps(
             ? new ValueTask<bool>(EndAsync(settlement, handler, onDead, delivery, stopping))
             : new ValueTask<bool>(false);
 
-    private async Task<bool> EndAsync(Settlement settlement, KindHandler handler, Func<object, object> onDead, Delivery? delivery, CancellationToken stopping)
+    private async Task<bool> EndAsync(
+        Settlement settlement, KindHandler handler, Func<object, object> onDead, Delivery? delivery, CancellationToken stopping)
     {
         object followUp;
         try

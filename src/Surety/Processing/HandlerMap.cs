@@ -55,7 +55,9 @@ internal sealed class HandlerMap(IReadOnlyDictionary<string, KindHandler> kinds,
         {
             node = handler.Upcasters.TryGetValue(version, out var upcast)
                 ? upcast(node)
-                : throw new RejectException($"Payload version {message.Version} of {message.Kind} cannot be read: no upcaster from version {version}. Register one and requeue.");
+                : throw new RejectException(
+                    $"Payload version {message.Version} of {message.Kind} cannot be read: no upcaster from version {version}. Register "
+                        + "one and requeue.");
         }
 
         using var buffer = new MemoryStream();

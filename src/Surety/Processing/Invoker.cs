@@ -18,14 +18,16 @@ internal abstract class Invoker
     public abstract object PayloadOf(Delivery delivery);
 
     /// <summary>Resolves the handler from the scope and runs it.</summary>
-    public abstract Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel);
+    public abstract Task<IReadOnlyList<Outcome>> InvokeAsync(
+        IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel);
 }
 
 internal abstract class Invoker<TMessage> : Invoker where TMessage : notnull
 {
     public sealed override Delivery Deliver(ReadOnlyMemory<byte> body, JsonSerializerOptions json, DeliveryFacts facts)
     {
-        var payload = JsonSerializer.Deserialize(body.Span, (JsonTypeInfo<TMessage>)json.GetTypeInfo(typeof(TMessage))) ?? throw new JsonException("The payload is null.");
+        var payload = JsonSerializer.Deserialize(body.Span, (JsonTypeInfo<TMessage>)json.GetTypeInfo(typeof(TMessage)))
+            ?? throw new JsonException("The payload is null.");
         return new Delivery<TMessage>(payload, facts);
     }
 
@@ -33,33 +35,42 @@ internal abstract class Invoker<TMessage> : Invoker where TMessage : notnull
 
     private protected static Delivery<TMessage> One(Delivery[] deliveries) => (Delivery<TMessage>)deliveries[0];
 
-    private protected static IReadOnlyList<Delivery<TMessage>> Many(Delivery[] deliveries) => Array.ConvertAll(deliveries, d => (Delivery<TMessage>)d);
+    private protected static IReadOnlyList<Delivery<TMessage>> Many(Delivery[] deliveries) =>
+        Array.ConvertAll(deliveries, d => (Delivery<TMessage>)d);
 }
 
-internal sealed class PlainInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, IHandler<TMessage>
+internal sealed class PlainInvoker<TMessage, THandler> : Invoker<TMessage>
+    where TMessage : notnull where THandler : class, IHandler<TMessage>
 {
-    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(
+        IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
         [await scope.GetRequiredService<THandler>().HandleAsync(One(deliveries), cancel)];
 }
 
-internal sealed class TransactionalInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, ITransactionalHandler<TMessage>
+internal sealed class TransactionalInvoker<TMessage, THandler> : Invoker<TMessage>
+    where TMessage : notnull where THandler : class, ITransactionalHandler<TMessage>
 {
     public override bool InTransaction => true;
 
-    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(
+        IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
         [await scope.GetRequiredService<THandler>().HandleAsync(One(deliveries), work!, cancel)];
 }
 
-internal sealed class BatchInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, IBatchHandler<TMessage>
+internal sealed class BatchInvoker<TMessage, THandler> : Invoker<TMessage>
+    where TMessage : notnull where THandler : class, IBatchHandler<TMessage>
 {
-    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(
+        IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
         await scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), cancel);
 }
 
-internal sealed class TransactionalBatchInvoker<TMessage, THandler> : Invoker<TMessage> where TMessage : notnull where THandler : class, ITransactionalBatchHandler<TMessage>
+internal sealed class TransactionalBatchInvoker<TMessage, THandler> : Invoker<TMessage>
+    where TMessage : notnull where THandler : class, ITransactionalBatchHandler<TMessage>
 {
     public override bool InTransaction => true;
 
-    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
+    public override async Task<IReadOnlyList<Outcome>> InvokeAsync(
+        IServiceProvider scope, Delivery[] deliveries, UnitOfWork? work, CancellationToken cancel) =>
         await scope.GetRequiredService<THandler>().HandleAsync(Many(deliveries), work!, cancel);
 }

@@ -70,7 +70,8 @@ internal sealed class Lane
         lock (gate)
         {
             var capacity = Options.Concurrency * batchMax;
-            if (handlerMilliseconds > 0) capacity += (int)Math.Min(MostAhead, Options.Concurrency * AheadMilliseconds / handlerMilliseconds);
+            if (handlerMilliseconds > 0)
+                capacity += (int)Math.Min(MostAhead, Options.Concurrency * AheadMilliseconds / handlerMilliseconds);
             var room = Math.Min(capacity - held, IQueue.MaxBatch);
             var waiting = held - active - ending;
             if (room <= 0 || (waiting > 0 && room < capacity / 2)) return 0;
@@ -105,7 +106,8 @@ internal sealed class Lane
     {
         lock (gate)
         {
-            foreach (var message in singles.Concat(gatherings.Values.SelectMany(g => g.Messages)).Concat(begun.SelectMany(b => b))) claims.Add(message.Claim);
+            foreach (var message in singles.Concat(gatherings.Values.SelectMany(g => g.Messages)).Concat(begun.SelectMany(b => b)))
+                claims.Add(message.Claim);
         }
     }
 

@@ -44,12 +44,15 @@ internal sealed class Running : IDisposable
     public Task Abandoned => Abandoning.Task;
 
     // Made for the few that are asked for it: most handlers are done before anybody waits.
-    private TaskCompletionSource Abandoning => abandoned ?? Interlocked.CompareExchange(ref abandoned, new(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? abandoned;
+    private TaskCompletionSource Abandoning =>
+        abandoned ?? Interlocked.CompareExchange(ref abandoned, new(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? abandoned;
 
     public void Stop(StopReason why)
     {
-        if (Interlocked.CompareExchange(ref reason, (int)why, (int)StopReason.None) != (int)StopReason.None || Volatile.Read(ref ended) != 0) return;
-        patience = time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), Abandoning, Patience, Timeout.InfiniteTimeSpan);
+        if (Interlocked.CompareExchange(ref reason, (int)why, (int)StopReason.None) != (int)StopReason.None) return;
+        if (Volatile.Read(ref ended) != 0) return;
+        patience = time.CreateTimer(
+            static state => ((TaskCompletionSource)state!).TrySetResult(), Abandoning, Patience, Timeout.InfiniteTimeSpan);
         // Off this thread: a user's cancellation callback may run for long, and the caller is a loop that others wait for.
         home.Post(static running => running.Cancel(), this);
     }

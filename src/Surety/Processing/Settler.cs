@@ -13,7 +13,8 @@ namespace Surety.Processing;
 /// One that the store refuses for what is in it would be refused for ever: its message becomes a dead letter.
 /// </summary>
 internal sealed class Settler(
-    IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, Failpoints failpoints, TimeProvider time, ILogger<Settler> log) : ILoop
+    IMessageStore store, FollowUps followUps, SuretyTelemetry telemetry, Failpoints failpoints, TimeProvider time,
+    ILogger<Settler> log) : ILoop
 {
     /// <summary>How often the store has to refuse a settlement, alone, before it is believed that it always will.</summary>
     public const int MostRefusals = 3;
@@ -23,7 +24,8 @@ internal sealed class Settler(
 
     // Set aside, to be tried again later.
     private readonly ConcurrentDictionary<Claim, bool> aside = [];
-    private readonly Channel<Settlement> waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(10_000) { SingleReader = true });
+    private readonly Channel<Settlement> waiting = Channel.CreateBounded<Settlement>(
+        new BoundedChannelOptions(10_000) { SingleReader = true });
     private long posted;
     private long finished;
     private bool failing;
@@ -105,17 +107,7 @@ internal sealed class Settler(
         {
             try
             {
-                failpoints.Pass(Failpoint.Settling);
-                var answers = await store.SettleAsync(group, null, cancel);
-                failpoints.Pass(Failpoint.Settled);
-                for (var i = 0; i < answers.Count; i++)
-                {
-                    Settled(group[i], answers[i], retried: tries > 0);
-                    if (!aside.IsEmpty) aside.TryRemove(group[i].Message.Claim, out _);
-                }
-
-                if (failing) Log.SettlingResumed(log);
-                failing = false;
+                await StoreAsync(group, retried: tries > 0, cancel);
                 return;
             }
             catch (Exception e) when (!cancel.IsCancellationRequested)
@@ -143,6 +135,21 @@ internal sealed class Settler(
         }
     }
 
+    private async Task StoreAsync(IReadOnlyList<Settlement> group, bool retried, CancellationToken cancel)
+    {
+        failpoints.Pass(Failpoint.Settling);
+        var answers = await store.SettleAsync(group, null, cancel);
+        failpoints.Pass(Failpoint.Settled);
+        for (var i = 0; i < answers.Count; i++)
+        {
+            Settled(group[i], answers[i], retried);
+            if (!aside.IsEmpty) aside.TryRemove(group[i].Message.Claim, out _);
+        }
+
+        if (failing) Log.SettlingResumed(log);
+        failing = false;
+    }
+
     /// <summary>
     /// Makes a dead letter of a message whose outcome cannot be stored. False when that cannot be stored either: then it is the store that
     /// has to change.
@@ -152,7 +159,8 @@ internal sealed class Settler(
         var dead = Verdict.NotStored(refused, why);
         try
         {
-            if (!await followUps.TryEndAsync(dead, null, cancel)) Settled(dead, (await store.SettleAsync([dead], null, cancel))[0], retried: true);
+            if (!await followUps.TryEndAsync(dead, null, cancel))
+                Settled(dead, (await store.SettleAsync([dead], null, cancel))[0], retried: true);
         }
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {

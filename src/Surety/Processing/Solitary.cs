@@ -16,6 +16,9 @@ internal sealed class Solitary(
     /// <summary>How many wait at most. The others are handed back, and another node may have time for them.</summary>
     public const int MostWaiting = 64;
 
+    private const string Deserted = "It has to run alone, and a handler on this node still runs that was asked to stop. Restart the node, "
+        + "or pass the handler's cancellation token on.";
+
     private readonly Lock gate = new();
     private readonly Queue<ClaimedMessage> waiting = [];
     private ClaimedMessage? current;
@@ -85,7 +88,7 @@ internal sealed class Solitary(
                 if (company.HasDeserters)
                 {
                     foreach (var message in Clear())
-                        await settler.PostAsync(Verdict.NotAlone(message, "It has to run alone, and a handler on this node still runs that was asked to stop. Restart the node, or pass the handler's cancellation token on."), stopping);
+                        await settler.PostAsync(Verdict.NotAlone(message, Deserted), stopping);
                     continue;
                 }
 

@@ -20,7 +20,11 @@ internal sealed class Streaks
     public Streak Failed(MessageId message, string queue)
     {
         if (byMessage.Count >= Most) byMessage.Clear();
-        var streak = byMessage.AddOrUpdate(message, static (_, now) => new Streak(1, 1, now), static (_, before, now) => before.Next(now), successes.GetValueOrDefault(queue));
+        var streak = byMessage.AddOrUpdate(
+            message,
+            static (_, now) => new Streak(1, 1, now),
+            static (_, before, now) => before.Next(now),
+            successes.GetValueOrDefault(queue));
         any = true;
         return streak;
     }

@@ -26,19 +26,22 @@ internal static class Verdict
     {
         TimeSpan? keepFor = queue.Retention == Timeout.InfiniteTimeSpan ? null : queue.Retention;
         // What nearly all of them come to is made in one piece.
-        if (outcome.Kind == OutcomeKind.Done)
-        {
-            var isKept = message.Tracked;
-            return new Settlement { Message = message, Next = NextState.Succeeded, Outcome = "done", Ran = ran, Recorded = isKept, SpendsAttempt = true, KeepFor = keepFor, Result = isKept ? outcome.Result : null };
-        }
+        if (outcome.Kind == OutcomeKind.Done) return Succeeded(message, outcome, ran, keepFor);
 
         var reason = StoredText.Cut(outcome.Reason ?? outcome.Exception?.Message, MaxReasonLength);
-        var next = new Settlement { Message = message, Next = NextState.Waiting, Outcome = "", Ran = ran, Reason = reason, Recorded = true };
+        var next = new Settlement
+        {
+            Message = message, Next = NextState.Waiting, Outcome = "", Ran = ran, Reason = reason, Recorded = true,
+        };
 
         switch (outcome.Kind)
         {
             case OutcomeKind.Retry:
-                var failure = next with { Outcome = "retry", SpendsAttempt = true, Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason) };
+                var failure = next with
+                {
+                    Outcome = "retry", SpendsAttempt = true,
+                    Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason),
+                };
                 var wait = queue.Retry.After(new RetryContext(message.Attempt, outcome.Exception, jitter));
                 return wait is { } delay
                     ? failure with { Delay = Longer(delay, outcome.After) }
@@ -47,7 +50,8 @@ internal static class Verdict
             case OutcomeKind.Reject:
                 return next with
                 {
-                    Next = NextState.Dead, Outcome = "reject", SpendsAttempt = true, Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason),
+                    Next = NextState.Dead, Outcome = "reject", SpendsAttempt = true,
+                    Cause = CauseOf(outcome.Exception, reason), Error = ErrorOf(outcome.Exception, reason),
                 };
 
             case OutcomeKind.Snooze:
@@ -63,6 +67,12 @@ internal static class Verdict
                 throw new InvalidOperationException($"Unknown outcome {outcome.Kind}.");
         }
     }
+
+    private static Settlement Succeeded(ClaimedMessage message, Outcome outcome, TimeSpan ran, TimeSpan? keepFor) => new()
+    {
+        Message = message, Next = NextState.Succeeded, Outcome = "done", Ran = ran, Recorded = message.Tracked, SpendsAttempt = true,
+        KeepFor = keepFor, Result = message.Tracked ? outcome.Result : null,
+    };
 
     /// <summary>
     /// A message whose holders died too often, the last one while nothing else ran, is given up unseen: running it once more would take the
@@ -119,12 +129,15 @@ internal static class Verdict
         {
             if (word.Length == 0) continue;
             if (cause.Length > 0) cause.Append(' ');
-            if (word.Length >= 16 && word.Any(char.IsAsciiDigit) && word.Trim('"', '\'', '(', ')', ',', '.', ':').All(c => char.IsAsciiHexDigit(c) || c == '-')) cause.Append('#');
+            if (IsLongNumber(word)) cause.Append('#');
             else AppendWithoutNumbers(cause, word);
         }
 
         return StoredText.Cut(cause.ToString(), MaxCauseLength);
     }
+
+    private static bool IsLongNumber(string word) => word.Length >= 16 && word.Any(char.IsAsciiDigit)
+        && word.Trim('"', '\'', '(', ')', ',', '.', ':').All(c => char.IsAsciiHexDigit(c) || c == '-');
 
     private static void AppendWithoutNumbers(StringBuilder cause, string word)
     {

@@ -43,10 +43,16 @@ internal sealed class Worker(
         work = supervisor.RunAsync(new Loop("work", options.NodeLease / 3, SessionAsync), stopping.Token);
     }
 
-    public async Task StopAsync(CancellationToken cancel)
+    /// <summary>Claims nothing from here on.</summary>
+    public void StopClaiming()
     {
         health.Drain();
-        await stopping.CancelAsync();
+        stopping.Cancel();
+    }
+
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        StopClaiming();
         await work;
         await DrainAsync(cancel);
         await ended.CancelAsync();
@@ -66,14 +72,7 @@ internal sealed class Worker(
     {
         while (!cancel.IsCancellationRequested)
         {
-            if (lost is { } before)
-            {
-                // The store was away for longer than the lease, but this process lives: what it held goes back without a death, unless
-                // another node was quicker.
-                await nodes.LeaveAsync(before, cancel);
-                lost = null;
-            }
-
+            await LeaveLostAsync(cancel);
             var trusted = time.GetTimestamp();
             if (await nodes.JoinAsync(options.NodeName, options.NodeLease, cancel) is not { } node)
             {
@@ -83,16 +82,12 @@ internal sealed class Worker(
                 continue;
             }
 
-            health.StandBy(false);
-            outage.Worked();
-            doubt.End();
-            Node = node;
-            Log.Joined(log, node, options.NodeName);
-            failpoints.Pass(Failpoint.Joined);
+            Joined(node);
             using var session = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             var alive = KeepAliveAsync(node, trusted, turned, session.Token);
             var watching = supervisor.RunAsync(new Loop("watch", WatchEvery, (t, c) => WatchAsync(node, t, c)), session.Token);
-            var claiming = supervisor.RunAsync(new Loop("claim", options.PollInterval, (t, c) => ClaimAsync(node, session, t, c)), session.Token);
+            var claiming = supervisor.RunAsync(
+                new Loop("claim", options.PollInterval, (t, c) => ClaimAsync(node, session, t, c)), session.Token);
             turned();
             IsClaiming = true;
             try
@@ -107,13 +102,40 @@ internal sealed class Worker(
             }
 
             if (cancel.IsCancellationRequested) return;
-            (Node, lost) = (null, node);
-            foreach (var lane in lanes) lane.Clear();
-            solitary.Clear();
-            running.StopAll(StopReason.ClaimLost);
-            telemetry.LeaseLost();
-            Log.PresumedDead(log, node);
+            Lost(node);
         }
+    }
+
+    private void Joined(NodeId node)
+    {
+        health.StandBy(false);
+        outage.Worked();
+        doubt.End();
+        Node = node;
+        Log.Joined(log, node, options.NodeName);
+        failpoints.Pass(Failpoint.Joined);
+    }
+
+    /// <summary>The store presumes this node dead: what it runs is somebody else's.</summary>
+    private void Lost(NodeId node)
+    {
+        (Node, lost) = (null, node);
+        foreach (var lane in lanes) lane.Clear();
+        solitary.Clear();
+        running.StopAll(StopReason.ClaimLost);
+        telemetry.LeaseLost();
+        Log.PresumedDead(log, node);
+    }
+
+    /// <summary>
+    /// The store was away for longer than the lease, but this process lives: what it held goes back without a death, unless another node
+    /// was quicker.
+    /// </summary>
+    private async Task LeaveLostAsync(CancellationToken cancel)
+    {
+        if (lost is not { } before) return;
+        await nodes.LeaveAsync(before, cancel);
+        lost = null;
     }
 
     /// <summary>Renews the lease until it is lost or the session ends. Returns; never throws.</summary>
@@ -175,14 +197,7 @@ internal sealed class Worker(
                 continue;
             }
 
-            demands.Clear();
-            // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
-            var lowestFirst = ++claims % 8 == 0;
-            foreach (var lane in lanes)
-            {
-                if (lane.Room() is > 0 and var limit) demands.Add(new QueueDemand(lane.Name, limit, lowestFirst));
-            }
-
+            Demand(demands);
             if (demands.Count == 0)
             {
                 await room.WaitAsync(UntilRate(), cancel);
@@ -209,17 +224,29 @@ internal sealed class Worker(
             }
 
             turned();
-            if (claimed.Count > 0)
-            {
-                failpoints.Pass(Failpoint.Claimed);
-                var now = time.GetUtcNow();
-                foreach (var message in claimed) telemetry.Waited(message, now);
-                doubt.Know(claimed);
-                foreach (var group in claimed.GroupBy(m => m.Queue)) await AcceptAsync(byName[group.Key], group);
-            }
-
+            if (claimed.Count > 0) await AcceptAsync(claimed, byName);
             await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
         }
+    }
+
+    private void Demand(List<QueueDemand> demands)
+    {
+        demands.Clear();
+        // One claim in eight serves the lowest priority first, so that a flood of urgent messages starves nobody.
+        var lowestFirst = ++claims % 8 == 0;
+        foreach (var lane in lanes)
+        {
+            if (lane.Room() is > 0 and var limit) demands.Add(new QueueDemand(lane.Name, limit, lowestFirst));
+        }
+    }
+
+    private async ValueTask AcceptAsync(IReadOnlyList<ClaimedMessage> claimed, Dictionary<string, Lane> byName)
+    {
+        failpoints.Pass(Failpoint.Claimed);
+        var now = time.GetUtcNow();
+        foreach (var message in claimed) telemetry.Waited(message, now);
+        doubt.Know(claimed);
+        foreach (var group in claimed.GroupBy(m => m.Queue)) await AcceptAsync(byName[group.Key], group);
     }
 
     private async ValueTask AcceptAsync(Lane lane, IEnumerable<ClaimedMessage> messages)

@@ -12,7 +12,8 @@ public interface IMessageStore : IPrunable
     /// Stores the messages, all or none, in the caller's transaction or (null) in one of its own that is durable on return. A taken unique
     /// key stores nothing and answers with its holder.
     /// </summary>
-    ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel);
+    ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
+        IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel);
 
     /// <summary>
     /// Hands due messages to the node, each to one node only, and raises each one's claim number. By queue: highest priority first (lowest,
@@ -52,7 +53,9 @@ public interface IMessageStore : IPrunable
     /// <see cref="SettleAsync"/> only.
     /// </returns>
     /// <exception cref="StoreException">As of <see cref="OwnedUnitOfWork.CommitAsync"/>.</exception>
-    ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel) => SettleThenCommitAsync(this, settlements, work, cancel);
+    ValueTask<IReadOnlyList<bool>> SettleAndCommitAsync(
+        IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel) =>
+        SettleThenCommitAsync(this, settlements, work, cancel);
 
     /// <summary>
     /// Cancels a message that is not running, together with the transaction when one is given; of a running one, notes the request, which
@@ -89,7 +92,8 @@ public interface IMessageStore : IPrunable
     ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel);
 
     /// <summary>One after the other, as any store can.</summary>
-    internal static async ValueTask<IReadOnlyList<bool>> SettleThenCommitAsync(IMessageStore store, IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
+    internal static async ValueTask<IReadOnlyList<bool>> SettleThenCommitAsync(
+        IMessageStore store, IReadOnlyList<Settlement> settlements, OwnedUnitOfWork work, CancellationToken cancel)
     {
         var held = await store.SettleAsync(settlements, work.Transaction, cancel);
         if (held.All(h => h))

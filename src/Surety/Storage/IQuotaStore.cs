@@ -2,7 +2,8 @@ namespace Surety.Storage;
 
 /// <summary>
 /// Counts what callers use of their quotas, over all nodes. A node leases permits in chunks and spends them by itself; what it has not
-/// spent when the window ends is lost, so a quota is never exceeded, and may be undershot. Pruning deletes the counts of windows that are over.
+/// spent when the window ends is lost, so a quota is never exceeded, and may be undershot. Pruning deletes the counts of windows that are
+/// over.
 /// </summary>
 public interface IQuotaStore : IPrunable
 {

@@ -58,7 +58,8 @@ public interface IUploadStore
     /// <param name="message">The message that was enqueued for it.</param>
     /// <param name="transaction">That transaction.</param>
     /// <param name="cancel">Gives up.</param>
-    ValueTask<bool> CompleteAsync(string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel);
+    ValueTask<bool> CompleteAsync(
+        string id, ReadOnlyMemory<byte> sha256, MessageId message, DbTransaction transaction, CancellationToken cancel);
 
     /// <summary>
     /// Moves it from one state to another. False unless it is in the first. One that is not open has no writer: none changes its row from

@@ -18,7 +18,8 @@ internal readonly record struct KnownFailure(FailureKind Kind, string? Constrain
         StoreException? own = null;
         for (var depth = 0; exception is not null && depth < Deepest; depth++, exception = exception.InnerException)
         {
-            if (store.Classify(exception) is { } failure) return new KnownFailure(own?.Kind ?? failure.Kind, failure.Constraint, own?.InDoubt == true);
+            if (store.Classify(exception) is { } failure)
+                return new KnownFailure(own?.Kind ?? failure.Kind, failure.Constraint, own?.InDoubt == true);
             own ??= exception as StoreException;
         }
 

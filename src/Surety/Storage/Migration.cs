@@ -19,21 +19,31 @@ internal sealed record Migration(int Version, string Name, string Up, string Dow
     /// The oldest program, by the newest version it knows, that may work on a schema with this change. Only the change itself can say so,
     /// in the line "-- Programs that know version N can work with it."; without that, programs that do not know it have to stay away.
     /// </summary>
-    public int Oldest => Up.Split('\n').FirstOrDefault(l => l.StartsWith(OldestBegin, StringComparison.Ordinal) && l.EndsWith(OldestEnd, StringComparison.Ordinal)) is { } line
+    public int Oldest => Up.Split('\n').FirstOrDefault(IsOldest) is { } line
         ? int.Parse(line.AsSpan()[OldestBegin.Length..^OldestEnd.Length], CultureInfo.InvariantCulture)
         : Version;
 
     /// <summary>A store's own, oldest first.</summary>
     public static IReadOnlyList<Migration> In(Assembly assembly) =>
-        [.. assembly.GetManifestResourceNames().Where(n => n.StartsWith(Folder, StringComparison.Ordinal) && !n.EndsWith(DownEnd, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(file =>
-        {
-            var name = file[Folder.Length..^UpEnd.Length];
-            return new Migration(int.Parse(name.AsSpan(0, 4), CultureInfo.InvariantCulture), name[5..], Read(assembly, file), Read(assembly, file[..^UpEnd.Length] + DownEnd));
-        })];
+        [.. assembly.GetManifestResourceNames().Where(IsUp).Order(StringComparer.Ordinal).Select(file => Of(assembly, file))];
+
+    private static bool IsOldest(string line) =>
+        line.StartsWith(OldestBegin, StringComparison.Ordinal) && line.EndsWith(OldestEnd, StringComparison.Ordinal);
+
+    private static bool IsUp(string file) =>
+        file.StartsWith(Folder, StringComparison.Ordinal) && !file.EndsWith(DownEnd, StringComparison.Ordinal);
+
+    private static Migration Of(Assembly assembly, string file)
+    {
+        var name = file[Folder.Length..^UpEnd.Length];
+        var (version, down) = (int.Parse(name.AsSpan(0, 4), CultureInfo.InvariantCulture), file[..^UpEnd.Length] + DownEnd);
+        return new Migration(version, name[5..], Read(assembly, file), Read(assembly, down));
+    }
 
     private static string Read(Assembly assembly, string file)
     {
-        var stream = assembly.GetManifestResourceStream(file) ?? throw new InvalidOperationException($"The migration file {file} is missing: every migration needs a way back.");
+        var stream = assembly.GetManifestResourceStream(
+            file) ?? throw new InvalidOperationException($"The migration file {file} is missing: every migration needs a way back.");
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }

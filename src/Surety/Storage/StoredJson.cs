@@ -16,7 +16,8 @@ internal static class StoredJson
         if (headers.Count == 0) return null;
         foreach (var (name, value) in headers)
         {
-            if (!StoredText.IsStorable(name) || !StoredText.IsStorable(value)) throw new ArgumentException($"The header \"{StoredText.Cut(name, 40)}\" {StoredText.Fault}.", nameof(headers));
+            if (!StoredText.IsStorable(name) || !StoredText.IsStorable(value))
+                throw new ArgumentException($"The header \"{StoredText.Cut(name, 40)}\" {StoredText.Fault}.", nameof(headers));
         }
 
         return JsonSerializer.Serialize(headers, StoredJsonContext.Default.IReadOnlyDictionaryStringString);
@@ -28,9 +29,11 @@ internal static class StoredJson
     public static IReadOnlyDictionary<string, string> Headers(string? json) =>
         json is null ? NewMessage.NoHeaders : JsonSerializer.Deserialize(json, StoredJsonContext.Default.DictionaryStringString)!;
 
-    public static string Scopes(IReadOnlyList<string> scopes) => JsonSerializer.Serialize(scopes, StoredJsonContext.Default.IReadOnlyListString);
+    public static string Scopes(IReadOnlyList<string> scopes) =>
+        JsonSerializer.Serialize(scopes, StoredJsonContext.Default.IReadOnlyListString);
 
-    public static IReadOnlyList<string> Scopes(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
+    public static IReadOnlyList<string> Scopes(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
 
     public static IReadOnlyList<string> Scopes(string json) => JsonSerializer.Deserialize(json, StoredJsonContext.Default.StringArray)!;
 }

@@ -12,7 +12,8 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Information, "Working as node {Node} ({Name})")]
     public static partial void Joined(ILogger log, NodeId node, string name);
 
-    [LoggerMessage(3, LogLevel.Information, "Another process works on this store; this one enqueues only, and takes over when the other ends")]
+    [LoggerMessage(3, LogLevel.Information, "Another process works on this store; this one enqueues only, and takes over when "
+        + "the other ends")]
     public static partial void StandingBy(ILogger log);
 
     [LoggerMessage(4, LogLevel.Warning, "Node {Node} was presumed dead while it lived; its attempts are stopped and it joins anew")]
@@ -24,7 +25,8 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Information, "Draining: {Running} attempts run, {HandedBack} messages handed back")]
     public static partial void Draining(ILogger log, int running, int handedBack);
 
-    [LoggerMessage(7, LogLevel.Warning, "{Running} attempts still ran after the drain limit of {Limit}; they are cancelled and handed back")]
+    [LoggerMessage(7, LogLevel.Warning, "{Running} attempts still ran after the drain limit of {Limit}; they are cancelled "
+        + "and handed back")]
     public static partial void DrainLimitPassed(ILogger log, int running, TimeSpan limit);
 
     [LoggerMessage(8, LogLevel.Information, "Drained in {Milliseconds:0} ms")]
@@ -42,17 +44,20 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Information, "The {Loop} loop has recovered")]
     public static partial void LoopRecovered(ILogger log, string loop);
 
-    [LoggerMessage(13, LogLevel.Warning, "A claim's commit is in doubt: the node hands back what it may hold without knowing it, and goes on")]
+    [LoggerMessage(13, LogLevel.Warning, "A claim's commit is in doubt: the node hands back what it may hold without knowing "
+        + "it, and goes on")]
     public static partial void ClaimInDoubt(ILogger log, Exception exception);
 
-    [LoggerMessage(14, LogLevel.Error, "The database is away, or takes no work; what it fails waits, unspent, and further failures are silent until it is back: {Reason}")]
+    [LoggerMessage(14, LogLevel.Error, "The database is away, or takes no work; what it fails waits, unspent, and further failures are "
+        + "silent until it is back: {Reason}")]
     public static partial void DatabaseAway(ILogger log, string reason);
 
     [LoggerMessage(15, LogLevel.Information, "The database is back after {Seconds:0} s; it failed {Failures} times")]
     public static partial void DatabaseBack(ILogger log, double seconds, long failures);
 
     [LoggerMessage(20, LogLevel.Warning, "{Kind} {MessageId} failed in {Queue}, attempt {Attempt} of {MaxAttempts}")]
-    public static partial void AttemptFailed(ILogger log, Exception exception, MessageId messageId, string kind, string queue, int attempt, int maxAttempts);
+    public static partial void AttemptFailed(
+        ILogger log, Exception exception, MessageId messageId, string kind, string queue, int attempt, int maxAttempts);
 
     [LoggerMessage(21, LogLevel.Error, "{Kind} {MessageId} in {Queue} is given up and kept as a dead letter: {Reason}")]
     public static partial void Dead(ILogger log, MessageId messageId, string kind, string queue, string? reason);
@@ -63,7 +68,8 @@ internal static partial class Log
     [LoggerMessage(23, LogLevel.Error, "{Kind} {MessageId} is not run again: the process died {Deaths} times while it ran")]
     public static partial void GivenUpAfterDeaths(ILogger log, MessageId messageId, string kind, int deaths);
 
-    [LoggerMessage(24, LogLevel.Error, "The handler of {Kind} {MessageId} still runs {Patience} after it was asked to stop; its slot is given away. Pass its cancellation token on")]
+    [LoggerMessage(24, LogLevel.Error, "The handler of {Kind} {MessageId} still runs {Patience} after it was asked to stop; its slot is "
+        + "given away. Pass its cancellation token on")]
     public static partial void HandlerIgnoresToken(ILogger log, MessageId messageId, string kind, TimeSpan patience);
 
     [LoggerMessage(25, LogLevel.Error, "The follow-up of {Kind} {MessageId} could not be made; the message is given up without it")]
@@ -78,10 +84,12 @@ internal static partial class Log
     [LoggerMessage(28, LogLevel.Information, "Settlements are stored again")]
     public static partial void SettlingResumed(ILogger log);
 
-    [LoggerMessage(50, LogLevel.Warning, "{Kind} {MessageId} in {Queue} runs alone on this node: its process died {Deaths} times, and one more death while nothing else runs ends it")]
+    [LoggerMessage(50, LogLevel.Warning, "{Kind} {MessageId} in {Queue} runs alone on this node: its process died {Deaths} times, and "
+        + "one more death while nothing else runs ends it")]
     public static partial void RunsAlone(ILogger log, MessageId messageId, string kind, string queue, int deaths);
 
-    [LoggerMessage(51, LogLevel.Error, "{Kind} {MessageId} is given up and kept as a dead letter: the store refuses the outcome of its attempt ({Outcome}), and always will")]
+    [LoggerMessage(51, LogLevel.Error, "{Kind} {MessageId} is given up and kept as a dead letter: the store refuses the outcome of its "
+        + "attempt ({Outcome}), and always will")]
     public static partial void OutcomeNotStored(ILogger log, Exception exception, MessageId messageId, string kind, string outcome);
 
     [LoggerMessage(52, LogLevel.Warning, "A progress report of message {MessageId} is dropped: the store refuses it")]

@@ -29,7 +29,8 @@ internal sealed class SuretyTelemetry : IDisposable
         consumed = meter.CreateCounter<long>("messaging.client.consumed.messages", "{message}", "Attempts that ended.");
         processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "How long attempts ran.");
         waitDuration = meter.CreateHistogram<double>("surety.queue.wait.duration", "s", "From due to claimed.");
-        fencingRejected = meter.CreateCounter<long>("surety.fencing.rejected", "{message}", "Settlements refused because the claim was lost.");
+        fencingRejected = meter.CreateCounter<long>(
+            "surety.fencing.rejected", "{message}", "Settlements refused because the claim was lost.");
         leasesLost = meter.CreateCounter<long>("surety.lease.lost", "{lease}", "Times this node was presumed dead while it lived.");
     }
 
@@ -37,7 +38,8 @@ internal sealed class SuretyTelemetry : IDisposable
     public void ObserveQueues(Func<IReadOnlyList<QueueInfo>> read)
     {
         meter.CreateObservableGauge(
-            "surety.queue.depth", () => read().Select(q => Of(q, q.Ready + q.Scheduled + q.Running)), "{message}", "Messages not finished.");
+            "surety.queue.depth", (
+                ) => read().Select(q => Of(q, q.Ready + q.Scheduled + q.Running)), "{message}", "Messages not finished.");
         meter.CreateObservableGauge("surety.dead_letters.depth", () => read().Select(q => Of(q, q.Dead)), "{message}", "Dead letters.");
         meter.CreateObservableGauge(
             "surety.queue.oldest_due.age", () => read().Select(Age), "s", "How long the oldest due message has waited.");
