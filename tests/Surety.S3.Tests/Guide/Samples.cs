@@ -10,8 +10,8 @@ public static class Samples
         // sample: s3-blobs
         builder.AddSurety(surety => surety
             .UseSqlite(connectionString)
-            .UseS3Blobs(
-                builder.Configuration.GetSection("S3").Bind)); // Bucket, Region, and for other stores ServiceUrl, AccessKey, SecretKey
+            // Bucket, Region, and for other stores ServiceUrl, AccessKey, SecretKey
+            .UseS3Blobs(builder.Configuration.GetSection("S3").Bind));
         // end
     }
 }
