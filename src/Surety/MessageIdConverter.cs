@@ -24,7 +24,8 @@ public sealed class MessageIdConverter : JsonConverter<MessageId>
     }
 
     /// <inheritdoc/>
-    public override MessageId ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => IdIn(ref reader);
+    public override MessageId ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        IdIn(ref reader);
 
     /// <inheritdoc/>
     public override void WriteAsPropertyName(Utf8JsonWriter writer, MessageId value, JsonSerializerOptions options)
@@ -33,7 +34,8 @@ public sealed class MessageIdConverter : JsonConverter<MessageId>
         writer.WritePropertyName(value.ToString());
     }
 
-    private static MessageId IdIn(ref Utf8JsonReader reader) => MessageId.TryParse(reader.GetString(), null, out var id) ? id : throw NoId();
+    private static MessageId IdIn(ref Utf8JsonReader reader) =>
+        MessageId.TryParse(reader.GetString(), null, out var id) ? id : throw NoId();
 
     private static JsonException NoId() => new("A message id is a string of decimal digits, such as \"17\".");
 }

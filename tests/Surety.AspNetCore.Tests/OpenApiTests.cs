@@ -73,7 +73,8 @@ public sealed class OpenApiTests(OpenApiTests.Described described) : IClassFixtu
             .GetProperty("components").GetProperty("schemas").GetProperty("Sent").GetProperty("properties");
         properties.ToString().ShouldNotContain("$ref");
         properties.GetProperty("id").GetProperty("type").GetString().ShouldBe("string");
-        properties.GetProperty("after").GetProperty("type").EnumerateArray().Select(t => t.GetString()).ShouldBe(["null", "string"], ignoreOrder: true);
+        properties.GetProperty("after")
+            .GetProperty("type").EnumerateArray().Select(t => t.GetString()).ShouldBe(["null", "string"], ignoreOrder: true);
     }
 
     private sealed record Sent(MessageId Id, MessageId? After);

@@ -12,7 +12,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         await Store.ApiKeys.AddAsync(added, default);
         var found = (await FindAsync("sk_1")).ShouldNotBeNull();
         found.ShouldSatisfyAllConditions(
-            k => k.Digest.ToArray().ShouldBe(added.Digest.ToArray()), k => k.Principal.ShouldBe("tenant-1"), k => k.Scopes.ShouldBe(added.Scopes), k => k.CreatedAt.ShouldBe(Clock.Now),
+            k => k.Digest.ToArray().ShouldBe(added.Digest.ToArray()),
+                k => k.Principal.ShouldBe("tenant-1"), k => k.Scopes.ShouldBe(added.Scopes), k => k.CreatedAt.ShouldBe(Clock.Now),
             k => k.ExpiresAt.ShouldBe(added.ExpiresAt), k => k.RevokedAt.ShouldBeNull());
         (await FindAsync("sk_2")).ShouldBeNull();
     }
@@ -21,7 +22,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
     public async Task A_prefix_is_given_once()
     {
         await Store.ApiKeys.AddAsync(Key("sk_1"), default);
-        await Should.ThrowAsync<StoreException>(async () => await Store.ApiKeys.AddAsync(Key("sk_1") with { Principal = "intruder" }, default));
+        await Should.ThrowAsync<StoreException>(
+            async () => await Store.ApiKeys.AddAsync(Key("sk_1") with { Principal = "intruder" }, default));
         (await FindAsync("sk_1")).ShouldNotBeNull().Principal.ShouldBe("tenant-1");
     }
 
@@ -47,7 +49,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         }
 
         await Store.ApiKeys.RevokeAsync("sk_c", default);
-        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Select(k => (k.Prefix, k.RevokedAt is not null)).ShouldBe([("sk_a", false), ("sk_c", true), ("sk_b", false)]);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default))
+            .Select(k => (k.Prefix, k.RevokedAt is not null)).ShouldBe([("sk_a", false), ("sk_c", true), ("sk_b", false)]);
     }
 
     [Fact]
@@ -78,11 +81,13 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         var overlap = TimeSpan.FromHours(1);
         var until = Clock.Now + overlap;
         (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_1b"), overlap, default)).ShouldBeTrue();
-        (await Store.ApiKeys.RotateAsync("sk_2", Key("sk_2b") with { Scopes = ["read"], ExpiresAt = until }, overlap, default)).ShouldBeTrue();
+        (await Store.ApiKeys.RotateAsync("sk_2", Key("sk_2b") with { Scopes = ["read"], ExpiresAt = until }, overlap, default))
+            .ShouldBeTrue();
         (await FindAsync("sk_1")).ShouldNotBeNull().ExpiresAt.ShouldBe(until);
         (await FindAsync("sk_2")).ShouldNotBeNull().ExpiresAt.ShouldBe(Clock.Now + TimeSpan.FromMinutes(1));
         (await FindAsync("sk_1b")).ShouldNotBeNull().ExpiresAt.ShouldBeNull();
-        (await FindAsync("sk_2b")).ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBe(until), k => k.Scopes.ShouldBe(["read"]));
+        (await FindAsync("sk_2b"))
+            .ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBe(until), k => k.Scopes.ShouldBe(["read"]));
     }
 
     [Fact]
@@ -104,7 +109,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         await Store.ApiKeys.AddAsync(Key("sk_2"), default);
         foreach (var overlap in new[] { TimeSpan.Zero, TimeSpan.FromHours(1) })
             await Should.ThrowAsync<StoreException>(async () => await Store.ApiKeys.RotateAsync("sk_1", Key("sk_2"), overlap, default));
-        (await FindAsync("sk_1")).ShouldNotBeNull().ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBeNull(), k => k.RevokedAt.ShouldBeNull(), k => k.EndsIn.ShouldBeNull());
+        (await FindAsync("sk_1")).ShouldNotBeNull()
+            .ShouldSatisfyAllConditions(k => k.ExpiresAt.ShouldBeNull(), k => k.RevokedAt.ShouldBeNull(), k => k.EndsIn.ShouldBeNull());
     }
 
     [Fact]
@@ -153,7 +159,8 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
 
         Clock.Jump(-TimeSpan.FromDays(1));
         (await EndsInAsync("sk_1")).ShouldBe(TimeSpan.Zero);
-        (await Store.ApiKeys.ListAsync(null, null, 10, default)).Where(k => k.EndsIn == TimeSpan.Zero).Select(k => k.Prefix).ShouldBe(["sk_1"]);
+        (await Store.ApiKeys.ListAsync(null, null, 10, default))
+            .Where(k => k.EndsIn == TimeSpan.Zero).Select(k => k.Prefix).ShouldBe(["sk_1"]);
         (await Store.ApiKeys.RotateAsync("sk_1", Key("sk_3"), hour, default)).ShouldBeFalse();
         (await EndsInAsync("sk_works")).ShouldNotBe(TimeSpan.Zero);
     }
@@ -177,10 +184,12 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
     {
         var (keepFor, hour) = (TimeSpan.FromDays(90), TimeSpan.FromHours(1));
         foreach (var prefix in new[] { "sk_works", "sk_revoked" }) await Store.ApiKeys.AddAsync(Key(prefix), default);
-        foreach (var prefix in new[] { "sk_expired_1", "sk_expired_2", "sk_expired_3" }) await Store.ApiKeys.AddAsync(Key(prefix) with { ExpiresAt = Clock.Now + hour }, default);
+        foreach (var prefix in new[] { "sk_expired_1", "sk_expired_2", "sk_expired_3" })
+            await Store.ApiKeys.AddAsync(Key(prefix) with { ExpiresAt = Clock.Now + hour }, default);
         await Store.ApiKeys.AddAsync(Key("sk_revoked_early") with { ExpiresAt = Clock.Now + keepFor * 3 }, default);
         await Store.ApiKeys.AddAsync(Key("sk_expires") with { ExpiresAt = Clock.Now + hour + TimeSpan.FromMilliseconds(1) }, default);
-        foreach (var prefix in new[] { "sk_revoked", "sk_revoked_early" }) (await Store.ApiKeys.RevokeAsync(prefix, default)).ShouldBeTrue();
+        foreach (var prefix in new[] { "sk_revoked", "sk_revoked_early" })
+            (await Store.ApiKeys.RevokeAsync(prefix, default)).ShouldBeTrue();
         Clock.Advance(hour);
         // What has ended once does not end again.
         (await Store.ApiKeys.RevokeAsync("sk_expired_1", default)).ShouldBeTrue();
@@ -198,9 +207,13 @@ public abstract class ApiKeyContract<TFixture> : StoreContract<TFixture> where T
         ValueTask<int> PruneAsync() => Store.ApiKeys.PruneAsync(keepFor, 2, default);
     }
 
-    private async Task<IEnumerable<string>> PageAsync(string? principal, string? after) => (await Store.ApiKeys.ListAsync(principal, after, 2, default)).Select(k => k.Prefix);
+    private async Task<IEnumerable<string>> PageAsync(string? principal, string? after) =>
+        (await Store.ApiKeys.ListAsync(principal, after, 2, default)).Select(k => k.Prefix);
 
-    private ApiKeyRecord Key(string prefix) => new() { Prefix = prefix, Digest = new byte[32], Principal = "tenant-1", Scopes = [], CreatedAt = Clock.Now };
+    private ApiKeyRecord Key(string prefix) => new()
+    {
+        Prefix = prefix, Digest = new byte[32], Principal = "tenant-1", Scopes = [], CreatedAt = Clock.Now,
+    };
 
     private async Task<TimeSpan?> EndsInAsync(string prefix) => (await FindAsync(prefix)).ShouldNotBeNull().EndsIn;
 

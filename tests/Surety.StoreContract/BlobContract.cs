@@ -162,7 +162,8 @@ public abstract class BlobContract : IAsyncLifetime
 
     protected static async Task FeedAsync(BlobWriter writer, ReadOnlyMemory<byte> bytes)
     {
-        for (; bytes.Length > 0; bytes = bytes[Math.Min(bytes.Length, 65_536)..]) await writer.WriteAsync(bytes[..Math.Min(bytes.Length, 65_536)], default);
+        for (; bytes.Length > 0; bytes = bytes[Math.Min(bytes.Length, 65_536)..])
+            await writer.WriteAsync(bytes[..Math.Min(bytes.Length, 65_536)], default);
     }
 
     protected async Task<byte[]> ReadAsync(BlobSegment segment, long from = 0)

@@ -14,11 +14,15 @@ public abstract class CancelContract<TFixture> : StoreContract<TFixture> where T
     {
         var node = await JoinAsync();
         if (where == "blocked") await EnqueueAsync(Message() with { OrderingKey = "o" });
-        var id = await EnqueueAsync(Message() with { OrderingKey = "o", Delay = where == "scheduled" ? TimeSpan.FromHours(1) : TimeSpan.Zero });
+        var id = await EnqueueAsync(Message() with
+        {
+            OrderingKey = "o", Delay = where == "scheduled" ? TimeSpan.FromHours(1) : TimeSpan.Zero,
+        });
         if (where == "retrying") (await SettleAsync((await ClaimOneAsync(node)).Retry(TimeSpan.FromHours(1)))).ShouldBeTrue();
 
         (await CancelAsync(id, "the customer paid")).ShouldBe(CancelAnswer.Cancelled);
-        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("the customer paid"), m => m.EndedAt.ShouldBe(Clock.Now));
+        (await InfoAsync(id)).ShouldSatisfyAllConditions(m =>
+            m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("the customer paid"), m => m.EndedAt.ShouldBe(Clock.Now));
         Clock.Advance(TimeSpan.FromHours(2));
         (await ClaimedIdsAsync(node)).ShouldNotContain(id);
     }
@@ -34,7 +38,8 @@ public abstract class CancelContract<TFixture> : StoreContract<TFixture> where T
         (await CancelAsync(first.Claim.Id, "why")).ShouldBe(CancelAnswer.Requested);
         (await CancelAsync(third.Claim.Id, "why")).ShouldBe(CancelAnswer.Requested);
 
-        (await InfoAsync(first.Claim.Id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Running), m => m.CancelRequested.ShouldBeTrue());
+        (await InfoAsync(first.Claim.Id)).ShouldSatisfyAllConditions(
+            m => m.Status.ShouldBe(MessageStatus.Running), m => m.CancelRequested.ShouldBeTrue());
         (await Store.Messages.CancelRequestsAsync(one, default)).ShouldBe([first.Claim]);
         (await Store.Messages.CancelRequestsAsync(two, default)).ShouldBe([third.Claim]);
         (await SettleAsync(first.Done())).ShouldBeTrue();
@@ -98,5 +103,6 @@ public abstract class CancelContract<TFixture> : StoreContract<TFixture> where T
         }
     }
 
-    private async Task<CancelAnswer> CancelAsync(MessageId id, string reason) => await Store.Messages.CancelAsync(id, reason, null, default);
+    private async Task<CancelAnswer> CancelAsync(MessageId id, string reason) =>
+        await Store.Messages.CancelAsync(id, reason, null, default);
 }

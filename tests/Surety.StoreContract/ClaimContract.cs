@@ -14,7 +14,8 @@ public abstract class ClaimContract<TFixture> : StoreContract<TFixture> where TF
         {
             var node = await JoinAsync(store, $"node {i}");
             var mine = new List<MessageId>();
-            while (await store.Messages.ClaimAsync(node, [new QueueDemand(Work, 7)], default) is { Count: > 0 } claimed) mine.AddRange(claimed.Select(m => m.Claim.Id));
+            while (await store.Messages.ClaimAsync(node, [new QueueDemand(Work, 7)], default) is { Count: > 0 } claimed)
+                mine.AddRange(claimed.Select(m => m.Claim.Id));
             return mine;
         })).WaitAsync(Patience);
         got.SelectMany(g => g).ShouldBe(ids, ignoreOrder: true);
@@ -39,7 +40,8 @@ public abstract class ClaimContract<TFixture> : StoreContract<TFixture> where TF
             for (var i = 0; i < 3; i++) await EnqueueAsync(Message() with { Queue = queue });
         }
 
-        var claimed = (await Store.Messages.ClaimAsync(node, [new QueueDemand("a", 2), new QueueDemand("b", 1)], default)).ShouldNotBeNull();
+        var claimed = (await Store.Messages.ClaimAsync(node, [new QueueDemand("a", 2), new QueueDemand("b", 1)], default))
+            .ShouldNotBeNull();
         claimed.Select(m => m.Queue).ShouldBe(["a", "a", "b"]);
     }
 

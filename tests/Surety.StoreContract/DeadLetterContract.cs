@@ -22,7 +22,8 @@ public abstract class DeadLetterContract<TFixture> : StoreContract<TFixture> whe
         var groups = await Store.DeadLetters.GroupsAsync();
         groups[0].ShouldBe(new DeadLetterGroup(Work, "test.kind", "failed: often", 2, oldest, Clock.Now));
         groups.Skip(1).Select(g => (g.Queue, g.Kind, g.Cause, g.Count)).ShouldBe(
-            [("work", "other.kind", "failed: often", 1), ("work", "test.kind", "failed: rare", 1), ("mail", "test.kind", "failed: rare", 1)], ignoreOrder: true);
+            [("work", "other.kind", "failed: often", 1),
+                ("work", "test.kind", "failed: rare", 1), ("mail", "test.kind", "failed: rare", 1)], ignoreOrder: true);
     }
 
     [Fact]
@@ -38,10 +39,12 @@ public abstract class DeadLetterContract<TFixture> : StoreContract<TFixture> whe
 
         (await Store.DeadLetters.RequeueAsync(id)).ShouldBeTrue();
         (await InfoAsync(id)).ShouldSatisfyAllConditions(
-            m => m.Status.ShouldBe(MessageStatus.Queued), m => m.DueAt.ShouldBe(Clock.Now), m => m.Attempt.ShouldBe(0), m => m.Deaths.ShouldBe(0), m => m.Reason.ShouldBeNull(), m => m.Cause.ShouldBeNull(),
+            m => m.Status.ShouldBe(MessageStatus.Queued), m => m.DueAt.ShouldBe(Clock.Now),
+                m => m.Attempt.ShouldBe(0), m => m.Deaths.ShouldBe(0), m => m.Reason.ShouldBeNull(), m => m.Cause.ShouldBeNull(),
             m => m.EndedAt.ShouldBeNull());
         (await ClaimOneAsync(node)).ShouldSatisfyAllConditions(
-            m => m.Claim.Id.ShouldBe(id), m => m.Attempt.ShouldBe(1), m => m.Deaths.ShouldBe(0), m => m.Body.ToArray().ShouldBe(Bytes("""{"n":1}""")));
+            m => m.Claim.Id.ShouldBe(id),
+                m => m.Attempt.ShouldBe(1), m => m.Deaths.ShouldBe(0), m => m.Body.ToArray().ShouldBe(Bytes("""{"n":1}""")));
         (await Store.DeadLetters.GroupsAsync()).ShouldBeEmpty();
     }
 
@@ -83,7 +86,8 @@ public abstract class DeadLetterContract<TFixture> : StoreContract<TFixture> whe
         (await Store.DeadLetters.DiscardAsync(two, "nobody needs it")).ShouldBeTrue();
         (await Store.DeadLetters.DiscardAsync(two, "again")).ShouldBeFalse();
         (await Store.DeadLetters.RequeueAsync(two)).ShouldBeFalse();
-        (await InfoAsync(two)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("nobody needs it"));
+        (await InfoAsync(two)).ShouldSatisfyAllConditions(
+            m => m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("nobody needs it"));
     }
 
     [Fact]
@@ -98,7 +102,8 @@ public abstract class DeadLetterContract<TFixture> : StoreContract<TFixture> whe
         var owned = await DeadAsync(node, Message() with { Owner = "tenant-1" }, "down");
 
         // Neither the limit nor the status of the filter counts.
-        (await Store.DeadLetters.RequeueAsync(new MessageFilter { Cause = "failed: bad account", Limit = 1, Status = MessageStatus.Queued })).ShouldBe(1);
+        (await Store.DeadLetters.RequeueAsync(
+            new MessageFilter { Cause = "failed: bad account", Limit = 1, Status = MessageStatus.Queued })).ShouldBe(1);
         (await StatusAsync(otherCause)).ShouldBe(MessageStatus.Queued);
         (await Store.DeadLetters.RequeueAsync(new MessageFilter { Owner = "tenant-1" })).ShouldBe(1);
         (await StatusAsync(owned)).ShouldBe(MessageStatus.Queued);

@@ -75,7 +75,8 @@ public abstract class DueContract<TFixture> : StoreContract<TFixture> where TFix
         var second = await EnqueueAsync(Message() with { Priority = Priority.High });
 
         (await ClaimedIdsAsync(node, 1)).ShouldBe([high]);
-        (await Store.Messages.ClaimAsync(node, [new QueueDemand(Work, 1, LowestFirst: true)], default)).ShouldNotBeNull().Select(m => m.Claim.Id).ShouldBe([low]);
+        (await Store.Messages.ClaimAsync(node, [new QueueDemand(Work, 1, LowestFirst: true)], default))
+            .ShouldNotBeNull().Select(m => m.Claim.Id).ShouldBe([low]);
         (await ClaimedIdsAsync(node)).ShouldBe([second, normal]);
     }
 
@@ -88,7 +89,10 @@ public abstract class DueContract<TFixture> : StoreContract<TFixture> where TFix
         await EnqueueAsync(100);
         await ClaimOneAsync(node);
         await ClaimOneAsync(node);
-        var urgent = await EnqueueAsync(Message() with { Priority = Priority.High, Delay = keyed ? TimeSpan.Zero : Hour, OrderingKey = keyed ? "o" : null });
+        var urgent = await EnqueueAsync(Message() with
+        {
+            Priority = Priority.High, Delay = keyed ? TimeSpan.Zero : Hour, OrderingKey = keyed ? "o" : null,
+        });
         Clock.Advance(Hour);
         (await Store.Nodes.HeartbeatAsync(node, Lease, default)).ShouldBeTrue();
 

@@ -10,23 +10,34 @@ public abstract class EnqueueContract<TFixture> : StoreContract<TFixture> where 
     {
         var sent = new NewMessage
         {
-            Kind = "invoice.due", Version = 3, Queue = "mail", Body = Bytes("""{"id":7}"""), Priority = Priority.High, OrderingKey = "customer-7", Owner = "tenant-1", Tracked = true,
-            Headers = new Dictionary<string, string> { ["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ["x-source"] = "import" },
+            Kind = "invoice.due", Version = 3, Queue = "mail", Body = Bytes(
+                """{"id":7}"""), Priority = Priority.High, OrderingKey = "customer-7", Owner = "tenant-1", Tracked = true,
+            Headers = new Dictionary<string, string>
+            {
+                ["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ["x-source"] = "import",
+            },
         };
         var id = await EnqueueAsync(sent);
 
         var found = await InfoAsync(id);
         found.ShouldSatisfyAllConditions(
-            m => m.Id.ShouldBe(id), m => m.Kind.ShouldBe("invoice.due"), m => m.Version.ShouldBe(3), m => m.Queue.ShouldBe("mail"), m => m.Priority.ShouldBe(Priority.High),
-            m => m.OrderingKey.ShouldBe("customer-7"), m => m.Owner.ShouldBe("tenant-1"), m => m.Body.ToArray().ShouldBe(sent.Body.ToArray()), m => m.Headers.ShouldBe(sent.Headers, ignoreOrder: true),
-            m => m.EnqueuedAt.ShouldBe(Clock.Now), m => m.DueAt.ShouldBe(Clock.Now), m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Attempt.ShouldBe(0), m => m.Deaths.ShouldBe(0),
-            m => m.Attempts.ShouldBeEmpty(), m => m.EndedAt.ShouldBeNull(), m => m.Reason.ShouldBeNull(), m => m.Cause.ShouldBeNull(), m => m.CancelRequested.ShouldBeFalse());
+            m => m.Id.ShouldBe(id), m => m.Kind.ShouldBe("invoice.due"),
+                m => m.Version.ShouldBe(3), m => m.Queue.ShouldBe("mail"), m => m.Priority.ShouldBe(Priority.High),
+            m => m.OrderingKey.ShouldBe("customer-7"), m => m.Owner.ShouldBe("tenant-1"),
+                m => m.Body.ToArray().ShouldBe(sent.Body.ToArray()), m => m.Headers.ShouldBe(sent.Headers, ignoreOrder: true),
+            m => m.EnqueuedAt.ShouldBe(Clock.Now), m => m.DueAt.ShouldBe(Clock.Now),
+                m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Attempt.ShouldBe(0), m => m.Deaths.ShouldBe(0),
+            m => m.Attempts.ShouldBeEmpty(), m => m.EndedAt.ShouldBeNull(),
+                m => m.Reason.ShouldBeNull(), m => m.Cause.ShouldBeNull(), m => m.CancelRequested.ShouldBeFalse());
 
         var claimed = (await ClaimAsync(await JoinAsync(), queue: "mail")).ShouldHaveSingleItem();
         claimed.ShouldSatisfyAllConditions(
-            m => m.Claim.Id.ShouldBe(id), m => m.Kind.ShouldBe("invoice.due"), m => m.Version.ShouldBe(3), m => m.Queue.ShouldBe("mail"), m => m.OrderingKey.ShouldBe("customer-7"),
-            m => m.Owner.ShouldBe("tenant-1"), m => m.Tracked.ShouldBeTrue(), m => m.Body.ToArray().ShouldBe(sent.Body.ToArray()), m => m.Headers.ShouldBe(sent.Headers, ignoreOrder: true),
-            m => m.EnqueuedAt.ShouldBe(Clock.Now), m => m.DueAt.ShouldBe(Clock.Now), m => m.Attempt.ShouldBe(1), m => m.Deaths.ShouldBe(0), m => m.HoldsUniqueKey.ShouldBeFalse());
+            m => m.Claim.Id.ShouldBe(id), m => m.Kind.ShouldBe("invoice.due"),
+                m => m.Version.ShouldBe(3), m => m.Queue.ShouldBe("mail"), m => m.OrderingKey.ShouldBe("customer-7"),
+            m => m.Owner.ShouldBe("tenant-1"), m => m.Tracked.ShouldBeTrue(),
+                m => m.Body.ToArray().ShouldBe(sent.Body.ToArray()), m => m.Headers.ShouldBe(sent.Headers, ignoreOrder: true),
+            m => m.EnqueuedAt.ShouldBe(Clock.Now), m =>
+                m.DueAt.ShouldBe(Clock.Now), m => m.Attempt.ShouldBe(1), m => m.Deaths.ShouldBe(0), m => m.HoldsUniqueKey.ShouldBeFalse());
     }
 
     [Fact]
@@ -34,7 +45,8 @@ public abstract class EnqueueContract<TFixture> : StoreContract<TFixture> where 
     {
         var found = await InfoAsync(await EnqueueAsync());
         found.ShouldSatisfyAllConditions(
-            m => m.Headers.ShouldBeEmpty(), m => m.OrderingKey.ShouldBeNull(), m => m.Owner.ShouldBeNull(), m => m.Priority.ShouldBe(Priority.Normal), m => m.Progress.ShouldBeNull(), m => m.Result.ShouldBeNull());
+            m => m.Headers.ShouldBeEmpty(), m => m.OrderingKey.ShouldBeNull(), m => m.Owner.ShouldBeNull(),
+                m => m.Priority.ShouldBe(Priority.Normal), m => m.Progress.ShouldBeNull(), m => m.Result.ShouldBeNull());
     }
 
     [Fact]
@@ -67,14 +79,23 @@ public abstract class EnqueueContract<TFixture> : StoreContract<TFixture> where 
     public async Task Names_keys_and_headers_may_be_of_any_script()
     {
         const string odd = "Ünïcode 埃及 🦉 'quoted' \"twice\" %_\\ ; -- ?1 @p {0}";
-        var id = await EnqueueAsync(Message() with { Queue = odd, Kind = odd, OrderingKey = odd, UniqueKey = odd, Owner = odd, Headers = new Dictionary<string, string> { [odd] = odd } });
+        var id = await EnqueueAsync(Message() with
+        {
+            Queue = odd, Kind = odd, OrderingKey = odd, UniqueKey = odd, Owner = odd, Headers = new Dictionary<string, string>
+            {
+                [odd] = odd,
+            },
+        });
 
         var claimed = (await ClaimAsync(await JoinAsync(odd), queue: odd)).ShouldHaveSingleItem();
         claimed.ShouldSatisfyAllConditions(
-            m => m.Kind.ShouldBe(odd), m => m.OrderingKey.ShouldBe(odd), m => m.Owner.ShouldBe(odd), m => m.Headers.ShouldHaveSingleItem().ShouldBe(new(odd, odd)));
-        (await Store.Messages.EnqueueAsync([Message() with { Queue = odd, Kind = odd, UniqueKey = odd }], null, default)).ShouldBe([new Enqueued(id, IsDuplicate: true)]);
+            m => m.Kind.ShouldBe(odd), m =>
+                m.OrderingKey.ShouldBe(odd), m => m.Owner.ShouldBe(odd), m => m.Headers.ShouldHaveSingleItem().ShouldBe(new(odd, odd)));
+        (await Store.Messages.EnqueueAsync([Message() with { Queue = odd, Kind = odd, UniqueKey = odd }], null, default)).ShouldBe(
+            [new Enqueued(id, IsDuplicate: true)]);
         (await SettleAsync(claimed.Reject(odd))).ShouldBeTrue();
-        (await Store.DeadLetters.GroupsAsync()).ShouldHaveSingleItem().ShouldSatisfyAllConditions(g => g.Queue.ShouldBe(odd), g => g.Kind.ShouldBe(odd), g => g.Cause.ShouldBe($"failed: {odd}"));
+        (await Store.DeadLetters.GroupsAsync()).ShouldHaveSingleItem()
+            .ShouldSatisfyAllConditions(g => g.Queue.ShouldBe(odd), g => g.Kind.ShouldBe(odd), g => g.Cause.ShouldBe($"failed: {odd}"));
     }
 
     [Fact]
@@ -93,7 +114,8 @@ public abstract class EnqueueContract<TFixture> : StoreContract<TFixture> where 
     [Fact]
     public async Task A_batch_that_fails_half_way_leaves_nothing()
     {
-        await Should.ThrowAsync<Exception>(async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], null, default));
+        await Should.ThrowAsync<Exception>(
+            async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], null, default));
         (await Store.Reader.ListAsync(new MessageFilter(), default)).Items.ShouldBeEmpty();
     }
 

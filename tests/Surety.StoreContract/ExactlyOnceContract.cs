@@ -19,7 +19,8 @@ public abstract class ExactlyOnceContract<TFixture> : StoreContract<TFixture> wh
     {
         var ids = await EnqueueAsync(Count);
         var peer = await Fixture.OpenWorkingPeerAsync(Store, Clock);
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(i => WorkAsync(i % 2 == 0 ? Store : peer, new Random(i)))).WaitAsync(Patience * 2);
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(i => WorkAsync(i % 2 == 0 ? Store : peer, new Random(i)))).WaitAsync(
+            Patience * 2);
 
         // The last ones come back when everything is long done.
         while (frozen.TryDequeue(out var zombie)) await HandleAsync(Store, zombie);

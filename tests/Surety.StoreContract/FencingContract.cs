@@ -94,7 +94,8 @@ public abstract class FencingContract<TFixture> : StoreContract<TFixture> where 
     public async Task Progress_reported_under_a_lost_claim_is_not_stored()
     {
         var (zombie, heir) = await TakenOverAsync();
-        await Store.Messages.ReportAsync([(heir.Claim, new Progress(5, 10, null, null)), (zombie.Claim, new Progress(9, 10, null, null))], default);
+        await Store.Messages.ReportAsync(
+            [(heir.Claim, new Progress(5, 10, null, null)), (zombie.Claim, new Progress(9, 10, null, null))], default);
         (await InfoAsync(heir.Claim.Id)).Progress.ShouldBe(new Progress(5, 10, null, null));
     }
 

@@ -44,7 +44,8 @@ public abstract class HistoryContract<TFixture> : StoreContract<TFixture> where 
         var id = await DeadAsync(node);
         (await Store.DeadLetters.RequeueAsync(id)).ShouldBeTrue();
         (await SettleAsync((await ClaimOneAsync(node)).Reject())).ShouldBeTrue();
-        (await InfoAsync(id)).Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Reject, AttemptOutcome.Requeue, AttemptOutcome.Reject]);
+        (await InfoAsync(id)).Attempts.Select(a => a.Outcome).ShouldBe(
+            [AttemptOutcome.Reject, AttemptOutcome.Requeue, AttemptOutcome.Reject]);
     }
 
     [Fact]

@@ -9,7 +9,9 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
     private static readonly byte[] Key = SHA256.HashData("key"u8);
     private static readonly byte[] Fingerprint = SHA256.HashData("request"u8);
-    private static readonly StoredAnswer Created = new(201, new Dictionary<string, string> { ["Location"] = "/transfers/7", ["Content-Type"] = "application/json" }, """{"id":"7"}"""u8.ToArray());
+    private static readonly StoredAnswer Created = new(
+        201, new Dictionary<string, string> { ["Location"] = "/transfers/7", ["Content-Type"] = "application/json" },
+        """{"id":"7"}"""u8.ToArray());
 
     [Fact]
     public async Task A_key_a_request_and_its_effect_commit_together_and_are_found_again()
@@ -56,7 +58,8 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
         await using (var work = await Store.Database.BeginAsync())
         {
             await EffectAsync(work.Transaction, 2);
-            await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(Key, Of(Created), work));
+            await Should.ThrowAsync<InvalidOperationException>(
+                async () => await Store.Idempotency.AnswerAndCommitAsync(Key, Of(Created), work));
         }
 
         await using var again = await Store.Database.BeginAsync();
@@ -76,7 +79,8 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
         }
 
         await using var again = await Store.Database.BeginAsync();
-        (await TakeAsync(again)).Answer.ShouldNotBeNull().ShouldSatisfyAllConditions(a => a.Status.ShouldBe(204), a => a.Headers.ShouldBeEmpty(), a => a.Body.Length.ShouldBe(0));
+        (await TakeAsync(again)).Answer.ShouldNotBeNull().ShouldSatisfyAllConditions(
+            a => a.Status.ShouldBe(204), a => a.Headers.ShouldBeEmpty(), a => a.Body.Length.ShouldBe(0));
     }
 
     [Fact]
@@ -111,7 +115,8 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
         await using var work = await Store.Database.BeginAsync();
         await TakeAsync(work);
         await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default);
-        await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default));
+        await Should.ThrowAsync<InvalidOperationException>(
+            async () => await Store.Idempotency.AnswerAsync(Key, Of(Created), work, default));
     }
 
     [Fact]
@@ -162,7 +167,8 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
     public async Task Of_many_requests_with_one_key_at_the_same_time_one_has_an_effect()
     {
         var other = await Fixture.OpenAsync(Clock);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => RequestAsync(i % 2 == 0 ? Store : other, i))).WaitAsync(Patience);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => RequestAsync(i % 2 == 0 ? Store : other, i)))
+            .WaitAsync(Patience);
         answers.Distinct().ShouldHaveSingleItem();
         (await EffectsAsync()).ShouldBe(1);
     }
@@ -182,7 +188,8 @@ public abstract class IdempotencyContract<TFixture> : StoreContract<TFixture> wh
             }
 
             await EffectAsync(work.Transaction, number);
-            await store.Idempotency.AnswerAsync(Key, Of(new StoredAnswer(201, new Dictionary<string, string>(), new[] { (byte)number })), work, default);
+            await store.Idempotency.AnswerAsync(
+                Key, Of(new StoredAnswer(201, new Dictionary<string, string>(), new[] { (byte)number })), work, default);
             await work.CommitAsync();
             return Convert.ToHexString([(byte)number]);
         }

@@ -91,7 +91,8 @@ public abstract class ListContract<TFixture> : StoreContract<TFixture> where TFi
         (await ListAsync(new MessageFilter())).Items.ToDictionary(m => m.Id, m => m.Status).ShouldBe(expected, ignoreOrder: true);
         foreach (var status in Enum.GetValues<MessageStatus>())
         {
-            (await IdsAsync(new MessageFilter { Status = status })).ShouldBe(expected.Where(e => e.Value == status).Select(e => e.Key), ignoreOrder: true, $"listed as {status}");
+            (await IdsAsync(new MessageFilter { Status = status })).ShouldBe(
+                expected.Where(e => e.Value == status).Select(e => e.Key), ignoreOrder: true, $"listed as {status}");
         }
     }
 

@@ -13,7 +13,8 @@ public abstract class QueueContract<TFixture> : StoreContract<TFixture> where TF
         var id = await EnqueueAsync();
         var other = await EnqueueAsync(Message() with { Queue = "other" });
         await Store.Queues.PauseAsync(Work, "the mail service is down");
-        (await Store.Messages.ClaimAsync(node, [new QueueDemand(Work, 10), new QueueDemand("other", 10)], default)).ShouldNotBeNull().Select(m => m.Claim.Id).ShouldBe([other]);
+        (await Store.Messages.ClaimAsync(node, [new QueueDemand(Work, 10), new QueueDemand("other", 10)], default))
+            .ShouldNotBeNull().Select(m => m.Claim.Id).ShouldBe([other]);
         await Store.Queues.ResumeAsync(Work);
         (await ClaimedIdsAsync(node)).ShouldBe([id]);
     }
@@ -41,10 +42,12 @@ public abstract class QueueContract<TFixture> : StoreContract<TFixture> where TF
         var at = Clock.Now;
         await Store.Queues.PauseAsync("new", "until noon");
         Clock.Advance(TimeSpan.FromMinutes(1));
-        (await other.Queues.ListAsync()).ShouldHaveSingleItem().ShouldSatisfyAllConditions(q => q.Queue.ShouldBe("new"), q => q.PausedReason.ShouldBe("until noon"), q => q.PausedAt.ShouldBe(at));
+        (await other.Queues.ListAsync()).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            q => q.Queue.ShouldBe("new"), q => q.PausedReason.ShouldBe("until noon"), q => q.PausedAt.ShouldBe(at));
 
         await Store.Queues.PauseAsync("new", "until one");
-        (await QueueAsync("new")).ShouldSatisfyAllConditions(q => q.PausedReason.ShouldBe("until one"), q => q.PausedAt.ShouldBe(Clock.Now));
+        (await QueueAsync("new")).ShouldSatisfyAllConditions(
+            q => q.PausedReason.ShouldBe("until one"), q => q.PausedAt.ShouldBe(Clock.Now));
         await Store.Queues.ResumeAsync("new");
         await Store.Queues.ResumeAsync("new");
         (await QueueAsync("new")).ShouldSatisfyAllConditions(q => q.PausedReason.ShouldBeNull(), q => q.PausedAt.ShouldBeNull());
@@ -80,7 +83,8 @@ public abstract class QueueContract<TFixture> : StoreContract<TFixture> where TF
         await EnqueueAsync();
         (await SettleAsync((await ClaimOneAsync(await JoinAsync())).Done())).ShouldBeTrue();
         foreach (var queue in new[] { "mail", Work, "default" }) await queues.PauseAsync(queue, "why");
-        (await Store.Queues.ListAsync()).Select(q => (q.Queue, q.PausedReason)).ShouldBe([("default", "why"), ("mail", "why"), (Work, "why")]);
+        (await Store.Queues.ListAsync())
+            .Select(q => (q.Queue, q.PausedReason)).ShouldBe([("default", "why"), ("mail", "why"), (Work, "why")]);
 
         // Another host, that knows none of them, resumes what it finds in the store.
         var elsewhere = new KnownQueues((await Fixture.OpenAsync(Clock)).Queues, []);
@@ -110,10 +114,16 @@ public abstract class QueueContract<TFixture> : StoreContract<TFixture> where TF
         await EnqueueAsync(Message() with { OrderingKey = "o" });
         await EnqueueAsync(Message() with { OrderingKey = "o", Delay = TimeSpan.FromHours(1) });
         await EnqueueAsync(Message() with { Delay = TimeSpan.FromMinutes(1) });
-        (await QueueAsync(Work)).ShouldBe(new QueueInfo { Queue = Work, Ready = 2, Scheduled = 3, Running = 1, Dead = 1, OldestDueAge = TimeSpan.Zero });
+        (await QueueAsync(Work)).ShouldBe(new QueueInfo
+        {
+            Queue = Work, Ready = 2, Scheduled = 3, Running = 1, Dead = 1, OldestDueAge = TimeSpan.Zero,
+        });
 
         Clock.Advance(TimeSpan.FromMinutes(5));
-        (await QueueAsync(Work)).ShouldBe(new QueueInfo { Queue = Work, Ready = 3, Scheduled = 2, Running = 1, Dead = 1, OldestDueAge = TimeSpan.FromMinutes(5) });
+        (await QueueAsync(Work)).ShouldBe(new QueueInfo
+        {
+            Queue = Work, Ready = 3, Scheduled = 2, Running = 1, Dead = 1, OldestDueAge = TimeSpan.FromMinutes(5),
+        });
     }
 
     [Fact]

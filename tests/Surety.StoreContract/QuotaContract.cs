@@ -38,7 +38,8 @@ public abstract class QuotaContract<TFixture> : StoreContract<TFixture> where TF
     public async Task Nodes_that_lease_at_the_same_time_never_get_more_than_there_is()
     {
         var others = new[] { Store, await Fixture.OpenAsync(Clock), await Fixture.OpenAsync(Clock) };
-        var leases = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => Task.Run(async () => await others[i % 3].Quotas.LeaseAsync(Alice, 3, 100, Minute, default))));
+        var leases = await Task.WhenAll(Enumerable.Range(0, 60).Select(
+            i => Task.Run(async () => await others[i % 3].Quotas.LeaseAsync(Alice, 3, 100, Minute, default))));
         leases.Sum(l => l.Granted).ShouldBe(100);
     }
 
@@ -57,7 +58,8 @@ public abstract class QuotaContract<TFixture> : StoreContract<TFixture> where TF
         await LeaseAsync(10);
         Clock.Jump(-TimeSpan.FromSeconds(1));
         // A store with a clock that is not set has none of that second more.
-        (await LeaseAsync(1)).ShouldSatisfyAllConditions(l => l.Granted.ShouldBe(0), l => l.Left.ShouldBe(0), l => l.EndsIn.ShouldBeInRange(Minute, Minute + TimeSpan.FromSeconds(1)));
+        (await LeaseAsync(1)).ShouldSatisfyAllConditions(
+            l => l.Granted.ShouldBe(0), l => l.Left.ShouldBe(0), l => l.EndsIn.ShouldBeInRange(Minute, Minute + TimeSpan.FromSeconds(1)));
         Clock.Jump(-TimeSpan.FromHours(1));
         Clock.Advance(Minute);
         (await LeaseAsync(1)).Granted.ShouldBe(1);

@@ -53,7 +53,8 @@ public abstract class RescueContract<TFixture> : StoreContract<TFixture> where T
         await EnqueueAsync();
         await ClaimOneAsync(await JoinAsync("doomed"));
         await DieAsync();
-        (await Store.Messages.RescueAsync(100, default)).ShouldSatisfyAllConditions(r => r.Nodes.ShouldBeEmpty(), r => r.Rescued.ShouldBe(0));
+        (await Store.Messages.RescueAsync(100, default)).ShouldSatisfyAllConditions(
+            r => r.Nodes.ShouldBeEmpty(), r => r.Rescued.ShouldBe(0));
         (await Store.Messages.RescueAsync(100, default)).Rescued.ShouldBe(0);
     }
 
@@ -122,7 +123,8 @@ public abstract class RescueContract<TFixture> : StoreContract<TFixture> where T
         for (var i = 0; i < 4; i++) rescued.Add((await Store.Messages.RescueAsync(2, default)).Rescued);
         rescued.Sum().ShouldBe(5);
 
-        (await ClaimAsync(await JoinAsync("heir"))).Select(m => (m.Deaths, m.DiedAlone)).ShouldBe([(1, false), (2, true), (1, false), (0, false), (0, false)]);
+        (await ClaimAsync(await JoinAsync("heir")))
+            .Select(m => (m.Deaths, m.DiedAlone)).ShouldBe([(1, false), (2, true), (1, false), (0, false), (0, false)]);
     }
 
     [Fact]
@@ -177,7 +179,8 @@ public abstract class RescueContract<TFixture> : StoreContract<TFixture> where T
     {
         var id = await EnqueueAsync();
         for (var i = 0; i < 6; i++) await DeathAsync(start: true);
-        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Deaths.ShouldBe(6), m => m.Attempt.ShouldBe(0));
+        (await InfoAsync(id)).ShouldSatisfyAllConditions(
+            m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Deaths.ShouldBe(6), m => m.Attempt.ShouldBe(0));
     }
 
     [Fact]

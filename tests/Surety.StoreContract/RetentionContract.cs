@@ -40,7 +40,10 @@ public abstract class RetentionContract<TFixture> : StoreContract<TFixture> wher
         var requeued = await DeadAsync(node);
         await Store.DeadLetters.RequeueAsync(requeued);
         var retrying = await EnqueueAsync(Message() with { Queue = "other" });
-        await SettleAsync((await ClaimAsync(node, queue: "other")).ShouldHaveSingleItem().Retry(TimeSpan.Zero) with { KeepFor = TimeSpan.Zero });
+        await SettleAsync((await ClaimAsync(node, queue: "other")).ShouldHaveSingleItem().Retry(TimeSpan.Zero) with
+        {
+            KeepFor = TimeSpan.Zero,
+        });
 
         Clock.Advance(TimeSpan.FromDays(3650));
         (await Store.Messages.PruneAsync(100, default)).ShouldBe(0);

@@ -20,11 +20,16 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
     {
         var (id, claimed) = await ClaimedAsync(Message() with { Tracked = true });
         Clock.Advance(TimeSpan.FromSeconds(2));
-        (await SettleAsync(claimed.Done(new JobResult("""{"pages":3}""", "application/json")) with { Ran = TimeSpan.FromSeconds(2), Progress = new Progress(3, 3, "pages", "printed") })).ShouldBeTrue();
+        (await SettleAsync(
+            claimed.Done(new JobResult("""{"pages":3}""", "application/json")) with { Ran = TimeSpan.FromSeconds(
+            2), Progress = new Progress(3, 3, "pages", "printed") })).ShouldBeTrue();
         (await InfoAsync(id)).ShouldSatisfyAllConditions(
-            m => m.Status.ShouldBe(MessageStatus.Succeeded), m => m.Attempt.ShouldBe(1), m => m.EndedAt.ShouldBe(Clock.Now), m => m.Result.ShouldBe(new JobResult("""{"pages":3}""", "application/json")),
+            m => m.Status.ShouldBe(MessageStatus.Succeeded), m => m.Attempt.ShouldBe(1),
+                m => m.EndedAt.ShouldBe(Clock.Now), m => m.Result.ShouldBe(new JobResult("""{"pages":3}""", "application/json")),
             m => m.Progress.ShouldBe(new Progress(3, 3, "pages", "printed")), m => m.Reason.ShouldBeNull(),
-            m => m.Attempts.ShouldBe([new AttemptInfo(claimed.Claim.Number, AttemptOutcome.Done, null, "node", Clock.Now - TimeSpan.FromSeconds(2), Clock.Now)]));
+            m => m.Attempts.ShouldBe(
+                [new AttemptInfo(
+                claimed.Claim.Number, AttemptOutcome.Done, null, "node", Clock.Now - TimeSpan.FromSeconds(2), Clock.Now)]));
     }
 
     [Fact]
@@ -33,7 +38,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
         var (id, claimed) = await ClaimedAsync();
         (await SettleAsync(claimed.Retry(Hour))).ShouldBeTrue();
         (await InfoAsync(id)).ShouldSatisfyAllConditions(
-            m => m.Status.ShouldBe(MessageStatus.Retrying), m => m.Attempt.ShouldBe(1), m => m.DueAt.ShouldBe(Clock.Now + Hour), m => m.Reason.ShouldBe("busy"), m => m.Cause.ShouldBe("failed: busy"));
+            m => m.Status.ShouldBe(MessageStatus.Retrying), m => m.Attempt.ShouldBe(1),
+                m => m.DueAt.ShouldBe(Clock.Now + Hour), m => m.Reason.ShouldBe("busy"), m => m.Cause.ShouldBe("failed: busy"));
 
         var node = await JoinAsync();
         Clock.Advance(Hour - TimeSpan.FromMilliseconds(1));
@@ -47,7 +53,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
     {
         var (id, claimed) = await ClaimedAsync();
         (await SettleAsync(claimed.Snooze(Hour, "market closed"))).ShouldBeTrue();
-        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Scheduled), m => m.Attempt.ShouldBe(0), m => m.Reason.ShouldBe("market closed"), m => m.DueAt.ShouldBe(Clock.Now + Hour));
+        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Scheduled),
+            m => m.Attempt.ShouldBe(0), m => m.Reason.ShouldBe("market closed"), m => m.DueAt.ShouldBe(Clock.Now + Hour));
         Clock.Advance(Hour);
         (await ClaimOneAsync(await JoinAsync())).Attempt.ShouldBe(1);
     }
@@ -57,7 +64,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
     {
         var (id, claimed) = await ClaimedAsync();
         (await SettleAsync(claimed.HandBack())).ShouldBeTrue();
-        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Attempt.ShouldBe(0), m => m.Attempts.ShouldBeEmpty());
+        (await InfoAsync(id)).ShouldSatisfyAllConditions(
+            m => m.Status.ShouldBe(MessageStatus.Queued), m => m.Attempt.ShouldBe(0), m => m.Attempts.ShouldBeEmpty());
         (await ClaimOneAsync(await JoinAsync())).Attempt.ShouldBe(1);
     }
 
@@ -67,7 +75,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
         var (id, claimed) = await ClaimedAsync();
         (await SettleAsync(claimed.Reject())).ShouldBeTrue();
         (await InfoAsync(id)).ShouldSatisfyAllConditions(
-            m => m.Status.ShouldBe(MessageStatus.Dead), m => m.Attempt.ShouldBe(1), m => m.Reason.ShouldBe("bad account"), m => m.Cause.ShouldBe("failed: bad account"), m => m.EndedAt.ShouldBe(Clock.Now));
+            m => m.Status.ShouldBe(MessageStatus.Dead), m => m.Attempt.ShouldBe(1),
+                m => m.Reason.ShouldBe("bad account"), m => m.Cause.ShouldBe("failed: bad account"), m => m.EndedAt.ShouldBe(Clock.Now));
         (await ClaimAsync(await JoinAsync())).ShouldBeEmpty();
     }
 
@@ -76,7 +85,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
     {
         var (id, claimed) = await ClaimedAsync();
         (await SettleAsync(claimed.Cancelled())).ShouldBeTrue();
-        (await InfoAsync(id)).ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("withdrawn"), m => m.EndedAt.ShouldBe(Clock.Now));
+        (await InfoAsync(id)).ShouldSatisfyAllConditions(
+            m => m.Status.ShouldBe(MessageStatus.Cancelled), m => m.Reason.ShouldBe("withdrawn"), m => m.EndedAt.ShouldBe(Clock.Now));
         (await Store.DeadLetters.GroupsAsync()).ShouldBeEmpty();
     }
 
@@ -87,7 +97,8 @@ public abstract class SettleContract<TFixture> : StoreContract<TFixture> where T
         await EnqueueAsync(4);
         var claimed = await ClaimAsync(node);
         (await SettleAsync(claimed[1].Done())).ShouldBeTrue();
-        (await Store.Messages.SettleAsync([claimed[0].Done(), claimed[1].Done(), claimed[2].Retry(Hour), claimed[3].Reject()], null, default)).ShouldBe([true, false, true, true]);
+        (await Store.Messages.SettleAsync([claimed[0]
+            .Done(), claimed[1].Done(), claimed[2].Retry(Hour), claimed[3].Reject()], null, default)).ShouldBe([true, false, true, true]);
     }
 
     [Fact]

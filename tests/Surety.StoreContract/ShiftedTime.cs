@@ -14,7 +14,9 @@ public sealed class ShiftedTime : TimeProvider
     /// <summary>Somebody sets the wall clock; no time passes.</summary>
     public void Jump(TimeSpan by) => Interlocked.Add(ref jumped, by.Ticks);
 
-    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref passed) + Interlocked.Read(ref jumped));
+    public override DateTimeOffset GetUtcNow() =>
+        System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref passed) + Interlocked.Read(ref jumped));
 
-    public override long GetTimestamp() => System.GetTimestamp() + (long)((Int128)Interlocked.Read(ref passed) * TimestampFrequency / TimeSpan.TicksPerSecond);
+    public override long GetTimestamp() =>
+        System.GetTimestamp() + (long)((Int128)Interlocked.Read(ref passed) * TimestampFrequency / TimeSpan.TicksPerSecond);
 }

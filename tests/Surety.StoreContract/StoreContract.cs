@@ -29,26 +29,31 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
 
     protected static NewMessage Message(string body = "{}") => new() { Kind = "test.kind", Version = 1, Queue = Work, Body = Bytes(body) };
 
-    protected async Task<MessageId> EnqueueAsync(NewMessage? message = null) => (await Store.Messages.EnqueueAsync([message ?? Message()], null, default))[0].Id;
+    protected async Task<MessageId> EnqueueAsync(NewMessage? message = null) =>
+        (await Store.Messages.EnqueueAsync([message ?? Message()], null, default))[0].Id;
 
     protected async Task<MessageId[]> EnqueueAsync(int count) =>
-        [.. (await Store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => Message($"{i}"))], null, default)).Select(e => e.Id)];
+        [.. (await Store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => Message($"{i}"))], null, default)).Select(
+            e => e.Id)];
 
     protected Task<NodeId> JoinAsync(string name = "node") => JoinAsync(Store, name);
 
-    protected static async Task<NodeId> JoinAsync(OpenStore store, string name) => (await store.Nodes.JoinAsync(name, Lease, default)).ShouldNotBeNull();
+    protected static async Task<NodeId> JoinAsync(OpenStore store, string name) =>
+        (await store.Nodes.JoinAsync(name, Lease, default)).ShouldNotBeNull();
 
     /// <summary>All there is, up to the limit: one claim may give less.</summary>
     protected async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(NodeId node, int limit = 100, string queue = Work)
     {
         var claimed = new List<ClaimedMessage>();
-        while (claimed.Count < limit && (await Store.Messages.ClaimAsync(node, [new QueueDemand(queue, limit - claimed.Count)], default)).ShouldNotBeNull() is { Count: > 0 } more) claimed.AddRange(more);
+        while (claimed.Count < limit && (await Store.Messages.ClaimAsync(node, [new QueueDemand(queue, limit - claimed.Count)], default))
+            .ShouldNotBeNull() is { Count: > 0 } more) claimed.AddRange(more);
         return claimed;
     }
 
     protected async Task<ClaimedMessage> ClaimOneAsync(NodeId node) => (await ClaimAsync(node, 1)).ShouldHaveSingleItem();
 
-    protected async Task<MessageId[]> ClaimedIdsAsync(NodeId node, int limit = 100) => [.. (await ClaimAsync(node, limit)).Select(m => m.Claim.Id)];
+    protected async Task<MessageId[]> ClaimedIdsAsync(NodeId node, int limit = 100) =>
+        [.. (await ClaimAsync(node, limit)).Select(m => m.Claim.Id)];
 
     protected Task<bool> SettleAsync(Settlement settlement) => SettleAsync(settlement, null);
 

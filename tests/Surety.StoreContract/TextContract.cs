@@ -24,14 +24,18 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
             await Store.Messages.ReportAsync([(claimed.Claim, new Progress(1, 2, text, text))], default);
             (await InfoAsync(id)).Progress.ShouldBe(new Progress(1, 2, kept, kept));
 
-            var retry = claimed.Retry(TimeSpan.Zero) with { Reason = text, Cause = text, Error = text, Progress = new Progress(2, 2, text, text) };
+            var retry = claimed.Retry(TimeSpan.Zero) with
+            {
+                Reason = text, Cause = text, Error = text, Progress = new Progress(2, 2, text, text),
+            };
             (await SettleAsync(retry)).ShouldBeTrue();
             var info = await InfoAsync(id);
             (info.Reason, info.Cause, info.Progress).ShouldBe((kept, kept, new Progress(2, 2, kept, kept)));
             info.Attempts[^1].Error.ShouldBe(kept);
 
             claimed = await ClaimOneAsync(node);
-            (await SettleAsync(claimed.Done(new JobResult(text, "text/plain")) with { Progress = new Progress(3, 3, text, text) })).ShouldBeTrue();
+            (await SettleAsync(claimed.Done(new JobResult(text, "text/plain")) with { Progress = new Progress(3, 3, text, text) }))
+                .ShouldBeTrue();
             (await InfoAsync(id)).Result.ShouldBe(new JobResult(kept, "text/plain"));
         }
     }
@@ -102,8 +106,14 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
         {
             NewMessage[] named =
             [
-                Message() with { OrderingKey = text }, Message() with { UniqueKey = text }, Message() with { Owner = text }, Message() with { UniqueKey = $"{number++}", Owner = text, OrderingKey = text },
-                Message() with { Headers = new Dictionary<string, string> { [text] = "value" } }, Message() with { Headers = new Dictionary<string, string> { ["name"] = text } },
+                Message() with { OrderingKey = text }, Message() with { UniqueKey = text }, Message() with { Owner = text }, Message() with
+                {
+                    UniqueKey = $"{number++}", Owner = text, OrderingKey = text,
+                },
+                Message() with { Headers = new Dictionary<string, string> { [text] = "value" } }, Message() with
+                {
+                    Headers = new Dictionary<string, string> { ["name"] = text },
+                },
             ];
             foreach (var message in named)
             {
@@ -117,8 +127,10 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
                 var info = await InfoAsync(id);
                 (info.OrderingKey, info.Owner).ShouldBe((message.OrderingKey, message.Owner));
                 info.Headers.ShouldBe(message.Headers);
-                if (message.UniqueKey is not null) (await Store.Messages.EnqueueAsync([message], null, default)).ShouldBe([new Enqueued(id, IsDuplicate: true)]);
-                if (message.Owner is not null) (await Store.Reader.ListAsync(new MessageFilter { Owner = text }, default)).Items.ShouldContain(m => m.Id == id);
+                if (message.UniqueKey is not null)
+                    (await Store.Messages.EnqueueAsync([message], null, default)).ShouldBe([new Enqueued(id, IsDuplicate: true)]);
+                if (message.Owner is not null)
+                    (await Store.Reader.ListAsync(new MessageFilter { Owner = text }, default)).Items.ShouldContain(m => m.Id == id);
                 var claimed = (await ClaimAsync(node)).Single(m => m.Claim.Id == id);
                 (claimed.OrderingKey, claimed.Owner).ShouldBe((message.OrderingKey, message.Owner));
                 claimed.Headers.ShouldBe(message.Headers);
@@ -135,7 +147,8 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
         await using (var work = await Store.Database.BeginAsync())
         {
             await EffectAsync(work.Transaction, 1);
-            await Should.ThrowAsync<ArgumentException>(async () => await Store.Messages.EnqueueAsync([Message() with { OrderingKey = "a\ud83d" }], work.Transaction, default));
+            await Should.ThrowAsync<ArgumentException>(
+                async () => await Store.Messages.EnqueueAsync([Message() with { OrderingKey = "a\ud83d" }], work.Transaction, default));
             await EffectAsync(work.Transaction, 2);
             await work.CommitAsync();
         }
@@ -149,11 +162,16 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
         var number = 0;
         foreach (var text in Texts.Short.Many(Count / 2).Append("a\0").Append("a\ud83d"))
         {
-            var upload = new NewUpload { Id = $"{++number:x8}", Route = "/files", Owner = text, Metadata = new Dictionary<string, string> { ["filename"] = text } };
+            var upload = new NewUpload
+            {
+                Id = $"{++number:x8}", Route = "/files", Owner = text, Metadata = new Dictionary<string, string> { ["filename"] = text },
+            };
             if (!Texts.IsWhole(text))
             {
-                await Should.ThrowAsync<ArgumentException>(async () => await Store.Uploads.AddAsync(upload, TimeSpan.FromHours(1), 1000, default));
-                await Should.ThrowAsync<ArgumentException>(async () => await Store.Uploads.AddAsync(upload with { Owner = "owner" }, TimeSpan.FromHours(1), 1000, default));
+                await Should.ThrowAsync<ArgumentException>(
+                    async () => await Store.Uploads.AddAsync(upload, TimeSpan.FromHours(1), 1000, default));
+                await Should.ThrowAsync<ArgumentException>(
+                    async () => await Store.Uploads.AddAsync(upload with { Owner = "owner" }, TimeSpan.FromHours(1), 1000, default));
                 (await Store.Uploads.ExistsAsync(upload.Id, default)).ShouldBeFalse();
                 continue;
             }
@@ -170,7 +188,10 @@ public abstract class TextContract<TFixture> : StoreContract<TFixture> where TFi
         var number = 0;
         foreach (var text in Texts.Short.Many(Count / 2).Append("a\0").Append("a\ud83d"))
         {
-            var key = new ApiKeyRecord { Prefix = $"{++number:x8}", Digest = new byte[32], Principal = text, Scopes = ["read"], CreatedAt = Clock.Now };
+            var key = new ApiKeyRecord
+            {
+                Prefix = $"{++number:x8}", Digest = new byte[32], Principal = text, Scopes = ["read"], CreatedAt = Clock.Now,
+            };
             if (Texts.IsWhole(text))
             {
                 await Store.ApiKeys.AddAsync(key, default);

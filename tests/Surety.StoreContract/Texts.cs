@@ -17,12 +17,14 @@ public static class Texts
         (2, Gen.Choose(0xE000, 0xFFFF).Select(c => ((char)c).ToString())),
         (3, Gen.Choose(0x10000, 0x10FFFF).Select(char.ConvertFromUtf32)),
         (2, Gen.Choose(0xD800, 0xDFFF).Select(c => ((char)c).ToString())),
-        (1, Gen.Elements("\0", "\0\0", "e\u0301", "\uFFFD", "👨‍👩‍👧‍👦", "👍🏽", "🇩🇪🇫🇷", "\r\n", "'", "\\", "\"", "%s", "{0}", "\u202E", "\uFEFF")));
+        (1, Gen.Elements(
+            "\0", "\0\0", "e\u0301", "\uFFFD", "👨‍👩‍👧‍👦", "👍🏽", "🇩🇪🇫🇷", "\r\n", "'", "\\", "\"", "%s", "{0}", "\u202E", "\uFEFF")));
 
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Most are short; some are longer than any column's limit.</summary>
-    public static Gen<string> Any { get; } = Gen.Frequency((6, OfLength(0, 40)), (2, OfLength(150, 260)), (1, OfLength(480, 520)), (1, OfLength(9_000, 10_000)));
+    public static Gen<string> Any { get; } = Gen.Frequency(
+        (6, OfLength(0, 40)), (2, OfLength(150, 260)), (1, OfLength(480, 520)), (1, OfLength(9_000, 10_000)));
 
     /// <summary>None longer than a key may be.</summary>
     public static Gen<string> Short { get; } = OfLength(1, 60);
@@ -52,5 +54,6 @@ public static class Texts
         return kept.ToString();
     }
 
-    private static Gen<string> OfLength(int least, int most) => from count in Gen.Choose(least, most) from pieces in Piece.ListOf(count) select string.Concat(pieces);
+    private static Gen<string> OfLength(int least, int most) =>
+        from count in Gen.Choose(least, most) from pieces in Piece.ListOf(count) select string.Concat(pieces);
 }

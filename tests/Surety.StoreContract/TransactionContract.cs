@@ -70,7 +70,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
 
         // Whether the rest can still be committed is the database's to say.
         (await EffectsAsync()).ShouldBe(refused is null ? 1 : 0);
-        refused?.ShouldBeOfType<StoreException>().ShouldSatisfyAllConditions(e => e.Kind.ShouldBe(FailureKind.Mistake), e => e.InDoubt.ShouldBeFalse());
+        refused?.ShouldBeOfType<StoreException>().ShouldSatisfyAllConditions(
+            e => e.Kind.ShouldBe(FailureKind.Mistake), e => e.InDoubt.ShouldBeFalse());
     }
 
     [Fact]
@@ -78,7 +79,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
     {
         await using (var work = await Store.Database.BeginAsync())
         {
-            await Should.ThrowAsync<Exception>(async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], work, default));
+            await Should.ThrowAsync<Exception>(
+                async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], work, default));
             // A store may refuse this commit; it may not keep half a batch.
             await Record.ExceptionAsync(work.CommitAsync);
         }
@@ -92,7 +94,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
         await using (var connection = await Fixture.ConnectAsync())
         {
             await using var transaction = await connection.BeginTransactionAsync();
-            await Should.ThrowAsync<Exception>(async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], transaction, default));
+            await Should.ThrowAsync<Exception>(
+                async () => await Store.Messages.EnqueueAsync([Message(), Message() with { Kind = null! }], transaction, default));
             await Record.ExceptionAsync(() => transaction.CommitAsync());
         }
 
@@ -102,7 +105,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
     [Fact]
     public async Task A_unique_key_taken_in_a_rolled_back_unit_of_work_is_free()
     {
-        await using (var work = await Store.Database.BeginAsync()) await Store.Messages.EnqueueAsync([Message() with { UniqueKey = "u" }], work, default);
+        await using (var work = await Store.Database.BeginAsync()) await Store.Messages.EnqueueAsync(
+            [Message() with { UniqueKey = "u" }], work, default);
         (await Store.Messages.EnqueueAsync([Message() with { UniqueKey = "u" }], null, default))[0].IsDuplicate.ShouldBeFalse();
     }
 
@@ -151,7 +155,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
     public async Task A_cancellation_that_is_rolled_back_cancels_nothing()
     {
         var id = await EnqueueAsync();
-        await using (var work = await Store.Database.BeginAsync()) (await Store.Messages.CancelAsync(id, "why", work, default)).ShouldBe(CancelAnswer.Cancelled);
+        await using (var work = await Store.Database.BeginAsync()) (await Store.Messages.CancelAsync(id, "why", work, default)).ShouldBe(
+            CancelAnswer.Cancelled);
         (await StatusAsync(id)).ShouldBe(MessageStatus.Queued);
     }
 
@@ -180,7 +185,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
         await using var connection = await Fixture.ConnectAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await transaction.CommitAsync();
-        await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Messages.EnqueueAsync([Message()], transaction, default));
+        await Should.ThrowAsync<InvalidOperationException>(
+            async () => await Store.Messages.EnqueueAsync([Message()], transaction, default));
         (await Store.Reader.ListAsync(new MessageFilter(), default)).Items.ShouldBeEmpty();
     }
 
@@ -189,7 +195,8 @@ public abstract class TransactionContract<TFixture> : StoreContract<TFixture> wh
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Should.ThrowAsync<OperationCanceledException>(async () => await Store.Messages.EnqueueAsync([Message()], null, cancelled.Token));
+        await Should.ThrowAsync<OperationCanceledException>(
+            async () => await Store.Messages.EnqueueAsync([Message()], null, cancelled.Token));
         (await Store.Reader.ListAsync(new MessageFilter(), default)).Items.ShouldBeEmpty();
     }
 

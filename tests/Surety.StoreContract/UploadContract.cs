@@ -10,13 +10,16 @@ public abstract class UploadContract<TFixture> : StoreContract<TFixture> where T
     [Fact]
     public async Task An_upload_is_found_as_it_was_added()
     {
-        var added = (await AddAsync("a1", length: 5_000_000_000, metadata: new Dictionary<string, string> { ["filename"] = "bücher.csv" })).ShouldNotBeNull();
+        var added = (await AddAsync("a1", length: 5_000_000_000, metadata: new Dictionary<string, string> { ["filename"] = "bücher.csv" }))
+            .ShouldNotBeNull();
         (await FindAsync("a1")).ShouldSatisfyAllConditions(
-            u => u.ShouldBe(added with { Metadata = u.Metadata, Sha256 = u.Sha256 }), u => u.Route.ShouldBe("/files"), u => u.Owner.ShouldBe("ada"), u => u.State.ShouldBe(UploadState.Open),
+            u => u.ShouldBe(added with { Metadata = u.Metadata, Sha256 = u.Sha256 }),
+                u => u.Route.ShouldBe("/files"), u => u.Owner.ShouldBe("ada"), u => u.State.ShouldBe(UploadState.Open),
             u => u.Offset.ShouldBe(0), u => u.Length.ShouldBe(5_000_000_000),
             u => u.Metadata.ShouldBe(new Dictionary<string, string> { ["filename"] = "bücher.csv" }), u => u.Blob.ShouldBeNull(),
             u => u.Writer.ShouldBe(0), u => u.IsHandedOver.ShouldBeFalse(),
-            u => u.Sha256.IsEmpty.ShouldBeTrue(), u => u.Message.ShouldBeNull(), u => u.CreatedAt.ShouldBe(Clock.Now), u => u.ExpiresAt.ShouldBe(Clock.Now + Day));
+            u => u.Sha256.IsEmpty.ShouldBeTrue(),
+                u => u.Message.ShouldBeNull(), u => u.CreatedAt.ShouldBe(Clock.Now), u => u.ExpiresAt.ShouldBe(Clock.Now + Day));
         (await Store.Uploads.FindAsync("a2", default)).ShouldBeNull();
         (await Store.Uploads.ExistsAsync("a1", default)).ShouldBeTrue();
         (await Store.Uploads.ExistsAsync("a2", default)).ShouldBeFalse();
@@ -215,7 +218,8 @@ public abstract class UploadContract<TFixture> : StoreContract<TFixture> where T
         var message = (await Store.Messages.EnqueueAsync([Message()], work.Transaction, default))[0].Id;
         (await Store.Uploads.CompleteAsync("a1", Digest, message, work.Transaction, default)).ShouldBeTrue();
         await work.CommitAsync();
-        (await FindAsync("a1")).ShouldSatisfyAllConditions(u => u.State.ShouldBe(UploadState.Complete), u => u.Message.ShouldBe(message), u => u.Sha256.ToArray().ShouldBe(Digest));
+        (await FindAsync("a1")).ShouldSatisfyAllConditions(
+            u => u.State.ShouldBe(UploadState.Complete), u => u.Message.ShouldBe(message), u => u.Sha256.ToArray().ShouldBe(Digest));
         (await StatusAsync(message)).ShouldBe(MessageStatus.Queued);
     }
 
@@ -286,8 +290,10 @@ public abstract class UploadContract<TFixture> : StoreContract<TFixture> where T
 
     private static readonly byte[] Digest = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
 
-    private ValueTask<UploadRecord?> AddAsync(string id, long? length = null, string owner = "ada", int mostOpen = 100, Dictionary<string, string>? metadata = null) =>
-        Store.Uploads.AddAsync(new NewUpload { Id = id, Route = "/files", Owner = owner, Length = length, Metadata = metadata ?? [] }, Day, mostOpen, default);
+    private ValueTask<UploadRecord?> AddAsync(
+        string id, long? length = null, string owner = "ada", int mostOpen = 100, Dictionary<string, string>? metadata = null) =>
+        Store.Uploads.AddAsync(
+            new NewUpload { Id = id, Route = "/files", Owner = owner, Length = length, Metadata = metadata ?? [] }, Day, mostOpen, default);
 
     private async Task<UploadRecord> FindAsync(string id) => (await Store.Uploads.FindAsync(id, default)).ShouldNotBeNull();
 
@@ -297,7 +303,8 @@ public abstract class UploadContract<TFixture> : StoreContract<TFixture> where T
     private ValueTask<bool> AdvanceAsync(string id, long writer, long from, long to, string? blob = null, bool isLast = false) =>
         Store.Uploads.AdvanceAsync(id, new UploadStep(writer, from, to, blob, isLast), default);
 
-    private ValueTask<bool> CompleteAsync(string id, UnitOfWork work) => Store.Uploads.CompleteAsync(id, Digest, new MessageId(7), work.Transaction, default);
+    private ValueTask<bool> CompleteAsync(string id, UnitOfWork work) =>
+        Store.Uploads.CompleteAsync(id, Digest, new MessageId(7), work.Transaction, default);
 
     private async Task<bool> CompleteAloneAsync(string id)
     {

@@ -25,7 +25,8 @@ internal static class OtherPrograms
     public static Process Start(string name, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])["exec", typeof(OtherPrograms).Assembly.Location, name, .. arguments]) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])["exec", typeof(OtherPrograms).Assembly.Location, name, .. arguments])
+            start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 }

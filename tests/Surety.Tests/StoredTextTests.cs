@@ -10,17 +10,21 @@ public class StoredTextTests
     private static readonly Arbitrary<string> Any = Arb.From(Texts.Any);
 
     [Fact]
-    public void What_describes_is_kept_but_for_what_no_database_keeps() => Prop.ForAll(Any, text => StoredText.Storable(text) == Texts.Kept(text)).QuickCheckThrowOnFailure();
+    public void What_describes_is_kept_but_for_what_no_database_keeps() =>
+        Prop.ForAll(Any, text => StoredText.Storable(text) == Texts.Kept(text)).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_text_is_storable_exactly_if_it_is_whole() => Prop.ForAll(Any, text => StoredText.IsStorable(text) == Texts.IsWhole(text)).QuickCheckThrowOnFailure();
+    public void A_text_is_storable_exactly_if_it_is_whole() =>
+        Prop.ForAll(Any, text => StoredText.IsStorable(text) == Texts.IsWhole(text)).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_cut_text_is_storable_no_longer_than_allowed_and_begins_as_the_whole_one() => Prop.ForAll(Any, Arb.From(Gen.Choose(1, 600)), (text, most) =>
+    public void A_cut_text_is_storable_no_longer_than_allowed_and_begins_as_the_whole_one() =>
+        Prop.ForAll(Any, Arb.From(Gen.Choose(1, 600)), (text, most) =>
     {
         var cut = StoredText.Cut(text, most);
         if (text.Length <= most) return cut == Texts.Kept(text);
-        return cut.Length <= most && Texts.IsWhole(cut) && cut.EndsWith('…') && Texts.Kept(text).StartsWith(cut[..^1], StringComparison.Ordinal);
+        return cut.Length <= most
+            && Texts.IsWhole(cut) && cut.EndsWith('…') && Texts.Kept(text).StartsWith(cut[..^1], StringComparison.Ordinal);
     }).QuickCheckThrowOnFailure();
 
     [Theory]
@@ -34,7 +38,8 @@ public class StoredTextTests
     [InlineData("🇩🇪🇫🇷🇪🇸", 8, "🇩🇪…")]
     [InlineData("👨‍👩‍👧‍👦", 6, "👨‍👩…")]
     [InlineData("😀😀", 1, "…")]
-    public void What_people_see_as_one_character_is_not_cut_in_two(string text, int most, string cut) => StoredText.Cut(text, most).ShouldBe(cut);
+    public void What_people_see_as_one_character_is_not_cut_in_two(string text, int most, string cut) =>
+        StoredText.Cut(text, most).ShouldBe(cut);
 
     // Not as data of a test above: an attribute has no halves of characters either.
     [Fact]

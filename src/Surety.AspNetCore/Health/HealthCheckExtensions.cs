@@ -29,7 +29,10 @@ public static class HealthCheckExtensions
         {
             var report = await Readiness.ReadAsync(services, cancellationToken);
             var status = report.Ok ? HealthStatus.Healthy : context.Registration.FailureStatus;
-            var data = new Dictionary<string, object> { ["status"] = report.Status, ["problems"] = report.Problems, ["details"] = report.Details };
+            var data = new Dictionary<string, object>
+            {
+                ["status"] = report.Status, ["problems"] = report.Problems, ["details"] = report.Details,
+            };
             return new HealthCheckResult(status, string.Join(' ', report.Ok ? report.Details : report.Problems), data: data);
         }
     }

@@ -22,7 +22,8 @@ internal static class Readiness
     public static async Task<Report> ReadAsync(IServiceProvider services, CancellationToken cancel)
     {
         var health = services.GetRequiredService<SuretyHealth>();
-        var isStopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested || health.Draining;
+        var isStopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
+            || health.Draining;
         var store = await CheckAsync(services.GetRequiredService<IStore>(), services.GetRequiredService<TimeProvider>(), cancel);
 
         var problems = new List<string>();
@@ -42,7 +43,8 @@ internal static class Readiness
     private static IEnumerable<string> Details(IServiceProvider services, StoreStatus store, SuretyHealth health)
     {
         yield return $"Store: {store.Detail}";
-        if (health.IsStandby) yield return "Standby: another process works on this store; this one enqueues, and takes over when the other ends.";
+        if (health.IsStandby)
+            yield return "Standby: another process works on this store; this one enqueues, and takes over when the other ends.";
         foreach (var reason in health.Degraded) yield return reason;
         if (services.GetService<Admission>() is { IsShedding: true } admission)
             yield return $"Overloaded: requests are refused; {admission.AtWork} are at work, of {admission.Limit}.";

@@ -14,13 +14,15 @@ internal sealed class SqliteSchema(string connectionString) : ISchema
     {
         var file = new SqliteFile(connectionString);
         // To open it would make it.
-        return File.Exists(file.FullPath) ? await WithAsync(file, (_, db) => Task.FromResult(SqliteMigrations.Version(db, file.Name)), cancel) : 0;
+        return File.Exists(file.FullPath)
+            ? await WithAsync(file, (_, db) => Task.FromResult(SqliteMigrations.Version(db, file.Name)), cancel) : 0;
     }
 
     public Task UpAsync(CancellationToken cancel)
     {
         var file = new SqliteFile(connectionString);
-        return WithAsync(file, (connection, db) => SqliteMigrations.ApplyAsync(connection, db, file.Name, DateTimeOffset.UtcNow, cancel), cancel);
+        return WithAsync(
+            file, (connection, db) => SqliteMigrations.ApplyAsync(connection, db, file.Name, DateTimeOffset.UtcNow, cancel), cancel);
     }
 
     public async Task DownAsync(int version, CancellationToken cancel)

@@ -69,7 +69,8 @@ internal sealed class Configuration : IQueueCatalog
     {
         foreach (var handler in handlers)
         {
-            foreach (var missing in dependencies.Missing(handler)) faults.Add($"{missing} Register it on this host, or give the parameter a default.");
+            foreach (var missing in dependencies.Missing(handler))
+                faults.Add($"{missing} Register it on this host, or give the parameter a default.");
         }
     }
 

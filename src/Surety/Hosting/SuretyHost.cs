@@ -111,7 +111,8 @@ public static class SuretyHost
         public async Task StartingAsync(CancellationToken cancellationToken)
         {
             var configuration = services.GetRequiredService<Configuration>();
-            if (services.GetService<IServiceProviderIsKeyedService>() is { } known) configuration.Check(new Dependencies(registered, known));
+            if (services.GetService<IServiceProviderIsKeyedService>() is { } known)
+                configuration.Check(new Dependencies(registered, known));
             configuration.ThrowIfFaulty();
             var store = services.GetRequiredService<IStore>();
             await store.OpenAsync(cancellationToken);

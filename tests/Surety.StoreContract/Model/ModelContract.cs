@@ -29,7 +29,8 @@ public abstract class ModelContract<TFixture> where TFixture : StoreFixture, new
         var config = Config.QuickThrowOnFailure;
         config = int.TryParse(Environment.GetEnvironmentVariable("SURETY_MODEL_STORIES"), CultureInfo.InvariantCulture, out var asked)
             ? config.WithMaxTest(asked)
-            : config.WithMaxTest(Stories).WithReplay(FSharpOption<Replay>.Some(new Replay(new Rnd(20260301, 7919), FSharpOption<int>.None)));
+            : config.WithMaxTest(Stories).WithReplay(
+                FSharpOption<Replay>.Some(new Replay(new Rnd(20260301, 7919), FSharpOption<int>.None)));
         Prop.ForAll(Step.Stories(Longest), story => TellAsync(story).GetAwaiter().GetResult()).Check(config);
     });
 

@@ -17,7 +17,8 @@ public sealed class ModelStore(TimeProvider time)
 
     /// <summary>Who holds the message's unique key; null when it is free.</summary>
     public MessageId? Holder(NewMessage message) =>
-        message.UniqueKey is { } key && unique.TryGetValue(key, out var held) && (held.Until is null || held.Until > Now) ? held.Holder.Id : null;
+        message.UniqueKey is { } key
+            && unique.TryGetValue(key, out var held) && (held.Until is null || held.Until > Now) ? held.Holder.Id : null;
 
     public void Enqueue(MessageId id, NewMessage message)
     {
@@ -34,8 +35,9 @@ public sealed class ModelStore(TimeProvider time)
     /// All that a store may claim which decides late who stands at the head of its key: where nobody has been claimed, the oldest, though a
     /// younger one was there when the oldest came back from the dead letters.
     /// </summary>
-    public IReadOnlyList<ModelMessage> ClaimableLate(QueueDemand demand) => InOrder(demand, m =>
-        IsHead(m) || (heads[m.Line] is { Place: Place.Waiting, IsFresh: true } && messages.Find(other => other.Line == m.Line && other.Place == Place.Waiting) == m));
+    public IReadOnlyList<ModelMessage> ClaimableLate(QueueDemand demand) => InOrder(demand,
+        m => IsHead(m) || (heads[m.Line] is { Place: Place.Waiting, IsFresh: true }
+            && messages.Find(other => other.Line == m.Line && other.Place == Place.Waiting) == m));
 
     public bool IsHead(ModelMessage message) => message.New.OrderingKey is null || heads[message.Line] == message;
 
@@ -65,7 +67,8 @@ public sealed class ModelStore(TimeProvider time)
             return true;
         }
 
-        message.Place = settlement.Next switch { NextState.Succeeded => Place.Succeeded, NextState.Dead => Place.Dead, _ => Place.Cancelled };
+        message.Place = settlement.Next switch { NextState.Succeeded =>
+            Place.Succeeded, NextState.Dead => Place.Dead, _ => Place.Cancelled };
         End(message, Now + settlement.KeepFor);
         if (settlement.Next == NextState.Succeeded && !message.New.Tracked) messages.Remove(message);
         return true;
@@ -128,7 +131,8 @@ public sealed class ModelStore(TimeProvider time)
         {
             // A process dies as a whole: where one ran alone, no other is to blame.
             var ranAlone = message.Alone == message.Claim;
-            if (ranAlone || (!lone.Contains(message.Node) && (message.Deaths == 0 || message.Started == message.Claim))) (message.Deaths, message.DiedAlone) = (message.Deaths + 1, ranAlone);
+            if (ranAlone || (!lone.Contains(message.Node) && (message.Deaths == 0 || message.Started == message.Claim)))
+                (message.Deaths, message.DiedAlone) = (message.Deaths + 1, ranAlone);
             HandBack(message);
         }
 
@@ -138,7 +142,8 @@ public sealed class ModelStore(TimeProvider time)
     public bool Requeue(MessageId id)
     {
         if (messages.Find(m => m.Id == id) is not { Place: Place.Dead } message) return false;
-        (message.Place, message.DueAt, message.Attempt, message.Deaths, message.Started, message.CancelReason) = (Place.Waiting, Now, 0, 0, 0, null);
+        (message.Place, message.DueAt, message.Attempt, message.Deaths, message.Started, message.CancelReason) =
+            (Place.Waiting, Now, 0, 0, 0, null);
         (message.Alone, message.DiedAlone) = (0, false);
         message.IsFresh = true;
         message.History.Add((message.Claim, "requeue"));
@@ -201,7 +206,8 @@ public sealed class ModelStore(TimeProvider time)
 
     private void Free(ModelMessage message)
     {
-        if (message.New.UniqueKey is { } key && unique.TryGetValue(key, out var held) && held.Holder == message && held.Until is null) unique.Remove(key);
+        if (message.New.UniqueKey is { } key && unique.TryGetValue(key, out var held) && held.Holder == message && held.Until is null)
+            unique.Remove(key);
     }
 }
 

@@ -6,7 +6,8 @@ namespace Surety.StoreContract.Model;
 /// <summary>What can happen to a store.</summary>
 public enum Happening
 {
-    Enqueue, Claim, Settle, Start, Report, Cancel, Join, Heartbeat, Leave, Rescue, TimePasses, LeasesRunOut, Requeue, RequeueAll, Discard, Pause, Resume, Prune,
+    Enqueue, Claim, Settle,
+    Start, Report, Cancel, Join, Heartbeat, Leave, Rescue, TimePasses, LeasesRunOut, Requeue, RequeueAll, Discard, Pause, Resume, Prune,
 }
 
 /// <summary>
@@ -17,8 +18,10 @@ public sealed record Step(Happening Happening, int A, int B, int C)
 {
     private static readonly (int Weight, Happening Happening)[] Weights =
     [
-        (20, Happening.Enqueue), (14, Happening.Claim), (20, Happening.Settle), (4, Happening.Start), (2, Happening.Report), (4, Happening.Cancel), (1, Happening.Join), (2, Happening.Heartbeat),
-        (1, Happening.Leave), (3, Happening.Rescue), (6, Happening.TimePasses), (3, Happening.LeasesRunOut), (5, Happening.Requeue), (1, Happening.RequeueAll), (1, Happening.Discard),
+        (20, Happening.Enqueue), (14, Happening.Claim), (20, Happening.Settle),
+        (4, Happening.Start), (2, Happening.Report), (4, Happening.Cancel), (1, Happening.Join), (2, Happening.Heartbeat),
+        (1, Happening.Leave), (3, Happening.Rescue),
+        (6, Happening.TimePasses), (3, Happening.LeasesRunOut), (5, Happening.Requeue), (1, Happening.RequeueAll), (1, Happening.Discard),
         (1, Happening.Pause), (3, Happening.Resume), (1, Happening.Prune),
     ];
 

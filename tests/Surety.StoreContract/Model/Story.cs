@@ -10,7 +10,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
     private static readonly string[] Queues = ["a", "a", "a", "b"];
     private static readonly string?[] OrderingKeys = [null, "x", "x", "y"];
     private static readonly string?[] UniqueKeys = [null, null, "u"];
-    private static readonly TimeSpan[] Delays = [TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(20)];
+    private static readonly TimeSpan[] Delays = [TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromSeconds(
+        2), TimeSpan.FromSeconds(20)];
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
     private readonly ModelStore model = new(clock);
@@ -41,7 +42,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
             case Happening.Start when claims.Count > 0:
                 // Only suspects are noted when they start.
                 if (Claimed(step.A) is not { Deaths: > 0, Claim: var started }) break;
-                (await store.Messages.StartAsync([started], alone: step.B % 3 == 0, default)).ShouldBe([model.Start(started, alone: step.B % 3 == 0)]);
+                (await store.Messages.StartAsync([started], alone: step.B % 3 == 0, default)).ShouldBe(
+                    [model.Start(started, alone: step.B % 3 == 0)]);
                 break;
             case Happening.Report when claims.Count > 0:
                 var (reported, progress) = (Claimed(step.A).Claim, new Progress(step.B, step.C, "rows", null));
@@ -50,7 +52,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
                 break;
             case Happening.Cancel when ids.Count > 0:
                 var cancelled = Recent(ids, step.A);
-                (await store.Messages.CancelAsync(cancelled, $"reason {step.B}", null, default)).ShouldBe(model.Cancel(cancelled, $"reason {step.B}"));
+                (await store.Messages.CancelAsync(cancelled, $"reason {step.B}", null, default)).ShouldBe(
+                    model.Cancel(cancelled, $"reason {step.B}"));
                 break;
             case Happening.Join: await JoinAsync(); break;
             case Happening.Heartbeat when nodes.Count > 0:
@@ -69,7 +72,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
                 var requeued = Dead(step.A);
                 (await store.DeadLetters.RequeueAsync(requeued)).ShouldBe(model.Requeue(requeued));
                 break;
-            case Happening.RequeueAll: (await store.DeadLetters.RequeueAsync(new MessageFilter { Queue = Of(Queues, step.A) })).ShouldBe(model.RequeueAll(Of(Queues, step.A))); break;
+            case Happening.RequeueAll: (await store.DeadLetters.RequeueAsync(new MessageFilter { Queue = Of(Queues, step.A) })).ShouldBe(
+                model.RequeueAll(Of(Queues, step.A))); break;
             case Happening.Discard when ids.Count > 0:
                 var discarded = Dead(step.A);
                 (await store.DeadLetters.DiscardAsync(discarded, "nobody needs it")).ShouldBe(model.Discard(discarded));
@@ -94,8 +98,10 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
     {
         var message = new NewMessage
         {
-            Kind = "test.kind", Version = 1, Body = "{}"u8.ToArray(), Queue = Of(Queues, step.A), OrderingKey = Of(OrderingKeys, step.A / 10), UniqueKey = Of(UniqueKeys, step.A / 100),
-            UniqueFor = step.B % 2 == 0 ? null : TimeSpan.FromSeconds(10), Delay = Of(Delays, step.B / 10), Priority = (Priority)(step.B / 100 % 3), Tracked = step.C % 2 == 0,
+            Kind = "test.kind", Version = 1, Body = "{}"u8.ToArray(), Queue = Of(
+                Queues, step.A), OrderingKey = Of(OrderingKeys, step.A / 10), UniqueKey = Of(UniqueKeys, step.A / 100),
+            UniqueFor = step.B % 2 == 0 ? null : TimeSpan.FromSeconds(
+                10), Delay = Of(Delays, step.B / 10), Priority = (Priority)(step.B / 100 % 3), Tracked = step.C % 2 == 0,
         };
         var answer = (await store.Messages.EnqueueAsync([message], null, default)).ShouldHaveSingleItem();
         if (model.Holder(message) is { } holder)
@@ -146,7 +152,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
         (claimed is not null).ShouldBe(model.IsAlive(node));
         if (claimed is null) return;
         var turn = model.Claimable(demand).Take(demand.Limit).ToList();
-        var taken = (mostMisses == 0 ? turn : model.ClaimableLate(demand)).Where(m => mostMisses == 0 || claimed.Any(c => c.Claim.Id == m.Id)).ToList();
+        var taken = (mostMisses == 0 ? turn : model.ClaimableLate(demand))
+            .Where(m => mostMisses == 0 || claimed.Any(c => c.Claim.Id == m.Id)).ToList();
         claimed.Count.ShouldBeLessThanOrEqualTo(demand.Limit);
         taken.DistinctBy(m => m.Line).Count().ShouldBe(taken.Count, "two of one key at once");
         foreach (var message in taken) model.Claim(message, node);
@@ -181,8 +188,10 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
     private async Task CompareAsync()
     {
         var stored = (await store.Reader.ListAsync(new MessageFilter { Limit = 1000 }, default)).Items;
-        stored.Select(m => (m.Id, m.Status, m.Attempt, m.Deaths, m.DueAt, m.CancelRequested, m.Progress)).ShouldBe(model.Messages.Reverse().Select(m =>
-            (m.Id, model.Status(m), m.Place == Place.Running ? m.Attempt + 1 : m.Attempt, m.Deaths, m.DueAt, m.CancelReason is not null, m.Progress)));
+        stored.Select(m => (m.Id, m.Status, m.Attempt, m.Deaths, m.DueAt, m.CancelRequested, m.Progress)).ShouldBe(
+            model.Messages.Reverse().Select(
+            m => (m.Id, model.Status(m), m.Place == Place.Running
+                ? m.Attempt + 1 : m.Attempt, m.Deaths, m.DueAt, m.CancelReason is not null, m.Progress)));
 
         foreach (var queue in await store.Queues.ListAsync())
         {
@@ -196,7 +205,8 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
             (queue.PausedAt is not null).ShouldBe(model.IsPaused(queue.Queue));
         }
 
-        foreach (var node in nodes.TakeLast(3)) (await store.Messages.CancelRequestsAsync(node, default)).ShouldBe(model.CancelRequests(node), ignoreOrder: true);
+        foreach (var node in nodes.TakeLast(3))
+            (await store.Messages.CancelRequestsAsync(node, default)).ShouldBe(model.CancelRequests(node), ignoreOrder: true);
     }
 
     private async Task CompareHistoriesAsync()
@@ -213,5 +223,6 @@ internal sealed class Story(OpenStore store, ManualTime clock, int mostMisses)
     private static T Of<T>(IReadOnlyList<T> list, int number) => list[number % list.Count];
 
     /// <summary>One of the last few, mostly; any of them, now and then.</summary>
-    private static T Recent<T>(IReadOnlyList<T> list, int number) => list[^(1 + number / 10 % Math.Min(list.Count, number % 10 == 0 ? int.MaxValue : 6))];
+    private static T Recent<T>(IReadOnlyList<T> list, int number) =>
+        list[^(1 + number / 10 % Math.Min(list.Count, number % 10 == 0 ? int.MaxValue : 6))];
 }

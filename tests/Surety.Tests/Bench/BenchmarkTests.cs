@@ -30,7 +30,8 @@ public class BenchmarkTests
     [Fact]
     public async Task A_quick_run_of_every_queue_on_PostgreSQL_loses_and_doubles_no_job()
     {
-        var (code, output, errors) = await RunAsync("queue", "--quick", Counts.AreWhole ? "--only=100 a call,drain,sustained,transactional" : "--only=drain,transactional");
+        var (code, output, errors) = await RunAsync(
+            "queue", "--quick", Counts.AreWhole ? "--only=100 a call,drain,sustained,transactional" : "--only=drain,transactional");
 
         code.ShouldBe(0, errors);
         foreach (var contender in (string[])["pgbench", "pgbench-log", "surety", "graphile", "pgboss"]) output.ShouldContain(contender);
@@ -68,7 +69,8 @@ public class BenchmarkTests
         // Built beside this project, in the same configuration: …/bin/Release/net10.0.
         var built = Path.GetRelativePath(Path.Combine(Repository.Root, "tests", "Surety.Tests"), AppContext.BaseDirectory);
         var program = Path.Combine(Repository.Root, "bench", "Surety.Bench", built, "Surety.Bench.dll");
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        var start = new ProcessStartInfo(
+            Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         };

@@ -26,7 +26,8 @@ public partial class GuaranteesTests
                 var file = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, link.Groups["file"].Value));
                 var test = link.Groups["test"].Value.Trim().Replace(' ', '_');
                 if (!File.Exists(file)) faults.Add($"\"{title}\": there is no {link.Groups["file"].Value}");
-                else if (!Regex.IsMatch(File.ReadAllText(file), $@"\[(?:Fact|Theory)[^\n]*\n(?:\s*(?:\[|//)[^\n]*\n)*\s*public [^\n]*\b{Regex.Escape(test)}\("))
+                else if (!Regex.IsMatch(
+                    File.ReadAllText(file), $@"\[(?:Fact|Theory)[^\n]*\n(?:\s*(?:\[|//)[^\n]*\n)*\s*public [^\n]*\b{Regex.Escape(test)}\("))
                     faults.Add($"\"{title}\": {Path.GetFileName(file)} has no test {test}");
             }
         }

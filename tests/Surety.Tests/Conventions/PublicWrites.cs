@@ -18,25 +18,33 @@ public sealed record Beside(int Number);
 /// </summary>
 public static class PublicWrites
 {
-    private const string Reads = "reads", TakesPart = "takes the unit of work", IsOne = "is the unit of work", Application = "is the application's to write";
+    private const string Reads = "reads", TakesPart = "takes the unit of work",
+        IsOne = "is the unit of work", Application = "is the application's to write";
 
     /// <summary>The core's.</summary>
     public static IReadOnlyList<PublicCall> OfCore { get; } =
     [
-        new("Database.BeginAsync(CancellationToken)", async s => await (await s.GetRequiredService<Database>().BeginAsync()).DisposeAsync()),
+        new("Database.BeginAsync(CancellationToken)", async s =>
+            await (await s.GetRequiredService<Database>().BeginAsync()).DisposeAsync()),
         new("Database.OpenReadAsync(CancellationToken)", null, Reads),
         new("IBatchHandler`1.HandleAsync(IReadOnlyList`1, CancellationToken)", null, Application),
-        new("IDeadLetters.DiscardAsync(MessageId, String, CancellationToken)", async s => await s.GetRequiredService<IDeadLetters>().DiscardAsync(new MessageId(1), "why")),
+        new("IDeadLetters.DiscardAsync(MessageId, String, CancellationToken)", async s =>
+            await s.GetRequiredService<IDeadLetters>().DiscardAsync(new MessageId(1), "why")),
         new("IDeadLetters.GroupsAsync(CancellationToken)", null, Reads),
-        new("IDeadLetters.RequeueAsync(MessageFilter, CancellationToken)", async s => await s.GetRequiredService<IDeadLetters>().RequeueAsync(new MessageFilter { Queue = "nobodys" })),
-        new("IDeadLetters.RequeueAsync(MessageId, Nullable`1, CancellationToken)", async s => await s.GetRequiredService<IDeadLetters>().RequeueAsync(new MessageId(1))),
+        new("IDeadLetters.RequeueAsync(MessageFilter, CancellationToken)", async s =>
+            await s.GetRequiredService<IDeadLetters>().RequeueAsync(new MessageFilter { Queue = "nobodys" })),
+        new("IDeadLetters.RequeueAsync(MessageId, Nullable`1, CancellationToken)", async s =>
+            await s.GetRequiredService<IDeadLetters>().RequeueAsync(new MessageId(1))),
         new("IHandler`1.HandleAsync(Delivery`1, CancellationToken)", null, Application),
-        new("IMessages.CancelAsync(MessageId, String, CancellationToken)", async s => await s.GetRequiredService<IMessages>().CancelAsync(new MessageId(1), "why")),
+        new("IMessages.CancelAsync(MessageId, String, CancellationToken)", async s =>
+            await s.GetRequiredService<IMessages>().CancelAsync(new MessageId(1), "why")),
         new("IMessages.FindAsync(MessageId, CancellationToken)", null, Reads),
         new("IMessages.ListAsync(MessageFilter, CancellationToken)", null, Reads),
-        new("IQueue.EnqueueAsync(IReadOnlyList`1, DbTransaction, CancellationToken)", async s => await s.GetRequiredService<IQueue>().EnqueueAsync([new Envelope(new Beside(1), Nobodys)])),
+        new("IQueue.EnqueueAsync(IReadOnlyList`1, DbTransaction, CancellationToken)", async s =>
+            await s.GetRequiredService<IQueue>().EnqueueAsync([new Envelope(new Beside(1), Nobodys)])),
         new("IQueues.ListAsync(CancellationToken)", null, Reads),
-        new("IQueues.PauseAsync(String, String, CancellationToken)", async s => await s.GetRequiredService<IQueues>().PauseAsync("default", "why")),
+        new("IQueues.PauseAsync(String, String, CancellationToken)", async s =>
+            await s.GetRequiredService<IQueues>().PauseAsync("default", "why")),
         new("IQueues.ResumeAsync(String, CancellationToken)", async s => await s.GetRequiredService<IQueues>().ResumeAsync("default")),
         new("ITransactionalBatchHandler`1.HandleAsync(IReadOnlyList`1, UnitOfWork, CancellationToken)", null, Application),
         new("ITransactionalHandler`1.HandleAsync(Delivery`1, UnitOfWork, CancellationToken)", null, Application),
@@ -46,9 +54,11 @@ public static class PublicWrites
         new("OwnedUnitOfWork.DisposeAsync()", null, IsOne),
         new("OwnedUnitOfWork.RollbackAsync()", null, IsOne),
         new("QueueExtensions.EnqueueAsync(IQueue, IEnumerable, Object, Object, CancellationToken)", null, "does not compile"),
-        new("QueueExtensions.EnqueueAsync(IQueue, T, CancellationToken)", async s => await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(2))),
+        new("QueueExtensions.EnqueueAsync(IQueue, T, CancellationToken)", async s =>
+            await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(2))),
         new("QueueExtensions.EnqueueAsync(IQueue, T, DbTransaction, CancellationToken)", null, TakesPart),
-        new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, CancellationToken)", async s => await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(3), Nobodys)),
+        new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, CancellationToken)", async s =>
+            await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(3), Nobodys)),
         new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, DbTransaction, CancellationToken)", null, TakesPart),
     ];
 
@@ -59,11 +69,13 @@ public static class PublicWrites
         from type in assembly.GetExportedTypes()
         where type.Namespace == "Surety"
         from method in type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-        where typeof(Task).IsAssignableFrom(method.ReturnType) || method.ReturnType.Name is "ValueTask" or "ValueTask`1" or "IAsyncEnumerable`1"
+        where typeof(Task).IsAssignableFrom(method.ReturnType)
+            || method.ReturnType.Name is "ValueTask" or "ValueTask`1" or "IAsyncEnumerable`1"
         select $"{type.Name}.{method.Name}({string.Join(", ", method.GetParameters().Select(p => p.ParameterType.Name))})";
 
     /// <summary>Makes each call that writes, one after the other, and says of each what came of it: null when it went well.</summary>
-    public static async Task<Dictionary<string, Exception?>> TryAllAsync(IServiceProvider services, IReadOnlyList<PublicCall> calls, bool suppressed = false)
+    public static async Task<Dictionary<string, Exception?>> TryAllAsync(
+        IServiceProvider services, IReadOnlyList<PublicCall> calls, bool suppressed = false)
     {
         var all = new Dictionary<string, Exception?>();
         foreach (var call in calls)

@@ -16,8 +16,10 @@ internal static partial class Snippet
         try
         {
             await File.WriteAllTextAsync(Path.Combine(folder, "snippet.cs"), code);
-            var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(r => $"-r:\"{r}\"");
-            string[] options = ["-nologo", "-target:library", "-nullable:enable", "-warn:0", "-out:snippet.dll", .. references, "snippet.cs"];
+            var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
+                .Split(Path.PathSeparator).Select(r => $"-r:\"{r}\"");
+            string[] options =
+                ["-nologo", "-target:library", "-nullable:enable", "-warn:0", "-out:snippet.dll", .. references, "snippet.cs"];
             await File.WriteAllLinesAsync(Path.Combine(folder, "options.rsp"), options);
             return await RunAsync(folder);
         }
@@ -38,7 +40,8 @@ internal static partial class Snippet
         using var kill = limit.Token.Register(() => process.Kill(entireProcessTree: true));
         var said = await process.StandardOutput.ReadToEndAsync(limit.Token);
         await process.WaitForExitAsync(limit.Token);
-        var errors = Error().Matches(said).Select(m => new CompilerError(int.Parse(m.Groups[1].Value), m.Groups[2].Value, m.Groups[3].Value));
+        var errors = Error()
+            .Matches(said).Select(m => new CompilerError(int.Parse(m.Groups[1].Value), m.Groups[2].Value, m.Groups[3].Value));
         CompilerError[] found = [.. errors.OrderBy(e => e.Line)];
         // A compiler that did not even begin says so in another form, and must not pass for one that found nothing.
         return process.ExitCode == 0 || found.Length > 0 ? found : throw new InvalidOperationException(said);

@@ -23,7 +23,8 @@ public partial class StructureTests
     public void The_core_knows_neither_HTTP_nor_a_database_library()
     {
         typeof(IQueue).Assembly.GetReferencedAssemblies().Select(a => a.Name)
-            .ShouldNotContain(name => name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal) || name.Contains("Sqlite", StringComparison.Ordinal) || name == "Npgsql");
+            .ShouldNotContain(name => name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal)
+                || name.Contains("Sqlite", StringComparison.Ordinal) || name == "Npgsql");
     }
 
     [Fact]
@@ -48,11 +49,13 @@ public partial class StructureTests
 
     [Fact]
     public void Every_event_of_the_log_has_a_number_of_its_own() =>
-        Repository.Sources("src").SelectMany(f => EventNumber().Matches(File.ReadAllText(f))).GroupBy(m => m.Groups[1].Value).Where(same => same.Count() > 1).Select(same => same.Key).ShouldBeEmpty();
+        Repository.Sources("src").SelectMany(f => EventNumber().Matches(File.ReadAllText(f)))
+            .GroupBy(m => m.Groups[1].Value).Where(same => same.Count() > 1).Select(same => same.Key).ShouldBeEmpty();
 
     [Fact]
     public void No_test_sleeps() =>
-        Repository.Sources("tests").Where(f => Sleep().IsMatch(File.ReadAllText(f))).Select(f => Path.GetRelativePath(Repository.Root, f)).ShouldBeEmpty();
+        Repository.Sources("tests")
+            .Where(f => Sleep().IsMatch(File.ReadAllText(f))).Select(f => Path.GetRelativePath(Repository.Root, f)).ShouldBeEmpty();
 
     [GeneratedRegex(@"""[^""\n]*\b(?:SELECT\s+\w+.*\bFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\b")]
     private static partial Regex Sql();

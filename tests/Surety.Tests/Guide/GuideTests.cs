@@ -14,14 +14,16 @@ public partial class GuideTests
     public void Every_code_block_of_the_guide_is_code_that_compiles_here()
     {
         // The samples stand in the project that can compile and run them; the pages hold them all.
-        var samples = Repository.Sources("tests").Where(f => f.EndsWith(Path.Combine("Guide", "Samples.cs"), StringComparison.Ordinal)).SelectMany(f => Sample().Matches(File.ReadAllText(f)))
+        var samples = Repository.Sources("tests").Where(f => f.EndsWith(Path.Combine("Guide", "Samples.cs"), StringComparison.Ordinal))
+            .SelectMany(f => Sample().Matches(File.ReadAllText(f)))
             .ToDictionary(m => m.Groups[1].Value, m => Unindented(m.Groups[2].Value));
         var blocks = Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs/guide"), "*.md")
             .SelectMany(f => Block().Matches(File.ReadAllText(f)))
             .ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value.Trim());
         blocks.Keys.Order().ShouldBe(samples.Keys.Order());
         foreach (var (name, text) in blocks) text.ShouldBe(samples[name], name);
-        Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs/guide"), "*.md").Sum(f => CSharp().Count(File.ReadAllText(f))).ShouldBe(blocks.Count, "a C# block without a sample mark");
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs/guide"), "*.md")
+            .Sum(f => CSharp().Count(File.ReadAllText(f))).ShouldBe(blocks.Count, "a C# block without a sample mark");
     }
 
     [Fact]
@@ -48,9 +50,11 @@ public partial class GuideTests
             await Samples.OptionsAsync(queue, default);
             await WorkingHost.UntilAsync(() => Task.FromResult(mailer.Sent.Contains(42)));
             // The booking's own reminder and the one with options wait for their time.
-            await WorkingHost.UntilAsync(async () => (await messages.ListAsync(new MessageFilter { Status = MessageStatus.Scheduled })).Items.Count == 2);
+            await WorkingHost.UntilAsync(
+                async () => (await messages.ListAsync(new MessageFilter { Status = MessageStatus.Scheduled })).Items.Count == 2);
             var waiting = (await messages.ListAsync(new MessageFilter { Status = MessageStatus.Scheduled })).Items[0].Id;
-            await Samples.OperateAsync(messages, host.Services.GetRequiredService<IDeadLetters>(), host.Services.GetRequiredService<IQueues>(), waiting, default);
+            await Samples.OperateAsync(
+                messages, host.Services.GetRequiredService<IDeadLetters>(), host.Services.GetRequiredService<IQueues>(), waiting, default);
             (await messages.FindAsync(waiting))!.Status.ShouldBe(MessageStatus.Cancelled);
             await host.StopAsync();
         }

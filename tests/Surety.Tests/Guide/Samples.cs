@@ -43,7 +43,8 @@ public sealed class BookInvoice(IQueue queue) : ITransactionalHandler<InvoiceBoo
         command.Parameters.Add(invoice);
         await command.ExecuteNonQueryAsync(cancel);
 
-        await queue.EnqueueAsync(new InvoiceDue(delivery.Message.InvoiceId), new EnqueueOptions { Delay = TimeSpan.FromDays(14) }, work, cancel);
+        await queue.EnqueueAsync(
+            new InvoiceDue(delivery.Message.InvoiceId), new EnqueueOptions { Delay = TimeSpan.FromDays(14) }, work, cancel);
         return Outcome.Done; // the booking, the reminder and "handled" commit together
     }
 }
@@ -58,8 +59,8 @@ public static class Samples
             .UseSqlite(connectionString)
             .Handle<InvoiceDue, RemindCustomer>("mail")
             .HandleInTransaction<InvoiceBooked, BookInvoice>()
-            .Queue("mail", q =>
-            {
+            .Queue("mail",
+            q => {
                 q.Concurrency = 8;
                 q.HandlerTimeout = TimeSpan.FromSeconds(30);
                 q.Retry = Retry.Exponential(attempts: 8).RejectOn<FormatException>();
@@ -99,7 +100,8 @@ public static class Samples
         // end
     }
 
-    public static async Task OperateAsync(IMessages messages, IDeadLetters deadLetters, IQueues queues, MessageId id, CancellationToken cancel)
+    public static async Task OperateAsync(
+        IMessages messages, IDeadLetters deadLetters, IQueues queues, MessageId id, CancellationToken cancel)
     {
         // sample: operate
         var info = await messages.FindAsync(id, cancel);                     // status, progress, every attempt with its error

@@ -26,8 +26,10 @@ public class ConfigurationTests
         var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
         string[] expected =
         [
-            "No store is chosen", "\"Bad Name\": that is not a name", "Concurrency is 0", "HandlerTimeout is 00:00:00", "RateLimit is -1", "Retention is", "has two handlers on this host",
-            "Unnamed has no [Message", "NoBatch: maxSize is 0", "OnDead<Orphan> is registered, but no handler", "Upcast<Ping>(1): there is no such older version", "SuretyOptions.NodeLease",
+            "No store is chosen", "\"Bad Name\": that is not a name",
+            "Concurrency is 0", "HandlerTimeout is 00:00:00", "RateLimit is -1", "Retention is", "has two handlers on this host",
+            "Unnamed has no [Message", "NoBatch: maxSize is 0",
+            "OnDead<Orphan> is registered, but no handler", "Upcast<Ping>(1): there is no such older version", "SuretyOptions.NodeLease",
             "SuretyOptions.MaxDeaths", "SuretyOptions.KeepEndedKeys is 01:00:00",
         ];
         foreach (var text in expected) fault.Message.ShouldContain(text);
@@ -74,8 +76,10 @@ public class ConfigurationTests
         foreach (var open in (Func<Task<Place>>[])[SqlitePlace.OpenAsync, PostgresPlace.OpenAsync])
         {
             await using var place = await open();
-            await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place, services => services.AddSingleton(script));
-            var id = (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { DueAt = DateTimeOffset.MinValue, Tracked = true })).Id;
+            await using var host = await WorkingHost.StartAsync(
+                s => s.Handle<Ping, Plain<Ping>>(), place, services => services.AddSingleton(script));
+            var id = (await host.Queue.EnqueueAsync(
+                new Ping(1), new EnqueueOptions { DueAt = DateTimeOffset.MinValue, Tracked = true })).Id;
             await host.UntilAsync(id, MessageStatus.Succeeded);
         }
     }
@@ -87,15 +91,18 @@ public class ConfigurationTests
 
     private sealed class NeedsMissing(Middle middle) : IHandler<Ping>
     {
-        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel) => throw new NotSupportedException(middle.GetType().Name);
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel) =>
+            throw new NotSupportedException(middle.GetType().Name);
     }
 
     private sealed class NeedsKeyed([FromKeyedServices("other")] Script<Pong> script) : IHandler<Pong>
     {
-        public Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancel) => throw new NotSupportedException(script.GetType().Name);
+        public Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancel) =>
+            throw new NotSupportedException(script.GetType().Name);
     }
 
-    private sealed class NeedsNothingElse(Script<Letter> script, IServiceProvider services, IEnumerable<IAsyncDisposable> all, IAsyncDisposable? one = null)
+    private sealed class NeedsNothingElse(
+        Script<Letter> script, IServiceProvider services, IEnumerable<IAsyncDisposable> all, IAsyncDisposable? one = null)
         : IHandler<Letter>
     {
         public Task<Outcome> HandleAsync(Delivery<Letter> delivery, CancellationToken cancel) =>
@@ -144,8 +151,10 @@ public class ConfigurationTests
     public async Task A_payload_that_is_too_large_or_has_no_name_is_refused()
     {
         await using var host = await WorkingHost.StartAsync(s => s.Configure(o => (o.Work, o.MaxBodyBytes) = (false, 100)));
-        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Text(new string('x', 200))))).Message.ShouldContain("at most 100");
-        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Unnamed()))).Message.ShouldContain("[Message(");
+        (await Should.ThrowAsync<ArgumentException>(
+            async () => await host.Queue.EnqueueAsync(new Text(new string('x', 200))))).Message.ShouldContain("at most 100");
+        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Unnamed()))).Message.ShouldContain(
+            "[Message(");
     }
 
     public sealed record Unnamed;
@@ -158,6 +167,7 @@ public class ConfigurationTests
 
     public sealed class NoBatch : IBatchHandler<Pong>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) =>
+            throw new NotSupportedException();
     }
 }

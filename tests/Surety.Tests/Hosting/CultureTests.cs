@@ -26,7 +26,8 @@ public sealed partial class CultureTests
     [InlineData("tr-TR")]
     public async Task Both_stores_work_in_every_culture(string culture)
     {
-        if (culture != "tr-TR") (await RunAsync(Program, culture)).Trim().ShouldNotBe("-1", "the process had no cultures: libicu is missing");
+        if (culture != "tr-TR")
+            (await RunAsync(Program, culture)).Trim().ShouldNotBe("-1", "the process had no cultures: libicu is missing");
         List<string> arguments = ["-culture", culture, "-noColor", "-noLogo"];
         // Most of what a store does in the culture whose minus is the strangest; in the others what reads settings and numbers.
         foreach (var part in culture == "he-IL" || Counts.AreWhole ? Most : Few)
@@ -48,8 +49,12 @@ public sealed partial class CultureTests
 
     private static async Task<string> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 };
-        foreach (var argument in (string[])["exec", typeof(OtherPrograms).Assembly.Location, .. arguments]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo("dotnet")
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8,
+        };
+        foreach (var argument in (string[])["exec", typeof(OtherPrograms).Assembly.Location, .. arguments])
+            start.ArgumentList.Add(argument);
         // Stronger than what the build wrote into the program's settings.
         start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "0";
         using var process = Process.Start(start)!;

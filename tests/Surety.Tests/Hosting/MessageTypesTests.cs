@@ -14,10 +14,13 @@ public class MessageTypesTests
     public async Task Two_handled_types_of_one_stored_name_are_refused_at_the_start_with_every_other_fault()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.AddSurety(s => s.Handle<Order, Plain<Order>>().Handle<OtherOrder, Plain<OtherOrder>>("other").Handle<Shape, Plain<Shape>>().Configure(o => o.NodeName = "half \ud83d"));
+        builder.AddSurety(s => s.Handle<Order, Plain<Order>>()
+            .Handle<OtherOrder, Plain<OtherOrder>>("other").Handle<Shape, Plain<Shape>>().Configure(o => o.NodeName = "half \ud83d"));
         using var host = builder.Build();
         var fault = await Should.ThrowAsync<InvalidOperationException>(() => host.StartAsync());
-        fault.Message.ShouldContain("Kind \"test.order\" is the stored name of two message types on this host, Order (for Plain`1) and OtherOrder (for Plain`1). Give one of them another name.");
+        fault.Message.ShouldContain(
+            "Kind \"test.order\" is the stored name of two message types on this host, Order (for Plain`1) and OtherOrder (for Plain`1). "
+                + "Give one of them another name.");
         fault.Message.ShouldContain("Shape is abstract");
         fault.Message.ShouldContain("SuretyOptions.NodeName holds U+0000 or half a surrogate pair");
         fault.Message.ShouldContain("No store is chosen");
@@ -28,7 +31,8 @@ public class MessageTypesTests
     [InlineData(false)]
     public async Task A_type_with_the_stored_name_of_a_handled_one_is_refused_at_the_enqueue(bool works)
     {
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Order, Plain<Order>>().Configure(o => o.Work = works), services: s => s.AddSingleton(new Script<Order>()));
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Order, Plain<Order>>().Configure(o => o.Work = works), services: s => s.AddSingleton(new Script<Order>()));
         var fault = await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new OtherOrder("all of it")));
         fault.Message.ShouldContain("Order and OtherOrder have the same stored name \"test.order\"");
         Should.Throw<ArgumentException>(() => host.Get<IQueueCatalog>().KindOf(typeof(OtherOrder)));
@@ -41,7 +45,8 @@ public class MessageTypesTests
         await using var host = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false));
         await host.Queue.EnqueueAsync(new OtherOrder("first"));
         await host.Queue.EnqueueAsync(new OtherOrder("again"));
-        var fault = await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync([new Envelope(new OtherOrder("third")), new Envelope(new Order(1))]));
+        var fault = await Should.ThrowAsync<ArgumentException>(
+            async () => await host.Queue.EnqueueAsync([new Envelope(new OtherOrder("third")), new Envelope(new Order(1))]));
         fault.Message.ShouldContain("OtherOrder and Order have the same stored name \"test.order\"");
         (await host.Messages.ListAsync(new MessageFilter())).Items.Count.ShouldBe(2);
     }
@@ -52,7 +57,8 @@ public class MessageTypesTests
     public async Task A_derived_type_that_its_base_does_not_declare_is_refused_with_what_to_do(bool handled)
     {
         await using var host = await WorkingHost.StartAsync(
-            s => (handled ? s.Handle<Order, Plain<Order>>() : s).Configure(o => o.Work = false), services: s => s.AddSingleton(new Script<Order>()));
+            s => (handled ? s.Handle<Order, Plain<Order>>() : s).Configure(o => o.Work = false), services: s =>
+                s.AddSingleton(new Script<Order>()));
         foreach (var derived in (Order[])[new NamedRushOrder(1, "now"), new RushOrder(1, "now")])
         {
             var fault = await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(derived));
@@ -67,14 +73,16 @@ public class MessageTypesTests
     public async Task A_derived_type_that_its_base_declares_without_a_discriminator_is_refused()
     {
         await using var host = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false));
-        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Mute(1)))).Message.ShouldContain("[JsonDerivedType(typeof(Mute), ");
+        (await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Mute(1)))).Message.ShouldContain(
+            "[JsonDerivedType(typeof(Mute), ");
     }
 
     [Fact]
     public async Task A_derived_type_that_its_base_declares_is_handled_as_what_it_is()
     {
         var payments = new Script<Payment>();
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Payment, Plain<Payment>>(), services: s => s.AddSingleton(payments));
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Payment, Plain<Payment>>(), services: s => s.AddSingleton(payments));
         await CheckAsync(host, host, payments);
     }
 
@@ -84,7 +92,8 @@ public class MessageTypesTests
         await using var place = await SqlitePlace.OpenAsync();
         var payments = new Script<Payment>();
         await using var producer = await WorkingHost.StartAsync(s => s.Configure(o => o.Work = false), place);
-        await using var worker = await WorkingHost.StartAsync(s => s.Handle<Payment, Plain<Payment>>(), place, s => s.AddSingleton(payments));
+        await using var worker = await WorkingHost.StartAsync(
+            s => s.Handle<Payment, Plain<Payment>>(), place, s => s.AddSingleton(payments));
         await CheckAsync(producer, worker, payments);
     }
 

@@ -39,14 +39,18 @@ public sealed class UpkeepTests
         {
             await store.OpenAsync(default);
             foreach (var (prefix, ended) in new[] { ("long-ago", 31), ("lately", 29) })
-                await store.ApiKeys.AddAsync(new() { Prefix = prefix, Digest = new byte[32], Principal = "p", Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch, ExpiresAt = DateTimeOffset.UtcNow.AddDays(-ended) }, default);
+                await store.ApiKeys.AddAsync(
+                    new() { Prefix = prefix, Digest = new byte[32], Principal = "p",
+                    Scopes = [], CreatedAt = DateTimeOffset.UnixEpoch, ExpiresAt = DateTimeOffset.UtcNow.AddDays(-ended) }, default);
         }
 
         var pruned = new TaskCompletionSource();
         await using var host = await WorkingHost.StartAsync(
-            s => s.Configure(o => o.KeepEndedKeys = TimeSpan.FromDays(days)), place, services => services.AddSingleton<IQuotaStore>(p => new PrunedAfterKeys(p.GetRequiredService<SqliteStore>().Quotas, pruned)));
+            s => s.Configure(o => o.KeepEndedKeys = TimeSpan.FromDays(days)), place, services =>
+                services.AddSingleton<IQuotaStore>(p => new PrunedAfterKeys(p.GetRequiredService<SqliteStore>().Quotas, pruned)));
         await pruned.Task.WaitAsync(TimeSpan.FromSeconds(20));
-        (await host.Get<IApiKeyStore>().ListAsync(null, null, 10, default)).Select(k => k.Prefix).ShouldBe(isKept ? ["long-ago", "lately"] : ["lately"], ignoreOrder: true);
+        (await host.Get<IApiKeyStore>().ListAsync(null, null, 10, default))
+            .Select(k => k.Prefix).ShouldBe(isKept ? ["long-ago", "lately"] : ["lately"], ignoreOrder: true);
         // It stays so, whatever its clock says later.
         (await host.ScalarAsync("SELECT count(*) FROM surety_api_key WHERE expired = 0")).ShouldBe(0);
     }
@@ -73,7 +77,8 @@ public sealed class UpkeepTests
             return node;
         }
 
-        public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) => real.HeartbeatAsync(node, lease, cancel);
+        public ValueTask<bool> HeartbeatAsync(NodeId node, TimeSpan lease, CancellationToken cancel) =>
+            real.HeartbeatAsync(node, lease, cancel);
 
         public ValueTask LeaveAsync(NodeId node, CancellationToken cancel) => real.LeaveAsync(node, cancel);
     }
@@ -90,14 +95,17 @@ public sealed class UpkeepTests
             return await real.ListAsync(cancel);
         }
 
-        public ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default) => real.PauseAsync(queue, reason, cancel);
+        public ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default) =>
+            real.PauseAsync(queue, reason, cancel);
 
         public ValueTask ResumeAsync(string queue, CancellationToken cancel = default) => real.ResumeAsync(queue, cancel);
     }
 
     private sealed class PrunedAfterKeys(IQuotaStore real, TaskCompletionSource pruned) : IQuotaStore
     {
-        public ValueTask<LeasedPermits> LeaseAsync(ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel) => real.LeaseAsync(key, want, permits, window, cancel);
+        public ValueTask<LeasedPermits> LeaseAsync(
+            ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel) =>
+            real.LeaseAsync(key, want, permits, window, cancel);
 
         public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
         {

@@ -20,7 +20,10 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         server = await PostgresServer.SharedAsync();
-        store = new PostgresStore($"{server.ConnectionString};Maximum Pool Size=10", TimeProvider.System, new PostgresOptions { Schema = schema });
+        store = new PostgresStore($"{server.ConnectionString};Maximum Pool Size=10", TimeProvider.System, new PostgresOptions
+        {
+            Schema = schema,
+        });
         await store.OpenAsync(default);
     }
 
@@ -30,7 +33,10 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
         await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
     }
 
-    public static TheoryData<string> Types() => new() { "ObjectDisposed", "NullReference", "Cancelled", "TimedOut", "IO", "Socket", "Npgsql", "InvalidOperation", "Other" };
+    public static TheoryData<string> Types() => new()
+    {
+        "ObjectDisposed", "NullReference", "Cancelled", "TimedOut", "IO", "Socket", "Npgsql", "InvalidOperation", "Other",
+    };
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -38,7 +44,8 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(server.ConnectionString);
         await connection.OpenAsync();
-        var doubt = await Should.ThrowAsync<StoreException>(() => CommitGate.RunAsync<int, string>(connection, static type => throw Of(type), type, "The commit failed"));
+        var doubt = await Should.ThrowAsync<StoreException>(
+            () => CommitGate.RunAsync<int, string>(connection, static type => throw Of(type), type, "The commit failed"));
         doubt.InDoubt.ShouldBeTrue();
         // The same when the connection is gone.
         await connection.CloseAsync();
@@ -61,7 +68,8 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
         await using var broken = new NpgsqlConnection($"{server.ConnectionString};Pooling=false");
         await broken.OpenAsync();
         await server.ExecuteAsync($"SELECT pg_terminate_backend({broken.ProcessID}, 5000)");
-        await using (var command = new NpgsqlCommand("SELECT 1", broken)) await Should.ThrowAsync<NpgsqlException>(async () => await command.ExecuteScalarAsync());
+        await using (var command = new NpgsqlCommand("SELECT 1", broken)) await Should.ThrowAsync<NpgsqlException>(
+            async () => await command.ExecuteScalarAsync());
         DriverFault.Is(Of(type), broken).ShouldBeTrue();
         var failure = Errors.From(DriverFault.Known(Of(type), broken), "The read failed");
         (failure.IsTransient, failure.InDoubt).ShouldBe((true, false));
@@ -112,7 +120,9 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
                     await store.Messages.EnqueueAsync([Message()], work.Transaction, default);
                     break;
                 case "settle":
-                    await store.Idempotency.AnswerAsync(new byte[32], new KeyRecord(new StoredAnswer(204, new Dictionary<string, string>(), default), new byte[32], TimeSpan.FromMinutes(1)), work.Transaction, default);
+                    await store.Idempotency.AnswerAsync(
+                        new byte[32], new KeyRecord(new StoredAnswer(
+                        204, new Dictionary<string, string>(), default), new byte[32], TimeSpan.FromMinutes(1)), work.Transaction, default);
                     break;
                 default:
                     await work.CommitAsync();
@@ -140,5 +150,6 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
 
     private static NewMessage Message() => new() { Kind = "test.kind", Version = 1, Queue = "work", Body = "{}"u8.ToArray() };
 
-    private Task CutAsync(UnitOfWork work) => server.ExecuteAsync($"SELECT pg_terminate_backend({((NpgsqlConnection)work.Connection).ProcessID}, 5000)");
+    private Task CutAsync(UnitOfWork work) =>
+        server.ExecuteAsync($"SELECT pg_terminate_backend({((NpgsqlConnection)work.Connection).ProcessID}, 5000)");
 }

@@ -79,7 +79,9 @@ public sealed class CommitGateTests : IAsyncLifetime
         await using (var first = await store.Database.BeginAsync())
         {
             (await store.Idempotency.TakeAsync(key, first, default)).State.ShouldBe(KeyState.Taken);
-            await store.Idempotency.AnswerAsync(key, new KeyRecord(new StoredAnswer(201, new Dictionary<string, string>(), "{}"u8.ToArray()), new byte[32], TimeSpan.FromHours(1)), first, default);
+            await store.Idempotency.AnswerAsync(
+                key, new KeyRecord(new StoredAnswer(
+                201, new Dictionary<string, string>(), "{}"u8.ToArray()), new byte[32], TimeSpan.FromHours(1)), first, default);
             var commit = first.CommitAsync();
             await EndWaitsAsync("pg_cancel_backend", () => commit.IsCompleted);
             (await Should.ThrowAsync<StoreException>(() => commit)).InDoubt.ShouldBeTrue();
@@ -135,7 +137,10 @@ public sealed class CommitGateTests : IAsyncLifetime
     public async Task The_quorum_profile_wants_a_quorum()
     {
         await WithStandbyAsync("");
-        await using var quorum = new PostgresStore(server.ConnectionString, TimeProvider.System, new PostgresOptions { Durability = PostgresDurability.Quorum });
+        await using var quorum = new PostgresStore(server.ConnectionString, TimeProvider.System, new PostgresOptions
+        {
+            Durability = PostgresDurability.Quorum,
+        });
         (await Should.ThrowAsync<StoreException>(() => quorum.OpenAsync(default))).Message.ShouldContain("synchronous_standby_names");
     }
 

@@ -31,7 +31,8 @@ public sealed class ConnectionTests
     public async Task A_server_is_reached_through_its_socket()
     {
         var server = await PostgresServer.SharedAsync();
-        await using var connections = new PostgresConnections($"Host={server.SocketFolder};Port={server.Port};Username=surety;Database=postgres");
+        await using var connections = new PostgresConnections(
+            $"Host={server.SocketFolder};Port={server.Port};Username=surety;Database=postgres");
         await using var connection = await connections.OpenAsync(default);
         (await ScalarAsync(connection, "SELECT inet_server_addr() IS NULL")).ShouldBe(true);
     }
@@ -40,7 +41,8 @@ public sealed class ConnectionTests
     [InlineData("", true, 30, 5)]
     [InlineData(";Tcp Keepalive=false", false, 0, 0)]
     [InlineData(";Tcp Keepalive Time=7", false, 7, 0)]
-    public async Task A_peer_that_is_gone_is_noticed_by_connections_on_which_nothing_is_sent_unless_the_connection_string_says_how(string more, bool on, int time, int interval)
+    public async Task A_peer_that_is_gone_is_noticed_by_connections_on_which_nothing_is_sent_unless_the_connection_string_says_how(
+        string more, bool on, int time, int interval)
     {
         await using var connections = await OpenAsync(more);
         var settings = new NpgsqlConnectionStringBuilder(connections.Source.ConnectionString);

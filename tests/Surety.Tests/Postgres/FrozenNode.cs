@@ -23,7 +23,8 @@ internal sealed class FrozenNode : IAsyncDisposable
 
     private FrozenNode(Process process) => this.process = process;
 
-    public static FrozenNode Start(string connectionString, string schema, string handler) => new(OtherPrograms.Start(Name, connectionString, schema, handler));
+    public static FrozenNode Start(string connectionString, string schema, string handler) =>
+        new(OtherPrograms.Start(Name, connectionString, schema, handler));
 
     public async Task UntilSaysAsync(string line)
     {
@@ -73,7 +74,9 @@ internal sealed class FrozenNode : IAsyncDisposable
             },
         };
         await using var host = await WorkingHost.StartAsync(
-            s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Queue("default", q => q.HandlerTimeout = handler == Locking ? LockingTimeout : q.HandlerTimeout).Configure(o => (o.NodeName, o.NodeLease) = (Name, Lease)),
+            s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>())
+                .Queue("default", q => q.HandlerTimeout = handler == Locking ? LockingTimeout : q.HandlerTimeout).Configure(
+                    o => (o.NodeName, o.NodeLease) = (Name, Lease)),
             new Schema(connectionString, schema), services => services.AddSingleton(pings));
         await Console.In.ReadLineAsync();
         go.SetResult();

@@ -74,7 +74,8 @@ public sealed class FrozenNodeTests : IAsyncLifetime
 
         var began = Stopwatch.GetTimestamp();
         // Nobody else is there to presume it dead: it is the server alone that frees the row.
-        await producer.ExecuteAsync("UPDATE shared SET by = 'another'").WaitAsync(FrozenNode.LockingTimeout + TimeSpan.FromSeconds(5) + TimeSpan.FromSeconds(10));
+        await producer.ExecuteAsync("UPDATE shared SET by = 'another'").WaitAsync(
+            FrozenNode.LockingTimeout + TimeSpan.FromSeconds(5) + TimeSpan.FromSeconds(10));
         Stopwatch.GetElapsedTime(began).ShouldBeGreaterThan(FrozenNode.LockingTimeout, "the row was never locked, and this shows nothing");
 
         await frozen.ThawAsync();
@@ -85,10 +86,13 @@ public sealed class FrozenNodeTests : IAsyncLifetime
     }
 
     private Task<WorkingHost> HostAsync(bool works, string handler, Script<Ping> pings) => WorkingHost.StartAsync(
-        s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Configure(o => (o.Work, o.NodeLease) = (works, FrozenNode.Lease)),
+        s => (handler == "plain" ? s.Handle<Ping, Plain<Ping>>() : s.HandleInTransaction<Ping, InTransaction<Ping>>()).Configure(
+            o => (o.Work, o.NodeLease) = (works, FrozenNode.Lease)),
         new FrozenNode.Schema(connectionString, schema), services => services.AddSingleton(pings));
 
     /// <summary>The message, its history and the version of each row: whoever writes them again, even the same, shows.</summary>
     private async Task<string> RowsAsync(MessageId id) =>
-        await server.ScalarAsync<string>($"SELECT (SELECT string_agg(m.xmin || m::text, '|') FROM {schema}.message m WHERE id = {id.Value}) || (SELECT string_agg(a.xmin || a::text, '|') FROM {schema}.attempt a WHERE message_id = {id.Value})");
+        await server.ScalarAsync<string>(
+            $"SELECT (SELECT string_agg(m.xmin || m::text, '|') FROM {schema}.message m WHERE id = {id.Value}) || (SELECT "
+                + $"string_agg(a.xmin || a::text, '|') FROM {schema}.attempt a WHERE message_id = {id.Value})");
 }

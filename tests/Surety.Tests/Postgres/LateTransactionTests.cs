@@ -48,7 +48,8 @@ public sealed class LateTransactionTests : IAsyncLifetime
     public async Task In_whatever_order_transactions_end_each_message_is_claimed_once(int seed)
     {
         var random = new Random(seed);
-        var (open, ready, claimed, cancelled) = (new List<(OwnedUnitOfWork Work, List<long> Ids)>(), new HashSet<long>(), new List<long>(), 0);
+        var (open, ready, claimed, cancelled) =
+            (new List<(OwnedUnitOfWork Work, List<long> Ids)>(), new HashSet<long>(), new List<long>(), 0);
         store.Segments.ChildBytes = 16 * 1024;
         try
         {
@@ -62,7 +63,8 @@ public sealed class LateTransactionTests : IAsyncLifetime
                         break;
                     case 2 or 3 when open.Count > 0:
                         var (work, ids) = open[random.Next(open.Count)];
-                        ids.AddRange(await EnqueueAsync(random.Next(1, 15), random.Next(8) == 0 ? Priority.High : Priority.Normal, work.Transaction));
+                        ids.AddRange(await EnqueueAsync(
+                            random.Next(1, 15), random.Next(8) == 0 ? Priority.High : Priority.Normal, work.Transaction));
                         break;
                     case 4 or 5 when open.Count > 0:
                         var ending = open[random.Next(open.Count)];
@@ -80,7 +82,8 @@ public sealed class LateTransactionTests : IAsyncLifetime
                         break;
                     case 7 when ready.Count > 0:
                         var id = ready.ElementAt(random.Next(ready.Count));
-                        if (await store.Messages.CancelAsync(new MessageId(id), "a test", null, default) == CancelAnswer.Cancelled && ready.Remove(id)) cancelled++;
+                        if (await store.Messages.CancelAsync(new MessageId(id), "a test", null, default) == CancelAnswer.Cancelled
+                            && ready.Remove(id)) cancelled++;
                         break;
                     case 8:
                         await store.Segments.RotateAsync(default);
@@ -149,7 +152,11 @@ public sealed class LateTransactionTests : IAsyncLifetime
         // That it is the lock a claim takes.
         await EnqueueAsync(1, Priority.Normal);
         var claiming = ClaimAsync(10);
-        await WorkingHost.UntilAsync(async () => (long)(await ScalarAsync("SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (locktype, classid, objid) WHERE locktype = 'advisory' AND NOT l.granted AND h.granted AND h.pid = " + holder.ProcessID))! == 1);
+        await WorkingHost.UntilAsync(
+            async () =>
+            (long)(await ScalarAsync(
+            "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (locktype, classid, objid) WHERE locktype = 'advisory' AND NOT "
+                + "l.granted AND h.granted AND h.pid = " + holder.ProcessID))! == 1);
         claiming.IsCompleted.ShouldBeFalse();
         held.CommandText = "SELECT pg_advisory_unlock_all()";
         await held.ExecuteNonQueryAsync();

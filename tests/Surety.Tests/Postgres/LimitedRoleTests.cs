@@ -40,8 +40,10 @@ public sealed partial class LimitedFixture : PostgresFixture
         var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "operations", "postgres.md"));
         var grants = Grants().Match(page).Groups["sql"].Value;
         grants.ShouldContain("GRANT USAGE ON SCHEMA");
-        grants = SchemaName().Replace(RoleName().Replace(OwnerName().Replace(grants, "ROLE surety_"), role), schema).Replace("surety_", "surety", StringComparison.Ordinal);
-        await server.ExecuteAsync($"CREATE ROLE {role} LOGIN; {grants}; GRANT SELECT ON {schema}.clock TO {role}; GRANT ALL ON {schema}.effect TO {role}");
+        grants = SchemaName().Replace(RoleName().Replace(OwnerName().Replace(grants, "ROLE surety_"), role), schema)
+            .Replace("surety_", "surety", StringComparison.Ordinal);
+        await server.ExecuteAsync(
+            $"CREATE ROLE {role} LOGIN; {grants}; GRANT SELECT ON {schema}.clock TO {role}; GRANT ALL ON {schema}.effect TO {role}");
         return new NpgsqlConnectionStringBuilder(owner) { Username = role }.ToString();
     }
 
@@ -88,7 +90,10 @@ public sealed class LimitedRoleTests
         var connectionString = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Username = "nobody" }.ToString();
         foreach (var migration in Enum.GetValues<PostgresMigration>())
         {
-            await using var store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = fixture.Schema, Migration = migration });
+            await using var store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions
+            {
+                Schema = fixture.Schema, Migration = migration,
+            });
             var refusal = await Should.ThrowAsync<StoreException>(() => store.OpenAsync(default));
             refusal.Message.ShouldContain("Grant it the rights docs/operations lists");
             refusal.IsTransient.ShouldBeFalse();

@@ -56,7 +56,8 @@ public sealed class MigrationTests : IAsyncLifetime
         try
         {
             await Task.WhenAll(hosts.Select(h => h.StartAsync())).WaitAsync(TimeSpan.FromSeconds(60));
-            (await server.ScalarAsync<string>($"SELECT string_agg(version::text, ' ' ORDER BY version) FROM {schema}.migration")).ShouldBe(string.Join(' ', PostgresMigrations.All.Select(m => m.Version)));
+            (await server.ScalarAsync<string>($"SELECT string_agg(version::text, ' ' ORDER BY version) FROM {schema}.migration")).ShouldBe(
+                string.Join(' ', PostgresMigrations.All.Select(m => m.Version)));
             // Workers join once their hosts have started.
             await UntilAsync(async () => await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL") == 10);
         }
@@ -114,7 +115,8 @@ public sealed class MigrationTests : IAsyncLifetime
     [InlineData(PostgresMigration.Validate)]
     public async Task A_newer_schema_that_older_programs_can_work_with_is_used_and_not_touched(PostgresMigration migration)
     {
-        var id = await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        var id = await TransactAsync(
+            t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         var before = await DumpAsync();
         await using var store = Store(migration);
         await store.OpenAsync(default);
@@ -191,8 +193,10 @@ public sealed class MigrationTests : IAsyncLifetime
                 (await store.Idempotency.TakeAsync(new byte[32], work, default)).State.ShouldBe(KeyState.Taken);
                 var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromMinutes(1), default)).ShouldNotBeNull();
                 await store.Messages.EnqueueAsync([Message() with { Queue = "keyed", OrderingKey = "key" }], null, default);
-                var head = (await store.Messages.ClaimAsync(node, [new QueueDemand("keyed", 1)], default)).ShouldNotBeNull().ShouldHaveSingleItem();
-                (await store.Messages.SettleAsync([head.Done()], work, default).AsTask().WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe([true]);
+                var head = (await store.Messages.ClaimAsync(node, [new QueueDemand("keyed", 1)], default))
+                    .ShouldNotBeNull().ShouldHaveSingleItem();
+                (await store.Messages.SettleAsync([head.Done()], work, default).AsTask().WaitAsync(TimeSpan.FromSeconds(30)))
+                    .ShouldBe([true]);
             }
 
             foreach (var work in works) await work.DisposeAsync();
@@ -215,7 +219,9 @@ public sealed class MigrationTests : IAsyncLifetime
             await using var killed = Store(PostgresMigration.Apply);
             var opening = killed.OpenAsync(default);
             await UntilAsync(async () =>
-                await server.ScalarAsync<long>($"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{schema}\"%'") > 0 || opening.IsCompleted);
+                await server.ScalarAsync<long>(
+                    $"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE "
+                        + $"'%\"{schema}\"%'") > 0 || opening.IsCompleted);
             (await Should.ThrowAsync<StoreException>(() => opening)).IsTransient.ShouldBeTrue();
         }
 
@@ -235,7 +241,8 @@ public sealed class MigrationTests : IAsyncLifetime
             await using var transaction = await connection.BeginTransactionAsync();
             await ExecuteAsync(transaction, $"INSERT INTO {schema}.queue (name) VALUES ('work')");
             var change = new Migration(Newest + 1, "change", "ALTER TABLE $schema$.queue ADD COLUMN more int;", "");
-            var failure = await Should.ThrowAsync<StoreException>(() => TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, change]).ApplyAsync(t, default)));
+            var failure = await Should.ThrowAsync<StoreException>(
+                () => TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, change]).ApplyAsync(t, default)));
             failure.IsTransient.ShouldBeTrue();
         }
 
@@ -304,7 +311,8 @@ public sealed class MigrationTests : IAsyncLifetime
         // A host that may change nothing works on what there is.
         await using (var validating = Store(PostgresMigration.Validate)) await validating.OpenAsync(default);
         (await DoneAsync()).ShouldBe(7);
-        await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        await TransactAsync(
+            t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         (await DoneAsync()).ShouldBe(0);
 
         await MakeAnotherAsync("later", 8);
@@ -336,10 +344,12 @@ public sealed class MigrationTests : IAsyncLifetime
     [Fact]
     public async Task A_schema_is_not_taken_back_by_a_program_that_does_not_know_it_nor_to_a_version_it_never_had()
     {
-        await TransactAsync(t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
+        await TransactAsync(
+            t => new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition(sinceVersion: Newest)]).ApplyAsync(t, default));
         (await Should.ThrowAsync<StoreException>(() => RevertAsync(0))).Message.ShouldContain("Start the newer program");
         var newer = new PostgresMigrations(schema, [.. PostgresMigrations.All, Addition()]);
-        (await Should.ThrowAsync<StoreException>(() => TransactAsync(t => Done(newer.RevertAsync(t, Newest + 2, default))))).Message.ShouldContain($"not to {Newest + 2}");
+        (await Should.ThrowAsync<StoreException>(
+            () => TransactAsync(t => Done(newer.RevertAsync(t, Newest + 2, default))))).Message.ShouldContain($"not to {Newest + 2}");
     }
 
     [Fact]
@@ -367,7 +377,9 @@ public sealed class MigrationTests : IAsyncLifetime
     /// <summary>A change of a later program.</summary>
     /// <param name="sinceVersion">The oldest program that can work with it; null: only those that know it.</param>
     internal static Migration Addition(int? sinceVersion = null) => new(
-        Newest + 1, "addition", $"{(sinceVersion is { } since ? $"-- Programs that know version {since} can work with it.\n" : "")}CREATE TABLE $schema$.addition (id int);", "DROP TABLE $schema$.addition;");
+        Newest + 1, "addition",
+            $"{(sinceVersion is { } since ? $"-- Programs that know version {since} can work with it.\n" : "")}CREATE TABLE "
+                + $"$schema$.addition (id int);", "DROP TABLE $schema$.addition;");
 
     private static NewMessage Message() => new() { Kind = "test.kind", Version = 1, Queue = "work", Body = "{}"u8.ToArray() };
 
@@ -385,7 +397,10 @@ public sealed class MigrationTests : IAsyncLifetime
     }
 
     private PostgresStore Store(PostgresMigration migration, string? name = null) =>
-        new($"{server.ConnectionString};Maximum Pool Size=5", TimeProvider.System, new PostgresOptions { Schema = name ?? schema, Migration = migration });
+        new($"{server.ConnectionString};Maximum Pool Size=5", TimeProvider.System, new PostgresOptions
+        {
+            Schema = name ?? schema, Migration = migration,
+        });
 
     private async Task<string> RefusalAsync(PostgresMigration migration)
     {

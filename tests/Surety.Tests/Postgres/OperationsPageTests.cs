@@ -17,7 +17,8 @@ public sealed partial class OperationsPageTests
         await using var fixture = new PostgresFixture();
         await fixture.OpenAsync(new ManualTime());
         await using var connection = await fixture.ConnectAsync();
-        var queries = Block().Matches(Page).Select(m => m.Groups["sql"].Value).Where(sql => sql.StartsWith("SELECT", StringComparison.Ordinal)).ToList();
+        var queries = Block()
+            .Matches(Page).Select(m => m.Groups["sql"].Value).Where(sql => sql.StartsWith("SELECT", StringComparison.Ordinal)).ToList();
         queries.Count.ShouldBeGreaterThan(5);
         foreach (var query in queries)
         {
@@ -35,7 +36,8 @@ public sealed partial class OperationsPageTests
         await fixture.OpenAsync(new ManualTime());
         var server = await PostgresServer.SharedAsync();
         var names = await server.ScalarAsync<string[]>(
-            $"SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relnamespace = '{fixture.Schema}'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname NOT IN ('effect', 'clock')");
+            $"SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relnamespace = '{fixture.Schema}'::regnamespace AND "
+                + $"relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname NOT IN ('effect', 'clock')");
         names.Where(name => !Page.Contains($"`{name}`", StringComparison.Ordinal)).ShouldBeEmpty();
     }
 
@@ -56,7 +58,8 @@ public sealed partial class OperationsPageTests
         {
             var query = Block().Match(Page, Page.IndexOf(heading, StringComparison.Ordinal)).Groups["sql"].Value.TrimEnd().TrimEnd(';');
             var counted = heading == "What waits" ? "coalesce(sum(waiting), 0)::bigint" : "count(*)";
-            return await (await PostgresServer.SharedAsync()).ScalarAsync<long>($"SELECT {counted} FROM ({SchemaName().Replace(query, fixture.Schema)}) AS found");
+            return await (await PostgresServer.SharedAsync()).ScalarAsync<long>(
+                $"SELECT {counted} FROM ({SchemaName().Replace(query, fixture.Schema)}) AS found");
         }
     }
 
@@ -86,7 +89,8 @@ public sealed partial class OperationsPageTests
         (await restored.Messages.RescueAsync(100, default)).Rescued.ShouldBe(1);
         var heir = (await restored.Nodes.JoinAsync("heir", TimeSpan.FromSeconds(15), default)).ShouldNotBeNull();
         var claimed = new List<ClaimedMessage>();
-        while ((await restored.Messages.ClaimAsync(heir, [new QueueDemand("work", 10)], default)).ShouldNotBeNull() is { Count: > 0 } more) claimed.AddRange(more);
+        while ((await restored.Messages.ClaimAsync(heir, [new QueueDemand("work", 10)], default)).ShouldNotBeNull() is { Count: > 0 } more)
+            claimed.AddRange(more);
         claimed.Select(m => m.Claim.Id).Distinct().Count().ShouldBe(4);
         claimed.Count.ShouldBe(4);
     }

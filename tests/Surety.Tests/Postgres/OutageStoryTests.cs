@@ -43,24 +43,29 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
         var schema = $"outage{seed}";
         await Server.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE TABLE {schema}.effect (number INTEGER PRIMARY KEY)");
         await using var wire = new DeafWire(Server.Port);
-        var place = new OutagePlace(schema, $"Host=127.0.0.1;Port={wire.Port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Timeout=5");
+        var place = new OutagePlace(
+            schema, $"Host=127.0.0.1;Port={wire.Port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Timeout=5");
         await using var own = NpgsqlDataSource.Create(place.ConnectionString);
         var (log, pings) = (new CapturedEvents(), new Script<Ping>());
         await using (var host = await WorkingHost.StartAsync(
-            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => (q.Concurrency, q.Retry) = (4, Retry.Fixed(12, TimeSpan.Zero))).Configure(o => o.NodeLease = TimeSpan.FromMinutes(1)), place,
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => (q.Concurrency, q.Retry) = (4, Retry.Fixed(12, TimeSpan.Zero)))
+                .Configure(o => o.NodeLease = TimeSpan.FromMinutes(1)), place,
             services =>
             {
                 log.AddTo(services);
-                services.AddSingleton(pings).AddSingleton(new OutageLimits(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1), 10, TimeSpan.FromSeconds(2)));
+                services.AddSingleton(pings).AddSingleton(
+                    new OutageLimits(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1), 10, TimeSpan.FromSeconds(2)));
             }))
         {
             pings.Act = async (d, _, cancel) =>
             {
-                await using (var reading = await host.Database.OpenReadAsync(cancel)) await ExecuteAsync(reading, null, "SELECT pg_sleep(0.02)");
+                await using (var reading = await host.Database.OpenReadAsync(cancel)) await ExecuteAsync(
+                    reading, null, "SELECT pg_sleep(0.02)");
                 if (d.Message.Number % 2 == 0)
                 {
                     await using var work = await host.Database.BeginAsync(cancel);
-                    await ExecuteAsync(work.Connection, work.Transaction, $"INSERT INTO effect VALUES ({d.Message.Number}) ON CONFLICT DO NOTHING");
+                    await ExecuteAsync(
+                        work.Connection, work.Transaction, $"INSERT INTO effect VALUES ({d.Message.Number}) ON CONFLICT DO NOTHING");
                     await work.CommitAsync();
                 }
                 else
@@ -73,7 +78,11 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
 
                 return Outcome.Done;
             };
-            var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, Messages).Select(i => new Envelope(new Ping(i), new EnqueueOptions { Tracked = true, Delay = TimeSpan.FromMilliseconds(random.Next(6000)) }))]);
+            var ids = await host.Queue.EnqueueAsync(
+                [.. Enumerable.Range(0, Messages).Select(i => new Envelope(new Ping(i), new EnqueueOptions
+                {
+                    Tracked = true, Delay = TimeSpan.FromMilliseconds(random.Next(6000)),
+                }))]);
             Fault[] faults = [.. Faults];
             random.Shuffle(faults);
             foreach (var fault in faults)
@@ -81,12 +90,14 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
                 await DoAsync(fault, wire);
                 // Until work goes on: a fault that nobody meets is none.
                 var before = pings.Seen.Count;
-                await WorkingHost.UntilAsync(() => Task.FromResult(pings.Seen.Count >= Math.Min(before + 5, Messages)), () => $"{fault}: nothing goes on");
+                await WorkingHost.UntilAsync(
+                    () => Task.FromResult(pings.Seen.Count >= Math.Min(before + 5, Messages)), () => $"{fault}: nothing goes on");
             }
 
             wire.StopSwallowing();
             foreach (var id in ids) await UntilSucceededAsync(host, id.Id);
-            await WorkingHost.UntilAsync(() => Task.FromResult(host.Get<SuretyHealth>() is { Problems.Count: 0, Degraded.Count: 0 }), () => string.Join(Environment.NewLine, [.. host.Get<SuretyHealth>().Problems, .. host.Get<SuretyHealth>().Degraded]));
+            await WorkingHost.UntilAsync(() => Task.FromResult(host.Get<SuretyHealth>() is { Problems.Count: 0, Degraded.Count: 0 }), () =>
+                string.Join(Environment.NewLine, [.. host.Get<SuretyHealth>().Problems, .. host.Get<SuretyHealth>().Degraded]));
         }
 
         (await Server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect")).ShouldBe(Messages);
@@ -108,7 +119,9 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
                 await Server.BeginAsync();
                 break;
             case Fault.Cut:
-                await Server.ExecuteAsync("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+                await Server.ExecuteAsync(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> "
+                        + "pg_backend_pid()");
                 break;
             default:
                 wire.Swallow(3);
@@ -131,7 +144,8 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
             }
         }, () => $"message {id} is {info?.Status}: {info?.Reason}");
         var history = string.Join("; ", info!.Attempts.Select(a => $"{a.Outcome} {a.Error}"));
-        (info.Attempt, info.Attempts.Count(a => a.Outcome == AttemptOutcome.Done), info.Attempts.Count(a => a.Outcome == AttemptOutcome.Retry)).ShouldBe((1, 1, 0), history);
+        (info.Attempt, info.Attempts.Count(a => a.Outcome == AttemptOutcome.Done), info.Attempts.Count(
+            a => a.Outcome == AttemptOutcome.Retry)).ShouldBe((1, 1, 0), history);
     }
 
     private static async Task ExecuteAsync(DbConnection connection, DbTransaction? transaction, string sql)

@@ -45,7 +45,8 @@ public sealed class PoolerTests : IAsyncLifetime
             await host.Queue.EnqueueAsync(new Pong(i), new EnqueueOptions { OrderingKey = $"{i % 5}" }, work);
             await work.CommitAsync();
         }));
-        await WorkingHost.UntilAsync(async () => handled.Count == 200 && await one.ScalarAsync($"SELECT count(*) FROM {Schema}.effect") == 200, () => $"{handled.Count} pongs were handled");
+        await WorkingHost.UntilAsync(async () => handled.Count == 200
+            && await one.ScalarAsync($"SELECT count(*) FROM {Schema}.effect") == 200, () => $"{handled.Count} pongs were handled");
         (await one.ScalarAsync($"SELECT count(DISTINCT number) FROM {Schema}.effect")).ShouldBe(200);
         handled.Values.ShouldAllBe(times => times == 1);
     }
@@ -79,6 +80,7 @@ public sealed class PoolerTests : IAsyncLifetime
             },
         };
         return WorkingHost.StartAsync(
-            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>("pongs"), new FrozenNode.Schema($"{pooler.ConnectionString};Maximum Pool Size=20", Schema), services => services.AddSingleton(pings).AddSingleton(pongs));
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>("pongs"), new FrozenNode.Schema(
+                $"{pooler.ConnectionString};Maximum Pool Size=20", Schema), services => services.AddSingleton(pings).AddSingleton(pongs));
     }
 }

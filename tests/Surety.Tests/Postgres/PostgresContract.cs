@@ -46,7 +46,8 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
         {
             (await Store.Idempotency.TakeAsync(key, work, default)).State.ShouldBe(KeyState.Taken);
             await EffectAsync(work.Transaction, 7);
-            var failure = await Should.ThrowAsync<StoreException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work));
+            var failure = await Should.ThrowAsync<StoreException>(
+                async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work));
             failure.InDoubt.ShouldBeFalse();
             failure.InnerException.ShouldBeOfType<PostgresException>().SqlState.ShouldBe(PostgresErrorCodes.DivisionByZero);
         }
@@ -64,12 +65,14 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
             await Store.Idempotency.TakeAsync(key, work, default);
             await EffectAsync(work.Transaction, 8);
             await work.Transaction.CommitAsync();
-            (await Should.ThrowAsync<InvalidOperationException>(async () => await Store.Idempotency.AnswerAndCommitAsync(key, answer, work))).Message.ShouldContain("neither commit nor roll back");
+            (await Should.ThrowAsync<InvalidOperationException>(async () =>
+                await Store.Idempotency.AnswerAndCommitAsync(key, answer, work))).Message.ShouldContain("neither commit nor roll back");
         }
 
         await using var without = await Store.Database.BeginAsync();
         await without.Transaction.RollbackAsync();
-        (await Should.ThrowAsync<InvalidOperationException>(() => without.CommitAsync())).Message.ShouldContain("neither commit nor roll back");
+        (await Should.ThrowAsync<InvalidOperationException>(() => without.CommitAsync())).Message.ShouldContain(
+            "neither commit nor roll back");
     }
 }
 

@@ -32,15 +32,21 @@ public class PostgresFixture : StoreFixture
         {
             owner = $"{server.ConnectionString};Search Path={schema};Maximum Pool Size=20";
             await using (var connections = new PostgresConnections(owner))
-                await new PostgresSession(connections).TransactAsync(t => new PostgresMigrations(schema, AllMigrations).ApplyAsync(t, default), default);
+                await new PostgresSession(connections).TransactAsync(
+                    t => new PostgresMigrations(schema, AllMigrations).ApplyAsync(t, default), default);
             await PrepareAsync((ManualTime)time);
             connectionString = await UserAsync(server, schema, owner);
         }
 
-        var store = new PostgresStore(connectionString, time, new PostgresOptions { Schema = schema, Migration = PostgresMigration.Validate });
+        var store = new PostgresStore(connectionString, time, new PostgresOptions
+        {
+            Schema = schema, Migration = PostgresMigration.Validate,
+        });
         stores.Add(store);
         await store.OpenAsync(default);
-        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
+        return new OpenStore(
+            store, store.Messages, store.Messages, store.Messages, store.Nodes,
+            store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
 
     public override async Task<DbConnection> ConnectAsync()

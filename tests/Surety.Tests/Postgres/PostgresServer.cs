@@ -35,7 +35,8 @@ public sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var folder = Directory.CreateTempSubdirectory("surety-pg-").FullName;
-        var server = new PostgresServer(folder, await PrivateServer.StartAsync(Path.Combine(folder, "server"), Ports.Free(), ["shared_buffers = 256MB", .. settings], default));
+        var server = new PostgresServer(folder, await PrivateServer.StartAsync(
+            Path.Combine(folder, "server"), Ports.Free(), ["shared_buffers = 256MB", .. settings], default));
         Running[server] = true;
         return server;
     }
@@ -54,13 +55,15 @@ public sealed class PostgresServer : IAsyncDisposable
         await server.BeginAsync(default);
     }
 
-    public Task EndStartingAsync() => server.RunAsOwnerAsync("pg_ctl", ["promote", "-D", Path.Combine(folder, "server", "data"), "-w"], default);
+    public Task EndStartingAsync() =>
+        server.RunAsOwnerAsync("pg_ctl", ["promote", "-D", Path.Combine(folder, "server", "data"), "-w"], default);
 
     /// <summary>PgBouncer before it, in a folder of the test's.</summary>
     internal Task<Pooler> StartPoolerAsync(string pooler) => Pooler.StartAsync(server, pooler, Ports.Free(), default);
 
     /// <summary>What pg_dump says of a schema, without its data.</summary>
-    public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync("pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);
+    public Task<string> DumpAsync(string schema) => server.RunAsOwnerAsync(
+        "pg_dump", ["-h", "127.0.0.1", "-p", $"{Port}", "-U", "surety", "--schema-only", "-n", $"\"{schema}\"", "postgres"], default);
 
     public async Task ExecuteAsync(string sql)
     {

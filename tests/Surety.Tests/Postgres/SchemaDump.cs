@@ -16,11 +16,13 @@ internal static class SchemaDump
             text.Append(line.TrimEnd()).Append('\n');
         }
 
-        return text.ToString().Replace($"\"{schema}\"", "$schema$", StringComparison.Ordinal).Replace($"{schema}.", "$schema$.", StringComparison.Ordinal)
+        return text.ToString()
+            .Replace($"\"{schema}\"", "$schema$", StringComparison.Ordinal).Replace($"{schema}.", "$schema$.", StringComparison.Ordinal)
             .Replace($"SCHEMA {schema};", "SCHEMA $schema$;", StringComparison.Ordinal).TrimEnd('\n') + "\n";
     }
 
     private static bool IsNoise(string line) =>
-        line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith("SET ", StringComparison.Ordinal) || line.StartsWith('\\') || line.Contains("pg_catalog.set_config", StringComparison.Ordinal)
+        line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith("SET ", StringComparison.Ordinal)
+            || line.StartsWith('\\') || line.Contains("pg_catalog.set_config", StringComparison.Ordinal)
         || (line.StartsWith("ALTER ", StringComparison.Ordinal) && line.Contains(" OWNER TO ", StringComparison.Ordinal));
 }

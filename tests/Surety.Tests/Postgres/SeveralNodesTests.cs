@@ -55,7 +55,8 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         await heir.Host.StopAsync();
         var again = await EnqueueUntilKnownAsync(cutOff, new Ping(8));
         await UntilAsync(cutOff, again, info => info.Status == MessageStatus.Succeeded);
-        (await server.ScalarAsync<string>($"SELECT string_agg(number || ' by ' || by, ', ' ORDER BY number) FROM {schema}.effect")).ShouldBe("7 by heir, 8 by cut off");
+        (await server.ScalarAsync<string>($"SELECT string_agg(number || ' by ' || by, ', ' ORDER BY number) FROM {schema}.effect"))
+            .ShouldBe("7 by heir, 8 by cut off");
         await UntilAsync(cutOff, id, info => info.Attempts.Count == 2);
     }
 
@@ -67,7 +68,8 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         await using var host = await HostAsync("node", server.Port, async (d, work) =>
         {
             await EffectAsync(work, d.Message.Number, "node");
-            if (Interlocked.Increment(ref handled) == 1) await (await store.Task).ReportAsync([(new Claim(d.Id, d.ClaimNumber), new Progress(1, 2, null, null))], default);
+            if (Interlocked.Increment(ref handled) == 1)
+                await (await store.Task).ReportAsync([(new Claim(d.Id, d.ClaimNumber), new Progress(1, 2, null, null))], default);
         });
         store.SetResult(host.Host.Services.GetRequiredService<IMessageStore>());
         var id = (await host.Queue.EnqueueAsync(new Ping(7))).Id;
@@ -123,14 +125,17 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         try
         {
             var sent = Stopwatch.GetTimestamp();
-            for (var i = 0; i < 60; i++) await hosts[i % 3].Queue.EnqueueAsync(new Ping(i), new EnqueueOptions { Delay = TimeSpan.FromSeconds(i % 2 == 0 ? 0 : 1) });
-            await WorkingHost.UntilAsync(async () => await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect") == 60, () => $"{handled.Count} of 60 were handled");
+            for (var i = 0; i < 60; i++)
+                await hosts[i % 3].Queue.EnqueueAsync(new Ping(i), new EnqueueOptions { Delay = TimeSpan.FromSeconds(i % 2 == 0 ? 0 : 1) });
+            await WorkingHost.UntilAsync(async () =>
+                await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.effect") == 60, () => $"{handled.Count} of 60 were handled");
             (await server.ScalarAsync<long>($"SELECT count(DISTINCT number) FROM {schema}.effect")).ShouldBe(60);
             handled.Where(h => h.Number % 2 == 1).ShouldAllBe(h => Stopwatch.GetElapsedTime(sent, h.At) >= TimeSpan.FromSeconds(1));
             // For longer than a lease, nobody takes anybody for dead.
             var nodes = await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node");
             var beats = await server.ScalarAsync<DateTime>($"SELECT min(lease_until) FROM {schema}.node");
-            await WorkingHost.UntilAsync(async () => await server.ScalarAsync<DateTime>($"SELECT min(lease_until) FROM {schema}.node") > beats + Lease);
+            await WorkingHost.UntilAsync(
+                async () => await server.ScalarAsync<DateTime>($"SELECT min(lease_until) FROM {schema}.node") > beats + Lease);
             (nodes, await server.ScalarAsync<long>($"SELECT count(*) FROM {schema}.node WHERE dead_at IS NULL")).ShouldBe((3, 3));
         }
         finally
@@ -149,7 +154,9 @@ public sealed class SeveralNodesTests : IAsyncLifetime
                 return Outcome.Done;
             },
         };
-        var connectionString = $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Command Timeout=2;Timeout=2";
+        var connectionString =
+            $"Host=127.0.0.1;Port={port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Command "
+                + $"Timeout=2;Timeout=2";
         return WorkingHost.StartAsync(
             s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Configure(o => (o.NodeName, o.NodeLease) = (name, Lease)),
             new FrozenNode.Schema(connectionString, schema),
@@ -167,5 +174,6 @@ public sealed class SeveralNodesTests : IAsyncLifetime
         return time;
     }
 
-    private static Task EffectAsync(UnitOfWork work, int number, string by) => WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({number}, '{by}')");
+    private static Task EffectAsync(UnitOfWork work, int number, string by) =>
+        WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({number}, '{by}')");
 }

@@ -100,7 +100,9 @@ public sealed class SharedCommitTests
         (await WriteAsync(1)).May.SetResult();
         (await WriteAsync(2)).May.SetException(new StoreException("the connection broke", isTransient: true, inDoubt: true));
 
-        foreach (var other in others) (await Should.ThrowAsync<StoreException>(() => other)).ShouldSatisfyAllConditions(e => e.InDoubt.ShouldBeTrue(), e => e.IsTransient.ShouldBeTrue());
+        foreach (var other in others)
+            (await Should.ThrowAsync<StoreException>(() => other)).ShouldSatisfyAllConditions(
+                e => e.InDoubt.ShouldBeTrue(), e => e.IsTransient.ShouldBeTrue());
         await first;
         var next = EnqueueAsync("d");
         (await WriteAsync(3)).Queues.ShouldBe(["d"]);
@@ -108,7 +110,8 @@ public sealed class SharedCommitTests
         await next;
     }
 
-    private Task<IReadOnlyList<Enqueued>> EnqueueAsync(params string[] queues) => shared.EnqueueAsync([.. queues.Select(Message)], default).AsTask();
+    private Task<IReadOnlyList<Enqueued>> EnqueueAsync(params string[] queues) =>
+        shared.EnqueueAsync([.. queues.Select(Message)], default).AsTask();
 
     private async Task<Write> WriteAsync(int number)
     {

@@ -42,7 +42,8 @@ public sealed class TransactionLimitTests : IAsyncLifetime
             },
         };
         await using var host = await WorkingHost.StartAsync(
-            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Queue("default", q => q.HandlerTimeout = TimeSpan.FromSeconds(7)), place, services => services.AddSingleton(pings));
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Queue(
+                "default", q => q.HandlerTimeout = TimeSpan.FromSeconds(7)), place, services => services.AddSingleton(pings));
         await host.Queue.EnqueueAsync(new Ping(1));
         (await limits.Task.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe("12s 12s");
     }
@@ -82,8 +83,12 @@ public sealed class TransactionLimitTests : IAsyncLifetime
     [InlineData(150000, 9000, false, "idle_in_transaction_session_timeout=6000 lock_timeout=6000")]
     public void The_shorter_of_the_transactions_limit_and_the_sessions_holds(int version, int lockTimeout, bool idleOnly, string expected)
     {
-        var settings = new Dictionary<string, string> { ["server_version_num"] = $"{version}", ["lock_timeout"] = $"{lockTimeout}", ["idle_in_transaction_session_timeout"] = "0" };
-        string.Join(' ', TransactionLimits.Of(TimeSpan.FromSeconds(1), idleOnly, settings).Select(l => $"{l.Name}={l.Ms}")).ShouldBe(expected);
+        var settings = new Dictionary<string, string>
+        {
+            ["server_version_num"] = $"{version}", ["lock_timeout"] = $"{lockTimeout}", ["idle_in_transaction_session_timeout"] = "0",
+        };
+        string.Join(' ', TransactionLimits.Of(TimeSpan.FromSeconds(1), idleOnly, settings).Select(l => $"{l.Name}={l.Ms}"))
+            .ShouldBe(expected);
     }
 
     private static async Task<string> AskAsync(UnitOfWork work)

@@ -15,14 +15,18 @@ public sealed class TroubledServer : IAsyncLifetime
 
     internal PostgresServer Server { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Server = await PostgresServer.StartAsync("max_connections = 40", "deadlock_timeout = 100ms");
+    public async ValueTask InitializeAsync() =>
+        Server = await PostgresServer.StartAsync("max_connections = 40", "deadlock_timeout = 100ms");
 
     public async ValueTask DisposeAsync() => await Server.DisposeAsync();
 
     /// <summary>A store in a schema of its own.</summary>
     internal async Task<PostgresStore> OpenAsync(string more = "")
     {
-        var store = new PostgresStore($"{Server.ConnectionString};Maximum Pool Size=10{more}", TimeProvider.System, new PostgresOptions { Schema = $"f{Interlocked.Increment(ref schemas)}" });
+        var store = new PostgresStore($"{Server.ConnectionString};Maximum Pool Size=10{more}", TimeProvider.System, new PostgresOptions
+        {
+            Schema = $"f{Interlocked.Increment(ref schemas)}",
+        });
         await store.OpenAsync(default);
         return store;
     }
@@ -45,11 +49,13 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
         {
             NewMessage[] forth = [.. Enumerable.Range(0, 20).Select(i => Message() with { UniqueKey = $"{round}-{i}" })];
             NewMessage[] back = [.. forth.Reverse()];
-            var both = await Task.WhenAll(store.Messages.EnqueueAsync(forth, null, default).AsTask(), store.Messages.EnqueueAsync(back, null, default).AsTask());
+            var both = await Task.WhenAll(
+                store.Messages.EnqueueAsync(forth, null, default).AsTask(), store.Messages.EnqueueAsync(back, null, default).AsTask());
             both.SelectMany(b => b).Count(e => !e.IsDuplicate).ShouldBe(20);
         }
 
-        await WorkingHost.UntilAsync(async () => await Server.ScalarAsync<long>("SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'") > before, () => "there was no deadlock");
+        await WorkingHost.UntilAsync(async () => await Server.ScalarAsync<long>(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'") > before, () => "there was no deadlock");
     }
 
     [Fact]
@@ -127,7 +133,8 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
         try
         {
             await ReadOnlyAsync("on");
-            var failure = await Should.ThrowAsync<StoreException>(async () => await store.Messages.EnqueueAsync([Message()], null, default));
+            var failure = await Should.ThrowAsync<StoreException>(
+                async () => await store.Messages.EnqueueAsync([Message()], null, default));
             (failure.IsTransient, failure.InDoubt).ShouldBe((true, false));
             failure.Message.ShouldContain("read-only");
             var status = await store.CheckAsync(default);
@@ -179,7 +186,8 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
                     return true;
                 }
             });
-            var failure = await Should.ThrowAsync<StoreException>(async () => await store.Messages.EnqueueAsync([Message()], null, default));
+            var failure = await Should.ThrowAsync<StoreException>(
+                async () => await store.Messages.EnqueueAsync([Message()], null, default));
             (failure.IsTransient, failure.InDoubt).ShouldBe((true, false));
             failure.Message.ShouldContain("max_connections");
         }
@@ -196,7 +204,8 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
     {
         var pings = new Script<Ping> { Act = (_, _, _) => Task.FromResult(Outcome.Done) };
         await using var place = new SchemaPlace(Server);
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place, services => services.AddSingleton(pings));
+        await using var host = await WorkingHost.StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>(), place, services => services.AddSingleton(pings));
         await host.UntilGoneAsync((await host.Queue.EnqueueAsync(new Ping(1))).Id);
         var waiting = (await host.Queue.EnqueueAsync(new Ping(2), new EnqueueOptions { Delay = TimeSpan.FromSeconds(1) })).Id;
         await Server.StopAsync();
@@ -229,9 +238,11 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
             },
         };
         await using var place = new SchemaPlace(Server);
-        await using var host = await WorkingHost.StartAsync(s => s.HandleInTransaction<Ping, InTransaction<Ping>>(), place, services => services.AddSingleton(pings));
+        await using var host = await WorkingHost.StartAsync(
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>(), place, services => services.AddSingleton(pings));
         await host.ExecuteAsync("CREATE TABLE effect (number INTEGER)");
-        var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(7), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+        var info = await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(7), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
         (info.Attempt, info.Deaths).ShouldBe((1, 0));
         (await host.ScalarAsync("SELECT count(*) FROM effect")).ShouldBe(1);
         pings.Seen.Count.ShouldBe(2);
@@ -239,7 +250,8 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
 
     private static NewMessage Message() => new() { Kind = "test.kind", Version = 1, Queue = "work", Body = "{}"u8.ToArray() };
 
-    private Task CutAsync() => Server.ExecuteAsync("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+    private Task CutAsync() => Server.ExecuteAsync(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
 
     private async Task ReadOnlyAsync(string value)
     {
@@ -271,7 +283,8 @@ public sealed class TransientFaultTests(TroubledServer troubled) : IClassFixture
     {
         private readonly string schema = $"h{Interlocked.Increment(ref schemas)}";
 
-        public override void Use(SuretyBuilder surety) => surety.UsePostgres($"{server.ConnectionString};Search Path={schema};Maximum Pool Size=10", options => options.Schema = schema);
+        public override void Use(SuretyBuilder surety) =>
+            surety.UsePostgres($"{server.ConnectionString};Search Path={schema};Maximum Pool Size=10", options => options.Schema = schema);
 
         public override async ValueTask DisposeAsync() => await server.ExecuteAsync($"DROP SCHEMA {schema} CASCADE");
     }

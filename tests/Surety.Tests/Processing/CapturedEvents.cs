@@ -30,7 +30,8 @@ internal sealed class CapturedEvents : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => isOurs && logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (isOurs) events.Enqueue((eventId.Id, $"{formatter(state, exception)} {exception}"));
         }

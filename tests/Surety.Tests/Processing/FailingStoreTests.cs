@@ -52,7 +52,8 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
             });
         await WorkingHost.UntilAsync(() => Task.FromResult(host.Get<Worker>().IsClaiming));
         faults.Armed = true;
-        var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+        var info = await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
         faults.Failed.ShouldContain("ClaimAsync");
         (info.Attempt, info.Deaths).ShouldBe((1, 0));
     }
@@ -64,7 +65,8 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         var (away, runs) = (false, 0);
         var begun = new TaskCompletionSource();
         // Away is what would keep the node alive, and what would presume it dead.
-        var faults = new Faults(0, afterTheCall: false, whenever: name => Volatile.Read(ref away) && name is nameof(INodeStore.HeartbeatAsync) or nameof(IMessageStore.RescueAsync));
+        var faults = new Faults(0, afterTheCall: false, whenever: name => Volatile.Read(ref away)
+            && name is nameof(INodeStore.HeartbeatAsync) or nameof(IMessageStore.RescueAsync));
         var pings = new Script<Ping>
         {
             Act = async (_, _, cancel) =>
@@ -126,7 +128,8 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         await host.UntilGoneAsync(plain);
         var node = host.Get<Worker>().Node;
         faults.Armed = true;
-        await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(3), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
+        await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(3), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Succeeded);
 
         faults.Failed.ShouldContain("ClaimAsync");
         may.SetResult();
@@ -148,7 +151,8 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         };
         var pongs = new Script<Pong> { Act = (d, _, _) => Task.FromResult(d.Attempt == 1 ? Outcome.Retry("once more") : Outcome.Done) };
         await using var host = await WorkingHost.StartAsync(
-            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(10, TimeSpan.Zero))
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>()
+                .Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(10, TimeSpan.Zero))
                 .Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)),
             place,
             services =>
@@ -185,7 +189,9 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         services.AddSingleton(provider =>
         {
             var proxy = DispatchProxy.Create<T, FaultyProxy>();
-            ((FaultyProxy)(object)proxy).Set((real.ImplementationFactory?.Invoke(provider) ?? real.ImplementationInstance ?? ActivatorUtilities.CreateInstance(provider, real.ImplementationType!)), faults);
+            ((FaultyProxy)(object)proxy).Set(
+                (real.ImplementationFactory?.Invoke(
+                provider) ?? real.ImplementationInstance ?? ActivatorUtilities.CreateInstance(provider, real.ImplementationType!)), faults);
             return proxy;
         });
     }
@@ -200,8 +206,10 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
 
         public object? Around(MethodInfo method, Func<object?> call)
         {
-            if (Armed && whenever?.Invoke(method.Name) == true) throw new StoreException($"planted outage in {method.Name}", isTransient: true);
-            if (!Armed || method.Name is "get_StoreId" or "LeaveAsync" || (only is not null && method.Name != only) || Interlocked.Increment(ref calls) != failing) return call();
+            if (Armed && whenever?.Invoke(method.Name) == true)
+                throw new StoreException($"planted outage in {method.Name}", isTransient: true);
+            if (!Armed || method.Name is "get_StoreId" or "LeaveAsync"
+                || (only is not null && method.Name != only) || Interlocked.Increment(ref calls) != failing) return call();
             Failed = $"call {failing}: {method.Name}";
             var fault = new StoreException($"planted fault in {method.Name}", isTransient: true, inDoubt: afterTheCall);
             if (!afterTheCall) throw fault;
@@ -224,7 +232,8 @@ public abstract class FailingStoreTests(Func<Task<Place>> open)
         private static object Lost(object valueTask, StoreException fault)
         {
             var result = valueTask.GetType().GetGenericArguments()[0];
-            return typeof(Faults).GetMethod(nameof(LostOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(result).Invoke(null, [valueTask, fault])!;
+            return typeof(Faults).GetMethod(nameof(LostOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(result)
+                .Invoke(null, [valueTask, fault])!;
         }
 
         private static ValueTask<TResult> LostOf<TResult>(ValueTask<TResult> task, StoreException fault)

@@ -64,12 +64,14 @@ public sealed class PostgresFailureTableTests() : FailureTableTests(PostgresPlac
         // Mistakes.
         ["a deferred constraint at commit"] = new(FailureKind.Mistake, s => s.ExecuteAsync("INSERT INTO child VALUES (1, 404)")),
         // The library's own transaction commits as if nothing were wrong, though the server rolls back.
-        ["an error that was caught"] = new(FailureKind.Mistake, async s => await Should.ThrowAsync<PostgresException>(() => s.ExecuteAsync("SELECT 1 / 0"))) { Not = [Shape.OwnConnection] },
+        ["an error that was caught"] = new(FailureKind.Mistake, async s =>
+            await Should.ThrowAsync<PostgresException>(() => s.ExecuteAsync("SELECT 1 / 0"))) { Not = [Shape.OwnConnection] },
         ["division by zero"] = new(FailureKind.Mistake, s => s.ExecuteAsync("SELECT 1 / 0")),
         ["a unique violation"] = new(FailureKind.Mistake, s => s.ExecuteAsync("INSERT INTO parent VALUES (1)")),
         ["a missing table"] = new(FailureKind.Mistake, s => s.ExecuteAsync("SELECT * FROM nothing_here")),
         // Lost races.
-        ["a statement's time limit"] = new(FailureKind.LostRace, s => s.ExecuteAsync("SET LOCAL statement_timeout = '20ms'; SELECT pg_sleep(30)")),
+        ["a statement's time limit"] = new(
+            FailureKind.LostRace, s => s.ExecuteAsync("SET LOCAL statement_timeout = '20ms'; SELECT pg_sleep(30)")),
         ["a lock's time limit"] = new(FailureKind.LostRace, async s =>
         {
             await using var other = await s.AnotherAsync();
@@ -82,13 +84,16 @@ public sealed class PostgresFailureTableTests() : FailureTableTests(PostgresPlac
             await using var other = await s.AnotherAsync();
             await using var holding = await other.BeginTransactionAsync();
             // Whoever waits longer than this looks for the deadlock and is its victim.
-            await Scene.ExecuteAsync(other, "SET LOCAL deadlock_timeout = '1min'; SELECT number FROM parent WHERE number = 2 FOR UPDATE", holding);
+            await Scene.ExecuteAsync(
+                other, "SET LOCAL deadlock_timeout = '1min'; SELECT number FROM parent WHERE number = 2 FOR UPDATE", holding);
             await s.ExecuteAsync("SET LOCAL deadlock_timeout = '10ms'; SELECT number FROM parent WHERE number = 1 FOR UPDATE");
             var pid = await Scene.ExecuteAsync(other, "SELECT pg_backend_pid()", holding);
             var crossed = Scene.ExecuteAsync(other, "SELECT number FROM parent WHERE number = 1 FOR UPDATE", holding);
             // Looked for before it is there, a deadlock is not found, and nobody looks again.
             await using var watching = await s.AnotherAsync();
-            await WorkingHost.UntilAsync(async () => (long)(await Scene.ExecuteAsync(watching, $"SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted"))! > 0, () => "the other one does not wait");
+            await WorkingHost.UntilAsync(
+                async () => (long)(await Scene.ExecuteAsync(
+                watching, $"SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted"))! > 0, () => "the other one does not wait");
             try
             {
                 await s.ExecuteAsync("SELECT number FROM parent WHERE number = 2 FOR UPDATE");
@@ -124,11 +129,15 @@ public sealed class PostgresFailureTableTests() : FailureTableTests(PostgresPlac
             await Should.ThrowAsync<DbException>(() => s.ExecuteAsync("SELECT 1"));
             await s.ExecuteAsync("SELECT 1");
         }) { Not = [Shape.Plain, Shape.PlainBatch, Shape.OwnConnection] },
-        ["a read-only server"] = new(FailureKind.Unavailable, s => s.ExecuteAsync("SET LOCAL transaction_read_only = on; INSERT INTO parent VALUES (3)")),
+        ["a read-only server"] = new(
+            FailureKind.Unavailable, s => s.ExecuteAsync("SET LOCAL transaction_read_only = on; INSERT INTO parent VALUES (3)")),
         ["no more room for temporary files"] = new(FailureKind.Unavailable,
-            s => s.ExecuteAsync("SET LOCAL temp_file_limit = '64kB'; SET LOCAL work_mem = '64kB'; SELECT count(*) FROM (SELECT n FROM generate_series(1, 100000) n ORDER BY -n) sorted")),
+            s => s.ExecuteAsync(
+                "SET LOCAL temp_file_limit = '64kB'; SET LOCAL work_mem = '64kB'; SELECT count(*) FROM (SELECT n FROM generate_series(1, "
+                    + "100000) n ORDER BY -n) sorted")),
         // No test fills a disk: this is what the server says then.
-        ["a full disk"] = new(FailureKind.Unavailable, s => s.ExecuteAsync("DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$")),
+        ["a full disk"] = new(FailureKind.Unavailable, s => s.ExecuteAsync(
+            "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$")),
     };
 
     private protected override IReadOnlyDictionary<string, Cause> All => Causes;
@@ -189,7 +198,9 @@ public sealed class PostgresFailureTableTests() : FailureTableTests(PostgresPlac
         var pid = await PidAsync(s);
         await s.ExecuteAsync("SET LOCAL idle_in_transaction_session_timeout = '20ms'");
         await using var other = await s.AnotherAsync();
-        await WorkingHost.UntilAsync(async () => (long)(await Scene.ExecuteAsync(other, $"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"))! == 0, () => "the server did not lose its patience");
+        await WorkingHost.UntilAsync(
+            async () => (long)(await Scene.ExecuteAsync(other, $"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"))! == 0, () =>
+            "the server did not lose its patience");
     }
 }
 
@@ -204,7 +215,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
         ["a check"] = new(FailureKind.Mistake, s => s.ExecuteAsync("INSERT INTO race VALUES (-1)")),
         ["a missing table"] = new(FailureKind.Mistake, s => s.ExecuteAsync("SELECT * FROM nothing_here")),
         // SQLite undoes the statement alone, so there is nothing wrong with what the transaction then commits.
-        ["an error that was caught"] = new(null, async s => await Should.ThrowAsync<SqliteException>(() => s.ExecuteAsync("INSERT INTO parent VALUES (1)"))),
+        ["an error that was caught"] = new(
+            null, async s => await Should.ThrowAsync<SqliteException>(() => s.ExecuteAsync("INSERT INTO parent VALUES (1)"))),
         ["the limit of pages"] = new(FailureKind.Unavailable, async s =>
         {
             await s.ExecuteAsync("PRAGMA max_page_count = 1");
@@ -229,7 +241,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
     {
         var pings = new Script<Ping>();
         await using var host = await WorkingHost.StartAsync(
-            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)), services: services => services.AddSingleton(pings));
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)), services: services =>
+                services.AddSingleton(pings));
         await host.ExecuteAsync(Tables);
         pings.Act = async (d, _, cancel) =>
         {
@@ -237,7 +250,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
             await Scene.ExecuteAsync(reading, "INSERT INTO parent VALUES (9)");
             return Outcome.Done;
         };
-        var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
+        var info = await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
         info.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Retry, AttemptOutcome.Reject]);
     }
 
@@ -257,7 +271,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
         INSERT INTO parent VALUES (1), (2);
         """;
 
-    private static Task Endless(Scene s) => Task.Run(() => s.ExecuteAsync("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"));
+    private static Task Endless(Scene s) =>
+        Task.Run(() => s.ExecuteAsync("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"));
 }
 
 /// <summary>
@@ -266,7 +281,8 @@ public sealed class SqliteFailureTableTests() : FailureTableTests(SqlitePlace.Op
 /// </summary>
 public abstract class FailureTableTests(Func<Task<Place>> open)
 {
-    private static readonly OutageLimits Impatient = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(50), 10, TimeSpan.FromMilliseconds(50));
+    private static readonly OutageLimits Impatient = new(
+        TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(50), 10, TimeSpan.FromMilliseconds(50));
 
     /// <summary>Tables that every cause finds.</summary>
     protected abstract string Tables { get; }
@@ -302,16 +318,21 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
             },
         };
         await using var host = started = await WorkingHost.StartAsync(
-            s => Add(s, shape).Queue("test", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)), new Patient(place), services => services.AddSingleton(pings).AddSingleton(Impatient));
+            s => Add(s, shape).Queue("test", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)), new Patient(place),
+                services => services.AddSingleton(pings).AddSingleton(Impatient));
         await host.ExecuteAsync($"CREATE TABLE effect (number INTEGER);{Tables}");
         for (var i = 0; i < causes.Count; i++)
         {
             var (name, cause) = causes[i];
             var ids = await host.Queue.EnqueueAsync(
-                [.. new[] { i, -1 }.Select(n => new Envelope(new Ping(n), new EnqueueOptions { Tracked = true, OrderingKey = shape is Shape.Transactional or Shape.Plain ? name : null }))]);
+                [.. new[] { i, -1 }.Select(n => new Envelope(new Ping(n), new EnqueueOptions
+                {
+                    Tracked = true, OrderingKey = shape is Shape.Transactional or Shape.Plain ? name : null,
+                }))]);
             if (cause.Heal is { } heal && shape != Shape.OwnConnection)
             {
-                await WorkingHost.UntilAsync(async () => (await host.Messages.FindAsync(ids[0].Id))!.Attempts.Count > 0, () => $"{name}: it did not fail");
+                await WorkingHost.UntilAsync(
+                    async () => (await host.Messages.FindAsync(ids[0].Id))!.Attempts.Count > 0, () => $"{name}: it did not fail");
                 await using var work = await host.Database.BeginAsync();
                 await heal(new Scene(work.Connection, work.Transaction, () => ConnectAsync(place)));
                 await work.CommitAsync();
@@ -327,16 +348,21 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
             (await host.UntilAsync(ids[1].Id, MessageStatus.Succeeded)).Attempt.ShouldBe(1, history);
         }
 
-        if (shape is Shape.Transactional or Shape.TransactionalBatch) (await host.ScalarAsync("SELECT count(*) - count(DISTINCT number) FROM effect")).ShouldBe(0);
+        if (shape is Shape.Transactional or Shape.TransactionalBatch)
+            (await host.ScalarAsync("SELECT count(*) - count(DISTINCT number) FROM effect")).ShouldBe(0);
     }
 
     [Fact]
     public async Task The_queues_rules_are_asked_of_what_the_commit_failed_of()
     {
-        var pings = new Script<Ping> { Act = async (_, work, _) => await DoneAfterAsync(() => WorkingHost.ExecuteAsync(work!, "INSERT INTO child VALUES (1, 404)")) };
+        var pings = new Script<Ping>
+        {
+            Act = async (_, work, _) => await DoneAfterAsync(() => WorkingHost.ExecuteAsync(work!, "INSERT INTO child VALUES (1, 404)")),
+        };
         await using var place = await open();
         await using var host = await WorkingHost.StartAsync(
-            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(5, TimeSpan.Zero).RejectOn<DbException>()), place, services => services.AddSingleton(pings));
+            s => s.HandleInTransaction<Ping, InTransaction<Ping>>().Queue("default",
+                q => q.Retry = Retry.Fixed(5, TimeSpan.Zero).RejectOn<DbException>()), place, services => services.AddSingleton(pings));
         await host.ExecuteAsync(Tables);
         // Of one ordering key: the one behind it is let through when it is given up.
         var options = new EnqueueOptions { Tracked = true, OrderingKey = "one" };
@@ -357,10 +383,14 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         };
         await using var place = await open();
         await using var host = await WorkingHost.StartAsync(
-            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)), place, services => services.AddSingleton(pings));
-        var asked = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)), place,
+                services => services.AddSingleton(pings));
+        var asked = await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(1), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
         asked.Attempts.Select(a => a.Outcome).ShouldBe([AttemptOutcome.Retry, AttemptOutcome.Reject]);
-        (await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(2), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead)).Attempts.ShouldHaveSingleItem();
+        (await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(2), new EnqueueOptions { Tracked = true })).Id,
+            MessageStatus.Dead)).Attempts.ShouldHaveSingleItem();
     }
 
     /// <summary>Nobody but the message breaks its connections: the others of its queue go well.</summary>
@@ -371,7 +401,8 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         var pings = new Script<Ping>();
         await using var place = await open();
         await using var host = await WorkingHost.StartAsync(
-            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)).Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), place,
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero))
+                .Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), place,
             services =>
             {
                 log.AddTo(services);
@@ -386,7 +417,8 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
             await host.UntilGoneAsync((await host.Queue.EnqueueAsync(new Ping(Interlocked.Increment(ref innocent)), cancel)).Id);
             throw new StoreException("this statement breaks its connection", FailureKind.Unavailable);
         };
-        var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(0), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
+        var info = await host.UntilAsync(
+            (await host.Queue.EnqueueAsync(new Ping(0), new EnqueueOptions { Tracked = true })).Id, MessageStatus.Dead);
         failed.ShouldBe(11);
         info.Attempt.ShouldBe(2);
         log.Count(CapturedEvents.Away).ShouldBe(1);
@@ -401,11 +433,13 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         var seen = new ConcurrentDictionary<int, int>();
         var pings = new Script<Ping>
         {
-            Act = (d, _, _) => seen.AddOrUpdate(d.Message.Number, 1, (_, n) => n + 1) <= failures ? throw new StoreException("away", FailureKind.Unavailable) : Task.FromResult(Outcome.Done),
+            Act = (d, _, _) => seen.AddOrUpdate(d.Message.Number, 1, (_, n) => n + 1) <= failures
+                ? throw new StoreException("away", FailureKind.Unavailable) : Task.FromResult(Outcome.Done),
         };
         await using var place = await open();
         await using var host = await WorkingHost.StartAsync(
-            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Never).Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), place,
+            s => s.Handle<Ping, Plain<Ping>>()
+                .Queue("default", q => q.Retry = Retry.Never).Configure(o => o.NodeLease = TimeSpan.FromSeconds(1)), place,
             services =>
             {
                 log.AddTo(services);
@@ -414,7 +448,10 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
                 services.AddSingleton(pings).AddSingleton(Impatient with { Quiet = TimeSpan.FromSeconds(1) });
             });
         var health = host.Get<SuretyHealth>();
-        var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, messages).Select(i => new Envelope(new Ping(i), new EnqueueOptions { Tracked = true }))]);
+        var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, messages).Select(i => new Envelope(new Ping(i), new EnqueueOptions
+        {
+            Tracked = true,
+        }))]);
         await WorkingHost.UntilAsync(() => Task.FromResult(health.Degraded.Any(d => d.Contains("away since", StringComparison.Ordinal))));
         health.Problems.ShouldBeEmpty();
         foreach (var id in ids)
@@ -458,7 +495,8 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
         }
         catch (DbException e)
         {
-            throw new InvalidOperationException("An error occurred while saving the entity changes. See the inner exception for details.", e);
+            throw new InvalidOperationException(
+                "An error occurred while saving the entity changes. See the inner exception for details.", e);
         }
     }
 
@@ -481,7 +519,8 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
     {
         public override void Use(SuretyBuilder surety)
         {
-            if (place is SqlitePlace file) surety.UseSqlite($"Data Source={file.Path}", o => o.UnitOfWorkTimeout = TimeSpan.FromSeconds(0.5));
+            if (place is SqlitePlace file)
+                surety.UseSqlite($"Data Source={file.Path}", o => o.UnitOfWorkTimeout = TimeSpan.FromSeconds(0.5));
             else place.Use(surety);
         }
 

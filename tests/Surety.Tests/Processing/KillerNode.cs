@@ -65,7 +65,9 @@ internal sealed class KillerNode : IAsyncDisposable
     {
         if (arguments is not [var address, var schema, var most]) return 2;
         await using var host = await WorkingHost.StartAsync(
-            s => Handlers(s).Configure(o => (o.MaxDeaths, o.NodeLease, o.PollInterval) = (int.Parse(most, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(50))),
+            s => Handlers(s).Configure(
+                o => (o.MaxDeaths, o.NodeLease, o.PollInterval) = (int.Parse(
+                most, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(50))),
             schema.Length == 0 ? new ExistingFile(address) : new FrozenNode.Schema(address, schema));
         await Console.In.ReadToEndAsync();
         return 0;
@@ -73,7 +75,8 @@ internal sealed class KillerNode : IAsyncDisposable
 
     /// <summary>Killers and honest ones in one queue, and honest ones in queues of their own, one of them in batches.</summary>
     public static SuretyBuilder Handlers(SuretyBuilder surety) =>
-        surety.Handle<Kill, Killer>().HandleInTransaction<Ping, Honest>().Handle<Pong, Slow>("slow").HandleBatchInTransaction<Many, Batch>(10, TimeSpan.FromMilliseconds(20));
+        surety.Handle<Kill, Killer>().HandleInTransaction<Ping, Honest>()
+            .Handle<Pong, Slow>("slow").HandleBatchInTransaction<Many, Batch>(10, TimeSpan.FromMilliseconds(20));
 
     private static string[] Address(Place place) => place switch
     {
@@ -120,9 +123,11 @@ internal sealed class KillerNode : IAsyncDisposable
 
     private sealed class Batch : ITransactionalBatchHandler<Many>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Many>> deliveries, UnitOfWork work, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(
+            IReadOnlyList<Delivery<Many>> deliveries, UnitOfWork work, CancellationToken cancel)
         {
-            foreach (var delivery in deliveries) await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
+            foreach (var delivery in deliveries)
+                await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
             return [.. deliveries.Select(_ => Outcome.Done)];
         }
     }

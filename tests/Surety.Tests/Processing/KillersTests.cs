@@ -18,7 +18,8 @@ public abstract class KillersTests(Func<Task<Place>> open)
     [Fact]
     public async Task Of_messages_that_kill_their_process_and_honest_ones_beside_them_only_the_killers_die()
     {
-        for (var round = 0; round < (IsLong ? 10 : 1); round++) await RunAsync(killers: IsLong ? 6 : 2, honest: IsLong ? 267 : 60, most: IsLong ? 3 : 2);
+        for (var round = 0; round < (IsLong ? 10 : 1); round++)
+            await RunAsync(killers: IsLong ? 6 : 2, honest: IsLong ? 267 : 60, most: IsLong ? 3 : 2);
     }
 
     private async Task RunAsync(int killers, int honest, int most)
@@ -39,7 +40,8 @@ public abstract class KillersTests(Func<Task<Place>> open)
             await WorkingHost.UntilAsync(async () =>
             {
                 var queues = await producer.Get<IQueues>().ListAsync();
-                counts = string.Join(", ", queues.Select(q => $"{q.Queue}: {q.Ready} ready, {q.Scheduled} scheduled, {q.Running} running, {q.Dead} dead"));
+                counts = string.Join(
+                    ", ", queues.Select(q => $"{q.Queue}: {q.Ready} ready, {q.Scheduled} scheduled, {q.Running} running, {q.Dead} dead"));
                 return queues.All(q => q.Ready + q.Scheduled + q.Running == 0);
             }, () => $"{counts}; {one.Deaths + two.Deaths} deaths", Patience);
             // Each death but the last of each killer may have been several killers' at once; none was for nothing.

@@ -81,7 +81,8 @@ public sealed class LaneTests
 
     private static ClaimedMessage Message(long id) => new()
     {
-        Claim = new Claim(new MessageId(id), 1), Attempt = 1, Deaths = 0, Queue = "work", Kind = "test.kind", Version = 1, EnqueuedAt = default, DueAt = default, Headers = NewMessage.NoHeaders, Body = default,
+        Claim = new Claim(new MessageId(id), 1), Attempt = 1, Deaths = 0, Queue = "work",
+            Kind = "test.kind", Version = 1, EnqueuedAt = default, DueAt = default, Headers = NewMessage.NoHeaders, Body = default,
     };
 
     private sealed record Run(long Message, Action Handled)

@@ -21,8 +21,10 @@ public sealed class OneThreadTests : IAsyncDisposable
 
     private static readonly string[] MustBeSeen =
     [
-        "failpoint worker.joined", "failpoint attempt.committed", "failpoint settler.settled", "chance", "batch", "log LoopFailed", "log ClaimLost",
-        "log PresumedDead", "log Drained", "meter surety.lease.lost", "IMessageStore.RescueAsync", "IMessageStore.PruneAsync", "IQueues.ListAsync",
+        "failpoint worker.joined",
+        "failpoint attempt.committed", "failpoint settler.settled", "chance", "batch", "log LoopFailed", "log ClaimLost",
+        "log PresumedDead",
+        "log Drained", "meter surety.lease.lost", "IMessageStore.RescueAsync", "IMessageStore.PruneAsync", "IQueues.ListAsync",
     ];
 
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);

@@ -52,7 +52,8 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
             var suspects = await EnqueueAsync(producer, Enumerable.Range(0, 4).Select(i => new Ping(i)));
             await SuspectAsync(producer, suspects, deaths: 2);
             ids.AddRange(suspects);
-            ids.AddRange(await EnqueueAsync(producer, Enumerable.Range(0, 100).Select(i => (object)(i % 2 == 0 ? new Pong(i) : new Letter($"{i}")))));
+            ids.AddRange(await EnqueueAsync(
+                producer, Enumerable.Range(0, 100).Select(i => (object)(i % 2 == 0 ? new Pong(i) : new Letter($"{i}")))));
         }
 
         await using var worker = await StartAsync(works: true);
@@ -85,7 +86,8 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         inOrder.Count.ShouldBe(5);
         // By two clocks of the same machine, read one after the other: a hair.
         foreach (var (before, after) in inOrder.Zip(inOrder.Skip(1)))
-            Stopwatch.GetElapsedTime(before.Ended, after.Began).ShouldBeGreaterThan(Stopwatch.GetElapsedTime(before.Began, before.Ended) - TimeSpan.FromMilliseconds(2));
+            Stopwatch.GetElapsedTime(before.Ended, after.Began).ShouldBeGreaterThan(
+                Stopwatch.GetElapsedTime(before.Began, before.Ended) - TimeSpan.FromMilliseconds(2));
     }
 
     [Fact]
@@ -108,7 +110,8 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         await begun.Task;
         var more = await EnqueueAsync(producer, Enumerable.Range(0, 5).Select(i => new Ping(10 + i)));
         await SuspectAsync(producer, more.Take(3), deaths: 2, ifWaiting: true);
-        foreach (var id in await EnqueueAsync(producer, Enumerable.Range(0, 20).Select(i => new Ping(200 + i)))) await worker.UntilAsync(id, MessageStatus.Succeeded);
+        foreach (var id in await EnqueueAsync(producer, Enumerable.Range(0, 20).Select(i => new Ping(200 + i))))
+            await worker.UntilAsync(id, MessageStatus.Succeeded);
         may.SetResult();
         foreach (var id in (IEnumerable<MessageId>)[slow, .. suspects, .. more]) await worker.UntilAsync(id, MessageStatus.Succeeded);
     }
@@ -128,7 +131,8 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         await SuspectAsync(producer, suspect, deaths: 2);
         // Claimed together with the suspect; they would wait ten seconds to become a batch.
         var others = await EnqueueAsync(producer, [new Pong(1), new Pong(2)]);
-        await using var worker = await StartAsync(works: true, s => s.Configure(o => o.PollInterval = TimeSpan.FromSeconds(0.2)), TimeSpan.FromSeconds(10));
+        await using var worker = await StartAsync(
+            works: true, s => s.Configure(o => o.PollInterval = TimeSpan.FromSeconds(0.2)), TimeSpan.FromSeconds(10));
         await begun.Task;
         foreach (var id in others) (await worker.UntilAsync(id, MessageStatus.Queued)).Attempt.ShouldBe(0);
         pongs.Seen.ShouldBeEmpty();
@@ -160,7 +164,9 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         }
 
         pongs.Seen.ShouldBeEmpty();
-        foreach (var id in others) (await producer.Messages.FindAsync(id)).ShouldNotBeNull().ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Queued), m => (m.Attempt, m.Deaths).ShouldBe((0, 0)));
+        foreach (var id in others)
+            (await producer.Messages.FindAsync(id)).ShouldNotBeNull()
+                .ShouldSatisfyAllConditions(m => m.Status.ShouldBe(MessageStatus.Queued), m => (m.Attempt, m.Deaths).ShouldBe((0, 0)));
         (await producer.Messages.FindAsync(suspect[0])).ShouldNotBeNull().Status.ShouldBe(MessageStatus.Succeeded);
     }
 
@@ -173,7 +179,8 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         await SuspectAsync(producer, [ids[1]], deaths: 5, diedAlone: true);
         await using var worker = await StartAsync(works: true);
         await worker.UntilAsync(ids[0], MessageStatus.Succeeded);
-        (await worker.UntilAsync(ids[1], MessageStatus.Dead)).Reason.ShouldBe("The process died 5 times while it ran this message, the last time while nothing else ran.");
+        (await worker.UntilAsync(ids[1], MessageStatus.Dead)).Reason.ShouldBe(
+            "The process died 5 times while it ran this message, the last time while nothing else ran.");
         pings.Seen.ShouldHaveSingleItem().Message.Number.ShouldBe(1);
     }
 
@@ -181,17 +188,21 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
         [.. (await host.Queue.EnqueueAsync([.. messages.Select(m => new Envelope(m, Tracked))])).Select(e => e.Id)];
 
     /// <summary>As if its process had died while it was held.</summary>
-    private async Task SuspectAsync(WorkingHost host, IEnumerable<MessageId> ids, int deaths, bool diedAlone = false, bool ifWaiting = false)
+    private async Task SuspectAsync(
+        WorkingHost host, IEnumerable<MessageId> ids, int deaths, bool diedAlone = false, bool ifWaiting = false)
     {
         var table = place is PostgresPlace server ? $"{server.Schema}.message" : "surety_message";
         await host.ExecuteAsync(
-            $"UPDATE {table} SET deaths = {deaths}, died_alone = {(place is PostgresPlace ? diedAlone : diedAlone ? 1 : 0)} WHERE id IN ({string.Join(", ", ids)}){(ifWaiting ? " AND state = 1" : "")}");
+            $"UPDATE {table} SET deaths = {deaths}, died_alone = {(place is PostgresPlace ? diedAlone : diedAlone ? 1 : 0)} WHERE id IN "
+                + $"({string.Join(", ", ids)}){(ifWaiting ? " AND state = 1" : "")}");
     }
 
-    private Task<WorkingHost> StartAsync(bool works, Action<SuretyBuilder>? configure = null, TimeSpan? gathering = null) => WorkingHost.StartAsync(
+    private Task<WorkingHost> StartAsync(bool works, Action<SuretyBuilder>? configure = null, TimeSpan? gathering = null) =>
+        WorkingHost.StartAsync(
         s =>
         {
-            s.Handle<Ping, Plain<Ping>>().HandleBatch<Pong, OneByOne>(10, gathering ?? TimeSpan.FromMilliseconds(5)).Handle<Letter, Plain<Letter>>("letters").Configure(o => o.Work = works);
+            s.Handle<Ping, Plain<Ping>>().HandleBatch<Pong, OneByOne>(10, gathering ?? TimeSpan.FromMilliseconds(5))
+                .Handle<Letter, Plain<Letter>>("letters").Configure(o => o.Work = works);
             configure?.Invoke(s);
         },
         place, services => services.AddSingleton(pings).AddSingleton(pongs).AddSingleton(letters));

@@ -20,15 +20,17 @@ public class SuspicionTests
     [InlineData(1, false, 1, "Alone")]
     [InlineData(1, true, 1, "GivenUp")]
     [InlineData(1, false, 2, "Alone")]
-    public void What_deaths_mean(int deaths, bool alone, int most, string standing) => Suspicion.Of(Message(deaths, alone), most).ToString().ShouldBe(standing);
+    public void What_deaths_mean(int deaths, bool alone, int most, string standing) =>
+        Suspicion.Of(Message(deaths, alone), most).ToString().ShouldBe(standing);
 
     [Fact]
-    public void Only_what_ran_alone_at_its_last_death_is_given_up() => Prop.ForAll(Arb.From(Gen.Choose(0, 300)), Arb.From(Gen.Choose(1, 100)), (deaths, most) =>
+    public void Only_what_ran_alone_at_its_last_death_is_given_up() =>
+        Prop.ForAll(Arb.From(Gen.Choose(0, 300)), Arb.From(Gen.Choose(1, 100)), (deaths, most) =>
         Suspicion.Of(Message(deaths, alone: false), most) != Standing.GivenUp).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Whatever_turns_there_are_they_take_at_most_half_of_the_time() => Prop.ForAll(Arb.From(Turn.ListOf()), turns =>
-    {
+    public void Whatever_turns_there_are_they_take_at_most_half_of_the_time() => Prop.ForAll(Arb.From(Turn.ListOf()),
+    turns => {
         var (taken, rested, pace) = (TimeSpan.Zero, TimeSpan.Zero, LonePace.First);
         foreach (var (length, wasQuiet) in turns)
         {
@@ -54,11 +56,13 @@ public class SuspicionTests
     }
 
     private static Gen<(TimeSpan, bool)> Turn =>
-        from milliseconds in Gen.Choose(0, 100_000) from wasQuiet in Gen.Elements(true, false) select (TimeSpan.FromMilliseconds(milliseconds), wasQuiet);
+        from milliseconds in Gen.Choose(
+            0, 100_000) from wasQuiet in Gen.Elements(true, false) select (TimeSpan.FromMilliseconds(milliseconds), wasQuiet);
 
     private static ClaimedMessage Message(int deaths, bool alone) => new()
     {
-        Claim = new Claim(new MessageId(7), 3), Kind = "test.kind", Version = 1, Body = "{}"u8.ToArray(), Queue = "default", Attempt = 1, Deaths = deaths, DiedAlone = alone,
+        Claim = new Claim(new MessageId(7), 3), Kind = "test.kind", Version = 1,
+            Body = "{}"u8.ToArray(), Queue = "default", Attempt = 1, Deaths = deaths, DiedAlone = alone,
         EnqueuedAt = DateTimeOffset.UnixEpoch, DueAt = DateTimeOffset.UnixEpoch,
     };
 }

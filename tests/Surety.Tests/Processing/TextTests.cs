@@ -40,9 +40,12 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
                 _ => Task.FromResult(d.Attempt == 1 ? Outcome.Retry(text) : Outcome.Snooze(TimeSpan.FromHours(1), text)),
             };
         };
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(5, TimeSpan.Zero).On<InvalidOperationException>(Retry.Never)));
-        var ids = (await host.Queue.EnqueueAsync([.. Enumerable.Range(0, texts.Count * Ways).Select(i => new Envelope(new Ping(i), Tracked))])).Select(e => e.Id).ToList();
-        MessageStatus[] ends = [MessageStatus.Dead, MessageStatus.Dead, MessageStatus.Cancelled, MessageStatus.Succeeded, MessageStatus.Retrying];
+        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue(
+            "default", q => q.Retry = Retry.Fixed(5, TimeSpan.Zero).On<InvalidOperationException>(Retry.Never)));
+        var ids = (await host.Queue.EnqueueAsync(
+            [.. Enumerable.Range(0, texts.Count * Ways).Select(i => new Envelope(new Ping(i), Tracked))])).Select(e => e.Id).ToList();
+        MessageStatus[] ends =
+            [MessageStatus.Dead, MessageStatus.Dead, MessageStatus.Cancelled, MessageStatus.Succeeded, MessageStatus.Retrying];
         for (var i = 0; i < ids.Count; i++)
         {
             var info = await host.UntilAsync(ids[i], ends[i % Ways]);
@@ -62,7 +65,8 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
     {
         var end = (code > char.MaxValue ? char.ConvertFromUtf32(code) : ((char)code).ToString()) + " more";
         pings.Act = (_, _, _) => throw new InvalidOperationException(new string('x', 498) + end);
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Handle<Pong, Plain<Pong>>().OnDead<Ping>(p => new Pong(p.Number)).Queue("default", q => q.Retry = Retry.Never));
+        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>()
+            .Handle<Pong, Plain<Pong>>().OnDead<Ping>(p => new Pong(p.Number)).Queue("default", q => q.Retry = Retry.Never));
         var info = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1))).Id, MessageStatus.Dead);
         info.Reason.ShouldNotBeNull().ShouldStartWith(new string('x', 498));
         Texts.IsWhole(info.Reason).ShouldBeTrue();
@@ -99,9 +103,13 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
             EnqueueOptions[] bad =
             [
                 new() { OrderingKey = text }, new() { UniqueKey = text }, new() { Owner = text }, new() { Queue = text },
-                new() { Headers = new Dictionary<string, string> { [text] = "value" } }, new() { Headers = new Dictionary<string, string> { ["name"] = text } },
+                new() { Headers = new Dictionary<string, string> { [text] = "value" } }, new()
+                {
+                    Headers = new Dictionary<string, string> { ["name"] = text },
+                },
             ];
-            foreach (var options in bad) await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Ping(1), options));
+            foreach (var options in bad)
+                await Should.ThrowAsync<ArgumentException>(async () => await host.Queue.EnqueueAsync(new Ping(1), options));
             // Nobody can have such a name, so nothing is found by it, and nothing is done.
             (await host.Messages.ListAsync(new MessageFilter { Owner = text })).Items.ShouldBeEmpty();
             (await host.DeadLetters.RequeueAsync(new MessageFilter { Cause = text })).ShouldBe(0);
@@ -133,12 +141,16 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
     [InlineData(true)]
     public async Task An_outcome_that_the_store_always_refuses_ends_as_a_dead_letter_with_a_plain_reason_and_its_follow_up(bool dies)
     {
-        pings.Act = (d, _, _) => Task.FromResult(d.Message.Number != 1 ? Outcome.Done : dies ? Outcome.Reject("unwanted") : Outcome.DoneWith("unwanted", "text/plain"));
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Handle<Pong, Plain<Pong>>("follow").OnDead<Ping>(p => new Pong(p.Number)));
+        pings.Act = (d, _, _) => Task.FromResult(
+            d.Message.Number != 1 ? Outcome.Done : dies ? Outcome.Reject("unwanted") : Outcome.DoneWith("unwanted", "text/plain"));
+        await using var host = await StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Handle<Pong, Plain<Pong>>("follow").OnDead<Ping>(p => new Pong(p.Number)));
         foreach (var statement in Refusing) await host.ExecuteAsync(statement);
-        var ids = (await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 3).Select(i => new Envelope(new Ping(i), Tracked))])).Select(e => e.Id).ToList();
+        var ids = (await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 3).Select(i => new Envelope(new Ping(i), Tracked))]))
+            .Select(e => e.Id).ToList();
         var info = await host.UntilAsync(ids[1], MessageStatus.Dead);
-        info.Reason.ShouldNotBeNull().ShouldStartWith("The outcome of this attempt (" + (dies ? "reject" : "done") + ") could not be stored: ");
+        info.Reason.ShouldNotBeNull().ShouldStartWith(
+            "The outcome of this attempt (" + (dies ? "reject" : "done") + ") could not be stored: ");
         info.Cause.ShouldNotBeNull().ShouldStartWith("outcome not stored: ");
         info.Result.ShouldBeNull();
         await WorkingHost.UntilAsync(() => Task.FromResult(pongs.Seen.Select(d => d.Message.Number).SequenceEqual([1])));
@@ -175,18 +187,21 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
 
     /// <summary>What makes the store refuse one outcome for good, as a text without characters for it once did.</summary>
     private string[] Refusing => place is SqlitePlace
-        ? ["CREATE TRIGGER refuse BEFORE UPDATE ON surety_message WHEN NEW.result = 'unwanted' OR NEW.reason = 'unwanted' BEGIN SELECT RAISE(ABORT, 'it does not want that'); END"]
+        ? ["CREATE TRIGGER refuse BEFORE UPDATE ON surety_message WHEN NEW.result = 'unwanted' OR NEW.reason = 'unwanted' BEGIN SELECT "
+            + "RAISE(ABORT, 'it does not want that'); END"]
         :
         [
             $"""
             CREATE FUNCTION {((PostgresPlace)place).Schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$BEGIN IF NEW.result = 'unwanted' OR NEW.reason = 'unwanted' THEN RAISE EXCEPTION 'it does not want that' USING ERRCODE = '22000'; END IF; RETURN NEW; END$$
             """,
-            $"CREATE TRIGGER refuse BEFORE UPDATE ON {((PostgresPlace)place).Schema}.message FOR EACH ROW EXECUTE FUNCTION {((PostgresPlace)place).Schema}.refuse()",
+            $"CREATE TRIGGER refuse BEFORE UPDATE ON {((PostgresPlace)place).Schema}.message FOR EACH ROW EXECUTE FUNCTION "
+                + $"{((PostgresPlace)place).Schema}.refuse()",
         ];
 
-    private Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null) => WorkingHost.StartAsync(configure, place, s =>
-    {
+    private Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null) =>
+        WorkingHost.StartAsync(configure, place,
+    s => {
         s.AddSingleton(pings).AddSingleton(pongs);
         services?.Invoke(s);
     });

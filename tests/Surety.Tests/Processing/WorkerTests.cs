@@ -33,8 +33,10 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     [Fact]
     public async Task A_message_that_keeps_failing_dies_with_every_attempt_visible_and_lives_again_when_requeued_with_a_better_payload()
     {
-        pings.Act = (d, _, _) => d.Message.Number < 0 ? throw new InvalidOperationException($"number {d.Message.Number} is negative") : Task.FromResult(Outcome.Done);
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)));
+        pings.Act = (d, _, _) => d.Message.Number < 0
+            ? throw new InvalidOperationException($"number {d.Message.Number} is negative") : Task.FromResult(Outcome.Done);
+        await using var host = await StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)));
         var id = (await host.Queue.EnqueueAsync(new Ping(-5), Tracked)).Id;
 
         var dead = await host.UntilAsync(id, MessageStatus.Dead);
@@ -58,7 +60,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
             return d.Attempt < 3 ? throw new InvalidOperationException("not yet") : Outcome.Done;
         };
         await using var host = await StartAsync(s => s
-            .HandleInTransaction<Ping, InTransaction<Ping>>().Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(5, TimeSpan.Zero)));
+            .HandleInTransaction<Ping, InTransaction<Ping>>()
+            .Handle<Pong, Plain<Pong>>().Queue("default", q => q.Retry = Retry.Fixed(5, TimeSpan.Zero)));
         await host.ExecuteAsync("CREATE TABLE effect (number INTEGER)");
 
         var id = (await host.Queue.EnqueueAsync(new Ping(7), Tracked)).Id;
@@ -85,7 +88,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     {
         var script = new BatchScript(throwOn: 13);
         await using var host = await StartAsync(
-            s => s.HandleBatch<Ping, Batch>(maxSize: 50, maxWait: TimeSpan.FromMilliseconds(50)).Queue("test.ping", q => q.Retry = Retry.Never),
+            s => s.HandleBatch<Ping, Batch>(maxSize: 50, maxWait: TimeSpan.FromMilliseconds(50)).Queue(
+                "test.ping", q => q.Retry = Retry.Never),
             services => services.AddSingleton(script));
         var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 40).Select(i => new Envelope(new Ping(i), Tracked))]);
         for (var i = 0; i < ids.Count; i++) await host.UntilAsync(ids[i].Id, i == 13 ? MessageStatus.Dead : MessageStatus.Succeeded);
@@ -97,7 +101,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     public async Task A_transactional_batch_commits_once_and_its_poison_item_takes_nothing_with_it()
     {
         await using var host = await StartAsync(
-            s => s.HandleBatchInTransaction<Ping, TransactionalBatch>(maxSize: 50, maxWait: TimeSpan.FromMilliseconds(50)).Queue("test.ping", q => q.Retry = Retry.Never));
+            s => s.HandleBatchInTransaction<Ping, TransactionalBatch>(maxSize: 50, maxWait: TimeSpan.FromMilliseconds(50)).Queue(
+                "test.ping", q => q.Retry = Retry.Never));
         await host.ExecuteAsync("CREATE TABLE effect (number INTEGER)");
         var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 40).Select(i => new Envelope(new Ping(i), Tracked))]);
         for (var i = 0; i < ids.Count; i++) await host.UntilAsync(ids[i].Id, i == 13 ? MessageStatus.Dead : MessageStatus.Succeeded);
@@ -110,7 +115,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     {
         var script = new BatchScript(answerOne: true);
         await using var host = await StartAsync(
-            s => s.HandleBatch<Ping, Batch>(maxSize: 10, maxWait: TimeSpan.FromMilliseconds(50)), services => services.AddSingleton(script));
+            s => s.HandleBatch<Ping, Batch>(maxSize: 10, maxWait: TimeSpan.FromMilliseconds(50)),
+                services => services.AddSingleton(script));
         var ids = await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 10).Select(i => new Envelope(new Ping(i), Tracked))]);
         foreach (var id in ids) await host.UntilAsync(id.Id, MessageStatus.Succeeded);
     }
@@ -157,7 +163,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
             await Task.Delay(Timeout.Infinite, cancel);
             return Outcome.Done;
         };
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => (q.HandlerTimeout, q.Retry) = (TimeSpan.FromMilliseconds(50), Retry.Never)));
+        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue(
+            "default", q => (q.HandlerTimeout, q.Retry) = (TimeSpan.FromMilliseconds(50), Retry.Never)));
         var dead = await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(1))).Id, MessageStatus.Dead);
         dead.Cause!.ShouldStartWith("TimeoutException");
     }
@@ -265,8 +272,12 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
             running.AddOrUpdate(d.OrderingKey!, 0, (_, n) => n - 1);
             return again ? Outcome.Retry("once more") : Outcome.Done;
         };
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)));
-        await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 200).Select(i => new Envelope(new Ping(i), new EnqueueOptions { OrderingKey = $"key-{i % 8}" }))]);
+        await using var host = await StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Retry = Retry.Fixed(3, TimeSpan.Zero)));
+        await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 200).Select(i => new Envelope(new Ping(i), new EnqueueOptions
+        {
+            OrderingKey = $"key-{i % 8}",
+        }))]);
         await WorkingHost.UntilAsync(() => Task.FromResult(seen.Values.Sum(q => q.Count) == 200));
         overlaps.ShouldBe(0);
         seen.Count.ShouldBe(8);
@@ -290,7 +301,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     [Fact]
     public async Task A_rate_limit_holds()
     {
-        await using var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => (q.RateLimit, q.RatePeriod) = (20, TimeSpan.FromSeconds(1))));
+        await using var host = await StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => (q.RateLimit, q.RatePeriod) = (20, TimeSpan.FromSeconds(1))));
         var started = Stopwatch.GetTimestamp();
         await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 40).Select(i => new Envelope(new Ping(i)))]);
         await WorkingHost.UntilAsync(() => Task.FromResult(pings.Seen.Count == 40));
@@ -322,7 +334,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     {
         pings.Act = (_, _, _) => throw new InvalidOperationException("never");
         await using var host = await StartAsync(s => s
-            .Handle<Ping, Plain<Ping>>().Handle<Pong, Plain<Pong>>().OnDead<Ping>(p => new Pong(p.Number)).Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)));
+            .Handle<Ping, Plain<Ping>>().Handle<Pong, Plain<Pong>>()
+            .OnDead<Ping>(p => new Pong(p.Number)).Queue("default", q => q.Retry = Retry.Fixed(2, TimeSpan.Zero)));
         var dead = (await host.Queue.EnqueueAsync(new Ping(1))).Id;
         await host.UntilAsync(dead, MessageStatus.Dead);
         var cancelled = (await host.Queue.EnqueueAsync(new Ping(2), new EnqueueOptions { Delay = TimeSpan.FromHours(1) })).Id;
@@ -336,7 +349,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     {
         pings.Act = (_, _, _) => throw new InvalidOperationException("never");
         await using var host = await StartAsync(s => s
-            .Handle<Ping, Plain<Ping>>().OnDead<Ping>(_ => new ScopeMark()).Queue("default", q => (q.Retry, q.Concurrency) = (Retry.Never, 1)));
+            .Handle<Ping, Plain<Ping>>()
+            .OnDead<Ping>(_ => new ScopeMark()).Queue("default", q => (q.Retry, q.Concurrency) = (Retry.Never, 1)));
         for (var i = 0; i < 2; i++) await host.UntilAsync((await host.Queue.EnqueueAsync(new Ping(i))).Id, MessageStatus.Dead);
         pings.Seen.Count.ShouldBe(2);
     }
@@ -355,7 +369,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         var ids = new List<MessageId>();
         await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Queue("default", q => q.Concurrency = 2)))
         {
-            foreach (var enqueued in await host.Queue.EnqueueAsync([.. Enumerable.Range(0, 20).Select(i => new Envelope(new Ping(i), Tracked))])) ids.Add(enqueued.Id);
+            foreach (var enqueued in await host.Queue.EnqueueAsync(
+                [.. Enumerable.Range(0, 20).Select(i => new Envelope(new Ping(i), Tracked))])) ids.Add(enqueued.Id);
             await started.WaitAsync();
             await started.WaitAsync();
             var stop = host.Host.StopAsync();
@@ -368,7 +383,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         await using var next = await StartAsync(s => s.Configure(o => o.Work = false));
         var infos = await Task.WhenAll(ids.Select(async id => (await next.Messages.FindAsync(id))!));
         infos.Count(i => i.Status == MessageStatus.Succeeded).ShouldBe(2);
-        infos.Where(i => i.Status != MessageStatus.Succeeded).ShouldAllBe(i => i.Status == MessageStatus.Queued && i.Attempt == 0 && i.Deaths == 0);
+        infos.Where(i => i.Status != MessageStatus.Succeeded).ShouldAllBe(
+            i => i.Status == MessageStatus.Queued && i.Attempt == 0 && i.Deaths == 0);
     }
 
     [Fact]
@@ -382,7 +398,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
             return Outcome.Done;
         };
         MessageId id;
-        await using (var host = await StartAsync(s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50))))
+        await using (var host = await StartAsync(
+            s => s.Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50))))
         {
             id = (await host.Queue.EnqueueAsync(new Ping(1), Tracked)).Id;
             await started.Task;
@@ -407,7 +424,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
         };
         MessageId id;
         await using (var host = await StartAsync(s => s
-            .Handle<Ping, Plain<Ping>>().Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50)).Queue("default", q => q.Retry = Retry.Never)))
+            .Handle<Ping, Plain<Ping>>()
+            .Configure(o => o.DrainLimit = TimeSpan.FromMilliseconds(50)).Queue("default", q => q.Retry = Retry.Never)))
         {
             id = (await host.Queue.EnqueueAsync(new Ping(1))).Id;
             await started.Task;
@@ -422,7 +440,11 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
     [Fact]
     public async Task The_senders_trace_goes_on_in_the_handler()
     {
-        using var listener = new ActivityListener { ShouldListenTo = s => s.Name == "Surety", Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData };
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = s =>
+                s.Name == "Surety", Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+        };
         ActivitySource.AddActivityListener(listener);
         ActivityTraceId seen = default;
         pings.Act = (_, _, _) =>
@@ -444,8 +466,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     private async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null)
     {
-        var host = await WorkingHost.StartAsync(configure, place, collection =>
-        {
+        var host = await WorkingHost.StartAsync(configure, place,
+        collection => {
             collection.AddSingleton(pings).AddSingleton(pongs);
             services?.Invoke(collection);
         });
@@ -491,14 +513,16 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     public sealed class Batch(BatchScript script) : IBatchHandler<Ping>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) => Task.FromResult(script.Run(deliveries));
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) =>
+            Task.FromResult(script.Run(deliveries));
     }
 
     public sealed class MeetingBatch(Barrier meeting) : IBatchHandler<Ping>
     {
         public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel)
         {
-            if (!await Task.Run(() => meeting.SignalAndWait(TimeSpan.FromSeconds(5)), cancel)) throw new TimeoutException("The other batch did not begin.");
+            if (!await Task.Run(() => meeting.SignalAndWait(TimeSpan.FromSeconds(5)), cancel))
+                throw new TimeoutException("The other batch did not begin.");
             return [.. deliveries.Select(_ => Outcome.Done)];
         }
     }
@@ -512,14 +536,17 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     public sealed class HastyBatch(Closing closing) : IBatchHandler<Ping>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) => throw new InvalidOperationException($"The door is {closing.Door}.");
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) =>
+            throw new InvalidOperationException($"The door is {closing.Door}.");
     }
 
     public sealed class TransactionalBatch : ITransactionalBatchHandler<Ping>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(
+            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
         {
-            foreach (var delivery in deliveries) await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
+            foreach (var delivery in deliveries)
+                await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
             return [.. deliveries.Select(d => d.Message.Number == 13 ? Outcome.Reject("poison") : Outcome.Done)];
         }
     }

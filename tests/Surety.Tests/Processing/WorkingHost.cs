@@ -23,7 +23,8 @@ internal sealed class WorkingHost : IAsyncDisposable
     /// <param name="configure">Surety.</param>
     /// <param name="place">Where the messages are; null for a new SQLite file, which goes with the host.</param>
     /// <param name="services">Everything else.</param>
-    public static async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Place? place = null, Action<IServiceCollection>? services = null)
+    public static async Task<WorkingHost> StartAsync(
+        Action<SuretyBuilder> configure, Place? place = null, Action<IServiceCollection>? services = null)
     {
         var owned = place is null ? await SqlitePlace.OpenAsync() : null;
         place ??= owned!;
@@ -46,18 +47,22 @@ internal sealed class WorkingHost : IAsyncDisposable
     public async Task<MessageInfo> UntilAsync(MessageId id, MessageStatus status)
     {
         MessageInfo? info = null;
-        await UntilAsync(async () => (info = await Messages.FindAsync(id))?.Status == status, () => $"message {id} is {info?.Status.ToString() ?? "gone"}, not {status}: {info?.Reason}");
+        await UntilAsync(async () => (info = await Messages.FindAsync(id))?.Status == status, () =>
+            $"message {id} is {info?.Status.ToString() ?? "gone"}, not {status}: {info?.Reason}");
         return info!;
     }
 
-    public Task UntilGoneAsync(MessageId id) => UntilAsync(async () => await Messages.FindAsync(id) is null, () => $"message {id} is still there");
+    public Task UntilGoneAsync(MessageId id) =>
+        UntilAsync(async () => await Messages.FindAsync(id) is null, () => $"message {id} is still there");
 
     public static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? what = null, TimeSpan? patience = null)
     {
         using var limit = new CancellationTokenSource(patience ?? Patience);
         while (!await condition())
         {
-            if (limit.IsCancellationRequested) throw new TimeoutException($"After {(patience ?? Patience).TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
+            if (limit.IsCancellationRequested)
+                throw new TimeoutException(
+                    $"After {(patience ?? Patience).TotalSeconds} s: {what?.Invoke() ?? "the condition did not come true"}");
             await Task.Delay(5);
         }
     }
@@ -120,5 +125,6 @@ public sealed class Plain<T>(Script<T> script) : IHandler<T>
 
 public sealed class InTransaction<T>(Script<T> script) : ITransactionalHandler<T>
 {
-    public Task<Outcome> HandleAsync(Delivery<T> delivery, UnitOfWork work, CancellationToken cancel) => script.RunAsync(delivery, work, cancel);
+    public Task<Outcome> HandleAsync(Delivery<T> delivery, UnitOfWork work, CancellationToken cancel) =>
+        script.RunAsync(delivery, work, cancel);
 }

@@ -22,7 +22,8 @@ public sealed class WriteBesideTests
 
     [Fact]
     public void Every_public_call_is_known_by_whether_it_writes() =>
-        PublicWrites.In(typeof(IQueue).Assembly).Order(StringComparer.Ordinal).ShouldBe(PublicWrites.OfCore.Select(c => c.Name).Order(StringComparer.Ordinal), "Say in PublicWrites whether the new call writes");
+        PublicWrites.In(typeof(IQueue).Assembly).Order(StringComparer.Ordinal).ShouldBe(
+            PublicWrites.OfCore.Select(c => c.Name).Order(StringComparer.Ordinal), "Say in PublicWrites whether the new call writes");
 
     [Theory]
     [MemberData(nameof(Places))]
@@ -34,7 +35,8 @@ public sealed class WriteBesideTests
         {
             var refusal = failure.ShouldBeOfType<InvalidOperationException>($"{call}: {failure}");
             refusal.Message.ShouldContain("inside a unit of work", Case.Sensitive, call);
-            if (call.Contains("EnqueueAsync", StringComparison.Ordinal)) refusal.Message.ShouldContain("Pass the unit of work", Case.Sensitive, call);
+            if (call.Contains("EnqueueAsync", StringComparison.Ordinal))
+                refusal.Message.ShouldContain("Pass the unit of work", Case.Sensitive, call);
         }
     }
 
@@ -43,7 +45,8 @@ public sealed class WriteBesideTests
     [InlineData("batch")]
     [InlineData("worker")]
     public async Task On_PostgreSQL_a_call_that_is_meant_to_stand_on_its_own_says_so_and_does(string from) =>
-        (await TryAsync("postgres", from, services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore, suppressed: true))).ShouldAllBe(t => t.Value == null);
+        (await TryAsync("postgres", from, services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore, suppressed: true)))
+            .ShouldAllBe(t => t.Value == null);
 
     [Theory]
     [InlineData("handler")]
@@ -51,11 +54,13 @@ public sealed class WriteBesideTests
     [InlineData("worker")]
     public async Task On_SQLite_it_would_wait_for_itself_and_is_refused_all_the_same(string from)
     {
-        foreach (var (call, failure) in await TryAsync("sqlite", from, services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore, suppressed: true)))
+        foreach (var (call, failure) in await TryAsync(
+            "sqlite", from, services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore, suppressed: true)))
         {
             // It finds no such message, and then has nothing to write.
             if (call.StartsWith("IMessages.CancelAsync", StringComparison.Ordinal)) continue;
-            failure.ShouldBeOfType<InvalidOperationException>($"{call}: {failure}").Message.ShouldContain("before the unit of work begins or after it has ended", Case.Sensitive, call);
+            failure.ShouldBeOfType<InvalidOperationException>($"{call}: {failure}").Message.ShouldContain(
+                "before the unit of work begins or after it has ended", Case.Sensitive, call);
         }
     }
 
@@ -63,7 +68,8 @@ public sealed class WriteBesideTests
     [InlineData("sqlite")]
     [InlineData("postgres")]
     public async Task In_a_plain_handler_nothing_is_refused(string store) =>
-        (await TryAsync(store, "plain", services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore))).ShouldAllBe(t => t.Value == null);
+        (await TryAsync(store, "plain", services => PublicWrites.TryAllAsync(services, PublicWrites.OfCore))).ShouldAllBe(
+            t => t.Value == null);
 
     [Theory]
     [InlineData("sqlite")]
@@ -72,8 +78,8 @@ public sealed class WriteBesideTests
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var left = new TaskCompletionSource<Task<Dictionary<string, Exception?>>>();
-        await TryAsync(store, "handler", services =>
-        {
+        await TryAsync(store, "handler",
+        services => {
             left.SetResult(Later());
             return Task.FromResult(new Dictionary<string, Exception?>());
 
@@ -162,7 +168,8 @@ public sealed class WriteBesideTests
 
     internal sealed class InBatch(Batched batched) : ITransactionalBatchHandler<Ping>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(
+            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
         {
             await batched.Act();
             return [.. deliveries.Select(_ => Outcome.Done)];

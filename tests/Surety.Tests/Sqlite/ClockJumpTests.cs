@@ -77,15 +77,20 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
     [InlineData(-365)]
     public async Task A_clock_that_jumps_ends_no_upload_and_its_client_is_told_the_instant_by_the_new_time(int days)
     {
-        var begun = (await Store.Uploads.AddAsync(new NewUpload { Id = "0a", Route = "/files", Owner = "ada", Length = 10, Metadata = new Dictionary<string, string>() }, Day, 1, default)).ShouldNotBeNull();
+        var begun = (await Store.Uploads.AddAsync(
+            new NewUpload { Id = "0a", Route = "/files", Owner = "ada", Length = 10, Metadata = new Dictionary<string, string>() },
+            Day, 1, default)).ShouldNotBeNull();
         begun.ExpiresAt.ShouldBe(Clock.Now + Day);
         Clock.Jump(Day * days);
         (await Store.Uploads.DueAsync(10, default)).ShouldBeEmpty();
         var writer = (await Store.Uploads.TakeAsync("0a", "/files", "ada", 0, default)).ShouldNotBeNull().Writer;
         (await Store.Uploads.AdvanceAsync("0a", new UploadStep(writer, 0, 5, Blob: null), default)).ShouldBeTrue();
-        (await Store.Uploads.FindAsync("0a", default)).ShouldNotBeNull().ShouldSatisfyAllConditions(u => u.State.ShouldBe(UploadState.Open), u => u.ExpiresAt.ShouldBe(Clock.Now + Day));
+        (await Store.Uploads.FindAsync("0a", default)).ShouldNotBeNull()
+            .ShouldSatisfyAllConditions(u => u.State.ShouldBe(UploadState.Open), u => u.ExpiresAt.ShouldBe(Clock.Now + Day));
         // It still counts as one of its owner's.
-        (await Store.Uploads.AddAsync(new NewUpload { Id = "0b", Route = "/files", Owner = "ada", Metadata = new Dictionary<string, string>() }, Day, 1, default)).ShouldBeNull();
+        (await Store.Uploads.AddAsync(
+            new NewUpload { Id = "0b", Route = "/files", Owner = "ada", Metadata = new Dictionary<string, string>() }, Day, 1, default))
+            .ShouldBeNull();
 
         Clock.Advance(Day);
         (await Store.Uploads.AdvanceAsync("0a", new UploadStep(writer, 5, 10, Blob: null), default)).ShouldBeFalse();
@@ -148,7 +153,8 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
         var noted = new SteadyNote(5_000, 1_000, "boot");
         SteadyClock.At(null, "boot", 1_000, wall).ShouldBe(wall, "a new file begins with the wall clock");
         SteadyClock.At(noted, "boot", 1_000, otherWall).ShouldBe(5_000);
-        SteadyClock.At(noted, "boot", 9_000, otherWall).ShouldBe(13_000, "the same start of the machine: what has passed, whoever had the file open");
+        SteadyClock.At(noted, "boot", 9_000, otherWall).ShouldBe(
+            13_000, "the same start of the machine: what has passed, whoever had the file open");
         SteadyClock.At(noted, "another", 9_000, otherWall).ShouldBe(5_000, "a restart, or another machine: nobody knows how long it was");
         SteadyClock.At(noted, "boot", 999, otherWall).ShouldBe(5_000, "a restart of a machine whose starts have no names");
         // There, the count that began anew may have overtaken the note; it counts what has passed since the start, which is less than what
@@ -178,8 +184,8 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
         async Task<TimeSpan> PassedAsync(string boot)
         {
             var passed = default(TimeSpan);
-            await OpenedAsync(boot, store =>
-            {
+            await OpenedAsync(boot,
+            store => {
                 passed = store.Steady - began;
                 return Task.CompletedTask;
             });
@@ -198,7 +204,8 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
     {
         await using var work = await Store.Database.BeginAsync();
         (await Store.Idempotency.TakeAsync(Key, work, default)).State.ShouldBe(KeyState.Taken);
-        await Store.Idempotency.AnswerAsync(Key, new KeyRecord(new StoredAnswer(201, new Dictionary<string, string>(), Bytes("{}")), new byte[32], Day), work, default);
+        await Store.Idempotency.AnswerAsync(
+            Key, new KeyRecord(new StoredAnswer(201, new Dictionary<string, string>(), Bytes("{}")), new byte[32], Day), work, default);
         await work.CommitAsync();
     }
 

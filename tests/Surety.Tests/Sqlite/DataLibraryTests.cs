@@ -86,7 +86,8 @@ public sealed class DataLibraryTests : IAsyncLifetime
             await using var transaction = await bookings.Database.BeginTransactionAsync();
             bookings.Add(new Booking { Id = 7 });
             await bookings.SaveChangesAsync();
-            await host.Queue.EnqueueAsync(new Ping(7), Microsoft.EntityFrameworkCore.Storage.DbContextTransactionExtensions.GetDbTransaction(transaction));
+            await host.Queue.EnqueueAsync(
+                new Ping(7), Microsoft.EntityFrameworkCore.Storage.DbContextTransactionExtensions.GetDbTransaction(transaction));
             if (commit) await transaction.CommitAsync();
         }
 
@@ -97,7 +98,8 @@ public sealed class DataLibraryTests : IAsyncLifetime
     public async Task A_message_that_somebody_elses_connection_committed_is_worked_without_being_told()
     {
         var script = new Script<Ping>();
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place, s => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(s, script));
+        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Plain<Ping>>(), place,
+            s => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(s, script));
         await using var connection = await OpenAsync(place);
         await using var transaction = connection.BeginTransaction();
         await host.Queue.EnqueueAsync(new Ping(7), transaction);
@@ -113,7 +115,8 @@ public sealed class DataLibraryTests : IAsyncLifetime
         await using var other = await WorkingHost.StartAsync(_ => { }, elsewhere);
         await using var connection = await OpenAsync(elsewhere);
         await using var transaction = connection.BeginTransaction();
-        (await Should.ThrowAsync<InvalidOperationException>(() => host.Queue.EnqueueAsync(new Ping(7), transaction).AsTask())).Message.ShouldContain("but this host stores messages in");
+        (await Should.ThrowAsync<InvalidOperationException>(
+            () => host.Queue.EnqueueAsync(new Ping(7), transaction).AsTask())).Message.ShouldContain("but this host stores messages in");
     }
 
     private async Task<WorkingHost> StartAsync()
@@ -142,7 +145,8 @@ public sealed class DataLibraryTests : IAsyncLifetime
 
         protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => configure(optionsBuilder);
 
-        protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Booking>().ToTable("booking").Property(b => b.Id).HasColumnName("id").ValueGeneratedNever();
+        protected override void OnModelCreating(ModelBuilder modelBuilder) =>
+            modelBuilder.Entity<Booking>().ToTable("booking").Property(b => b.Id).HasColumnName("id").ValueGeneratedNever();
     }
 
     private sealed class Booking

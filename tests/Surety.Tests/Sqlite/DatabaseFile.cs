@@ -43,15 +43,20 @@ internal sealed class DatabaseFile : IAsyncDisposable
         command.ExecuteNonQuery();
     }
 
-    public static NewMessage Message(string body = "{}") => new() { Kind = "test.kind", Version = 1, Queue = "work", Body = System.Text.Encoding.UTF8.GetBytes(body) };
+    public static NewMessage Message(string body = "{}") => new()
+    {
+        Kind = "test.kind", Version = 1, Queue = "work", Body = System.Text.Encoding.UTF8.GetBytes(body),
+    };
 
     /// <summary>A unit of work held by somebody else: on another flow of control, so that this one may wait for it.</summary>
     public static Task<OwnedUnitOfWork> HeldElsewhereAsync(SqliteStore store) => Task.Run(() => store.Database.BeginAsync().AsTask());
 
-    public static Task<IReadOnlyList<Enqueued>> EnqueueAsync(SqliteStore store, NewMessage? message = null, CancellationToken cancel = default) =>
+    public static Task<IReadOnlyList<Enqueued>> EnqueueAsync(
+        SqliteStore store, NewMessage? message = null, CancellationToken cancel = default) =>
         store.Messages.EnqueueAsync([message ?? Message()], null, cancel).AsTask();
 
-    public static async Task<int> CountAsync(SqliteStore store) => (await store.Messages.ListAsync(new MessageFilter { Limit = 1000 }, default)).Items.Count;
+    public static async Task<int> CountAsync(SqliteStore store) =>
+        (await store.Messages.ListAsync(new MessageFilter { Limit = 1000 }, default)).Items.Count;
 
     public async ValueTask DisposeAsync()
     {

@@ -14,8 +14,8 @@ public sealed class GroupCommitTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         store = await file.OpenAsync();
-        raw.sqlite3_commit_hook(store.Writer.Connection.Handle, _ =>
-        {
+        raw.sqlite3_commit_hook(store.Writer.Connection.Handle,
+        _ => {
             commits++;
             return 0;
         }, null);
@@ -41,7 +41,8 @@ public sealed class GroupCommitTests : IAsyncLifetime
     {
         var held = await DatabaseFile.HeldElsewhereAsync(store);
         var before = DatabaseFile.EnqueueAsync(store, DatabaseFile.Message("1"));
-        var failing = store.Messages.EnqueueAsync([DatabaseFile.Message("2"), DatabaseFile.Message("3") with { Kind = null! }], null, default).AsTask();
+        var failing = store.Messages.EnqueueAsync(
+            [DatabaseFile.Message("2"), DatabaseFile.Message("3") with { Kind = null! }], null, default).AsTask();
         var after = DatabaseFile.EnqueueAsync(store, DatabaseFile.Message("4"));
         await held.CommitAsync();
 
@@ -70,7 +71,9 @@ public sealed class GroupCommitTests : IAsyncLifetime
     [Fact]
     public async Task A_deferred_foreign_key_fails_the_one_who_broke_it()
     {
-        file.Execute("CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)");
+        file.Execute(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY "
+                + "DEFERRED)");
         var held = await DatabaseFile.HeldElsewhereAsync(store);
         var before = DatabaseFile.EnqueueAsync(store);
         var breaking = Task.Run(async () =>

@@ -72,7 +72,8 @@ public sealed class KeptCommandTests : IAsyncLifetime
         await using var work = await host.Database.BeginAsync();
         await InsertAsync(work, "a");
         await using var command = Command(work, All);
-        using (command.ExecuteReader()) Should.Throw<InvalidOperationException>(() => command.ExecuteReader()).Message.ShouldContain("open reader");
+        using (command.ExecuteReader())
+            Should.Throw<InvalidOperationException>(() => command.ExecuteReader()).Message.ShouldContain("open reader");
         using var again = command.ExecuteReader();
         again.Read().ShouldBeTrue();
     }
@@ -81,10 +82,12 @@ public sealed class KeptCommandTests : IAsyncLifetime
     public async Task A_statement_that_failed_works_once_its_reason_is_gone()
     {
         await using var work = await host.Database.BeginAsync();
-        await using (var command = Command(work, "INSERT INTO later (id) VALUES (1)")) Should.Throw<DbException>(() => command.ExecuteNonQuery());
+        await using (var command = Command(work, "INSERT INTO later (id) VALUES (1)")) Should.Throw<DbException>(
+            () => command.ExecuteNonQuery());
         await using (var create = Command(work, "CREATE TABLE later (id INTEGER PRIMARY KEY)")) create.ExecuteNonQuery();
         await using (var command = Command(work, "INSERT INTO later (id) VALUES (1)")) command.ExecuteNonQuery().ShouldBe(1);
-        await using (var command = Command(work, "INSERT INTO later (id) VALUES (1)")) Should.Throw<DbException>(() => command.ExecuteNonQuery());
+        await using (var command = Command(work, "INSERT INTO later (id) VALUES (1)")) Should.Throw<DbException>(
+            () => command.ExecuteNonQuery());
         await work.CommitAsync();
         (await host.ScalarAsync("SELECT count(*) FROM later")).ShouldBe(1);
     }

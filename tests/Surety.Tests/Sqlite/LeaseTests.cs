@@ -60,7 +60,8 @@ public sealed class LeaseTests
             var before = await LeaseUntilAsync();
             clock.Jump(TimeSpan.FromDays(365));
             // Two heartbeats, the worker's and the upkeep's: whoever looks after the jump has looked.
-            for (var beat = 0; beat < 2; beat++, before = await LeaseUntilAsync()) await WorkingHost.UntilAsync(async () => await LeaseUntilAsync() > before);
+            for (var beat = 0; beat < 2; beat++, before = await LeaseUntilAsync())
+                await WorkingHost.UntilAsync(async () => await LeaseUntilAsync() > before);
         }
 
         finish.SetResult();

@@ -80,7 +80,8 @@ public sealed class OneNameTests : IAsyncLifetime
         File.CreateSymbolicLink(Path.Combine(folder, "a"), "b");
         File.CreateSymbolicLink(Path.Combine(folder, "b"), "a");
         foreach (var path in new[] { "a", Path.Combine("a", "test.db") })
-            Should.Throw<StoreException>(() => SqliteStore.Create(Path.Combine(folder, path), TimeProvider.System)).Message.ShouldContain("in a circle");
+            Should.Throw<StoreException>(() => SqliteStore.Create(Path.Combine(folder, path), TimeProvider.System)).Message.ShouldContain(
+                "in a circle");
     }
 
     [Fact]
@@ -93,7 +94,8 @@ public sealed class OneNameTests : IAsyncLifetime
         foreach (var path in new[] { file.Path, second, Link("symbolic.db", second) })
         {
             var refusal = await Should.ThrowAsync<StoreException>(() => OpenAsync(path));
-            refusal.ShouldSatisfyAllConditions(r => r.IsTransient.ShouldBeFalse(), r => r.Message.ShouldContain("has 2 names (hard links)"), r => r.Message.ShouldContain("symbolic link"));
+            refusal.ShouldSatisfyAllConditions(r => r.IsTransient.ShouldBeFalse(),
+                r => r.Message.ShouldContain("has 2 names (hard links)"), r => r.Message.ShouldContain("symbolic link"));
         }
 
         (await File.ReadAllBytesAsync(file.Path)).ShouldBe(before);
@@ -123,8 +125,10 @@ public sealed class OneNameTests : IAsyncLifetime
         "a link to its folder" => Path.Combine(Link("folder", file.Folder), "test.db"),
         "a link to a link" => Link("second", Link("first", file.Path)),
         // Where the link leads, up is the folder of the file; by the letters it would be the folder of the link.
-        "up from a link to a folder" => Path.Combine(Link("inner", Directory.CreateDirectory(Path.Combine(file.Folder, "inside")).FullName), "..", "test.db"),
-        "dots and slashes" => $"{Path.GetDirectoryName(file.Folder)}/./{Path.GetFileName(file.Folder)}//../{Path.GetFileName(file.Folder)}/test.db",
+        "up from a link to a folder" =>
+            Path.Combine(Link("inner", Directory.CreateDirectory(Path.Combine(file.Folder, "inside")).FullName), "..", "test.db"),
+        "dots and slashes" =>
+            $"{Path.GetDirectoryName(file.Folder)}/./{Path.GetFileName(file.Folder)}//../{Path.GetFileName(file.Folder)}/test.db",
         "a relative path" => Path.GetRelativePath(Directory.GetCurrentDirectory(), file.Path),
         "in the data directory" => $"|DataDirectory|{InDataDirectory()}",
         "relative to the data directory" => InDataDirectory(),
@@ -139,9 +143,11 @@ public sealed class OneNameTests : IAsyncLifetime
     }
 
     /// <summary>In a folder beside the file's.</summary>
-    private string Link(string name, string target) => File.CreateSymbolicLink(Path.Combine(Directory.CreateDirectory(Beside).FullName, name), target).FullName;
+    private string Link(string name, string target) =>
+        File.CreateSymbolicLink(Path.Combine(Directory.CreateDirectory(Beside).FullName, name), target).FullName;
 
-    private static IEnumerable<string?> Names(string folder) => Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+    private static IEnumerable<string?> Names(string folder) =>
+        Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
 
     private static async Task RunAsync(string program, params string[] arguments)
     {

@@ -19,7 +19,8 @@ internal sealed class OtherProcess : IAsyncDisposable
 
     public static OtherProcess Start(string what, DatabaseFile file) => new(OtherPrograms.Start(Name, what, file.Path));
 
-    public async Task ShouldSayAsync(string line) => (await process.StandardOutput.ReadLineAsync().WaitAsync(DatabaseFile.Patience)).ShouldBe(line);
+    public async Task ShouldSayAsync(string line) =>
+        (await process.StandardOutput.ReadLineAsync().WaitAsync(DatabaseFile.Patience)).ShouldBe(line);
 
     /// <summary>SIGKILL: nothing is finished, flushed or given back.</summary>
     public async Task KillAsync()
@@ -87,7 +88,8 @@ internal sealed class OtherProcess : IAsyncDisposable
     /// <summary>A whole host, one of whose messages kills its process. Says when nothing is left to do.</summary>
     private static async Task<int> PoisonedAsync(string path)
     {
-        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Killer>("poisoned").HandleBatch<Pong, Innocent>(10, TimeSpan.FromMilliseconds(20), "innocent"), new ExistingFile(path));
+        await using var host = await WorkingHost.StartAsync(s => s.Handle<Ping, Killer>("poisoned").HandleBatch<Pong, Innocent>(
+            10, TimeSpan.FromMilliseconds(20), "innocent"), new ExistingFile(path));
         await WorkingHost.UntilAsync(async () => (await host.Get<IQueues>().ListAsync()).All(q => q.Ready + q.Scheduled + q.Running == 0));
         Say("done");
         return 0;

@@ -142,7 +142,9 @@ public sealed class SchemaTests : IAsyncLifetime
     {
         using var connection = file.Connect();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY tbl_name, type DESC, name";
+        command.CommandText =
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY tbl_name, type DESC, "
+                + "name";
         using var reader = command.ExecuteReader();
         var dump = new StringBuilder();
         while (reader.Read()) dump.Append(reader.GetString(0)).Append(";\n\n");

@@ -90,7 +90,10 @@ public sealed class SeveralProcessesTests : IAsyncLifetime
 
     private async Task<MessageId> EnqueueAsync(string kind, string queue, int number)
     {
-        var message = DatabaseFile.Message() with { Kind = kind, Queue = queue, Body = System.Text.Encoding.UTF8.GetBytes($$"""{"number":{{number}}}""") };
+        var message = DatabaseFile.Message() with
+        {
+            Kind = kind, Queue = queue, Body = System.Text.Encoding.UTF8.GetBytes($$"""{"number":{{number}}}"""),
+        };
         return (await store.Messages.EnqueueAsync([message], null, default))[0].Id;
     }
 

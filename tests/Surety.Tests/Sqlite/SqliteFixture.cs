@@ -19,7 +19,9 @@ public sealed class SqliteFixture : StoreFixture
         await store.OpenAsync(default);
         if (stores.Count == 0) await PrepareAsync(store);
         stores.Add(store);
-        return new OpenStore(store, store.Messages, store.Messages, store.Messages, store.Nodes, store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
+        return new OpenStore(
+            store, store.Messages, store.Messages, store.Messages, store.Nodes,
+            store.Queues, store.Idempotency, store.ApiKeys, store.Quotas, store.Uploads, store.Database);
     }
 
     // One process works on a file at a time; its nodes share its store.
@@ -45,7 +47,8 @@ public sealed class SqliteFixture : StoreFixture
         await using var work = await store.Database.BeginAsync();
         await using var command = work.Connection.CreateCommand();
         command.Transaction = work.Transaction;
-        command.CommandText = "CREATE TABLE effect (id BIGINT PRIMARY KEY); INSERT INTO sqlite_sequence (name, seq) VALUES ('surety_message', 4294967296)";
+        command.CommandText =
+            "CREATE TABLE effect (id BIGINT PRIMARY KEY); INSERT INTO sqlite_sequence (name, seq) VALUES ('surety_message', 4294967296)";
         await command.ExecuteNonQueryAsync();
         await work.CommitAsync();
     }

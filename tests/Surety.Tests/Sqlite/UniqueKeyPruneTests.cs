@@ -15,7 +15,10 @@ public sealed class UniqueKeyPruneTests : IAsyncLifetime
     {
         var store = await file.OpenAsync();
         await store.Messages.EnqueueAsync(
-            [.. Enumerable.Range(0, 11).Select(i => DatabaseFile.Message() with { UniqueKey = $"key-{i}", UniqueFor = i < 10 ? TimeSpan.FromMinutes(1) : TimeSpan.FromHours(1) })],
+            [.. Enumerable.Range(0, 11).Select(i => DatabaseFile.Message() with
+            {
+                UniqueKey = $"key-{i}", UniqueFor = i < 10 ? TimeSpan.FromMinutes(1) : TimeSpan.FromHours(1),
+            })],
             null, default);
         file.Clock.Advance(TimeSpan.FromMinutes(1));
         // No message goes, so nobody would ask again.

@@ -22,7 +22,8 @@ public sealed class UnusableFileTests : IAsyncLifetime
     [InlineData("Data Source=file:app.db?mode=memory")]
     [InlineData("Data Source=")]
     public void What_is_gone_with_the_process_is_refused(string connectionString) =>
-        Should.Throw<StoreException>(() => new SqliteStore(connectionString, TimeProvider.System, new SqliteOptions())).Message.ShouldContain("Name a file");
+        Should.Throw<StoreException>(
+            () => new SqliteStore(connectionString, TimeProvider.System, new SqliteOptions())).Message.ShouldContain("Name a file");
 
     [Fact]
     public async Task A_missing_folder_is_said_to_be_missing()
@@ -37,14 +38,16 @@ public sealed class UnusableFileTests : IAsyncLifetime
     {
         var text = string.Concat(Enumerable.Repeat("These are my letters.\n", 500));
         await File.WriteAllTextAsync(file.Path, text);
-        await using (var store = SqliteStore.Create(file.Path, TimeProvider.System)) (await RefusedAsync(store)).ShouldContain("not an SQLite database");
+        await using (var store = SqliteStore.Create(file.Path, TimeProvider.System)) (await RefusedAsync(store)).ShouldContain(
+            "not an SQLite database");
         (await File.ReadAllTextAsync(file.Path)).ShouldBe(text);
     }
 
     [Fact]
     public async Task Another_products_tables_are_not_touched()
     {
-        file.Execute("CREATE TABLE surety_meta (name TEXT PRIMARY KEY, value TEXT); INSERT INTO surety_meta VALUES ('product', 'bonds and sureties')");
+        file.Execute(
+            "CREATE TABLE surety_meta (name TEXT PRIMARY KEY, value TEXT); INSERT INTO surety_meta VALUES ('product', 'bonds and sureties')");
         await using var store = SqliteStore.Create(file.Path, TimeProvider.System);
         (await RefusedAsync(store)).ShouldContain("bonds and sureties");
         Tables().ShouldBe(["surety_meta"]);
@@ -110,7 +113,8 @@ public sealed class UnusableFileTests : IAsyncLifetime
 
         var big = DatabaseFile.Message(new string('x', 1_000_000));
         var failure = await Should.ThrowAsync<StoreException>(() => DatabaseFile.EnqueueAsync(store, big));
-        failure.ShouldSatisfyAllConditions(f => f.Kind.ShouldBe(FailureKind.Unavailable), f => f.InDoubt.ShouldBeFalse(), f => f.Message.ShouldContain("Make room"));
+        failure.ShouldSatisfyAllConditions(
+            f => f.Kind.ShouldBe(FailureKind.Unavailable), f => f.InDoubt.ShouldBeFalse(), f => f.Message.ShouldContain("Make room"));
         (await DatabaseFile.CountAsync(store)).ShouldBe(1);
 
         await using (var work = await store.Database.BeginAsync())
@@ -132,9 +136,11 @@ public sealed class UnusableFileTests : IAsyncLifetime
         await LimitPagesAsync(store, 1);
         await using (var work = await store.Database.BeginAsync())
         {
-            await Should.ThrowAsync<StoreException>(async () => await store.Messages.EnqueueAsync([DatabaseFile.Message(new string('x', 1_000_000))], work, default));
+            await Should.ThrowAsync<StoreException>(
+                async () => await store.Messages.EnqueueAsync([DatabaseFile.Message(new string('x', 1_000_000))], work, default));
             // Small enough to fit; what matters is that it is stored exactly when the commit says so.
-            var enqueued = await Record.ExceptionAsync(async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], work, default));
+            var enqueued = await Record.ExceptionAsync(
+                async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], work, default));
             var committed = await Record.ExceptionAsync(work.CommitAsync);
             (await DatabaseFile.CountAsync(store)).ShouldBe(enqueued is null && committed is null ? 1 : 0);
         }

@@ -20,7 +20,8 @@ public sealed class WriteLockTests : IAsyncLifetime
         var store = await file.OpenAsync();
         await using (var work = await store.Database.BeginAsync())
         {
-            (await Should.ThrowAsync<InvalidOperationException>(() => DatabaseFile.EnqueueAsync(store))).Message.ShouldContain("would wait for itself");
+            (await Should.ThrowAsync<InvalidOperationException>(() => DatabaseFile.EnqueueAsync(store))).Message.ShouldContain(
+                "would wait for itself");
             await Should.ThrowAsync<InvalidOperationException>(async () => await store.Database.BeginAsync());
             await store.Messages.EnqueueAsync([DatabaseFile.Message()], work, default);
             await work.CommitAsync();
@@ -64,7 +65,8 @@ public sealed class WriteLockTests : IAsyncLifetime
         });
         await using var command = work.Connection.CreateCommand();
         command.Transaction = work.Transaction;
-        command.CommandText = "WITH RECURSIVE endless(n) AS (SELECT surety_test_running() UNION ALL SELECT n + 1 FROM endless) SELECT count(*) FROM endless";
+        command.CommandText =
+            "WITH RECURSIVE endless(n) AS (SELECT surety_test_running() UNION ALL SELECT n + 1 FROM endless) SELECT count(*) FROM endless";
         var endless = Task.Run(command.ExecuteScalar);
         await running.Task;
         await work.RollbackAsync().WaitAsync(DatabaseFile.Patience);
@@ -148,7 +150,8 @@ public sealed class WriteLockTests : IAsyncLifetime
         await store.Messages.EnqueueAsync([DatabaseFile.Message()], held, default);
         var id = (await DatabaseFile.EnqueueAsync(store).WaitAsync(DatabaseFile.Patience))[0].Id;
 
-        var use = await Should.ThrowAsync<StoreException>(async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], held.Transaction, default));
+        var use = await Should.ThrowAsync<StoreException>(
+            async () => await store.Messages.EnqueueAsync([DatabaseFile.Message()], held.Transaction, default));
         use.Kind.ShouldBe(FailureKind.LostRace);
         var failure = await Should.ThrowAsync<StoreException>(held.CommitAsync);
         failure.IsTransient.ShouldBeTrue();
@@ -161,7 +164,8 @@ public sealed class WriteLockTests : IAsyncLifetime
     {
         var store = await file.OpenAsync(new SqliteOptions { UnitOfWorkTimeout = TimeSpan.FromMilliseconds(50) });
         var held = await DatabaseFile.HeldElsewhereAsync(store);
-        var endless = Task.Run(() => Execute(held, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"));
+        var endless = Task.Run(
+            () => Execute(held, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"));
         await DatabaseFile.EnqueueAsync(store).WaitAsync(DatabaseFile.Patience);
         await Should.ThrowAsync<SqliteException>(() => endless.WaitAsync(DatabaseFile.Patience));
     }
@@ -197,7 +201,8 @@ public sealed class WriteLockTests : IAsyncLifetime
             await work.CommitAsync();
         }
 
-        (await store.Messages.ListAsync(new MessageFilter(), default)).Items.ShouldHaveSingleItem().Body.ToArray().ShouldBe("kept"u8.ToArray());
+        (await store.Messages.ListAsync(new MessageFilter(), default)).Items.ShouldHaveSingleItem().Body.ToArray().ShouldBe(
+            "kept"u8.ToArray());
     }
 
     [Fact]

@@ -73,7 +73,8 @@ public sealed class FolderBlobsTests : BlobContract
     {
         var file = Path.Combine(folder, "file");
         await File.WriteAllTextAsync(file, "");
-        var fault = await Should.ThrowAsync<StoreException>(async () => await new FolderBlobs(Path.Combine(file, "inside")).OpenAsync("5701e", default));
+        var fault = await Should.ThrowAsync<StoreException>(
+            async () => await new FolderBlobs(Path.Combine(file, "inside")).OpenAsync("5701e", default));
         fault.Message.ShouldContain("the folder inside cannot be used");
     }
 
@@ -81,7 +82,8 @@ public sealed class FolderBlobsTests : BlobContract
     public async Task Nodes_that_share_a_folder_may_start_at_the_same_moment()
     {
         var nodes = Enumerable.Range(0, 8).Select(_ => Open()).ToList();
-        await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, cancel) => await nodes[i % nodes.Count].OpenAsync("5701e", cancel));
+        await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, cancel) =>
+            await nodes[i % nodes.Count].OpenAsync("5701e", cancel));
         Directory.EnumerateFileSystemEntries(Path.Combine(folder, "5701e")).ShouldBeEmpty();
     }
 

@@ -297,6 +297,9 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
             IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default) =>
             store.Messages.EnqueueAsync([.. messages.Select(_ => File)], transaction, cancel);
 
-        private static NewMessage File => new() { Kind = "file", Version = 1, Queue = "files", Body = Encoding.UTF8.GetBytes("{}"), Tracked = true };
+        private static NewMessage File => new()
+        {
+            Kind = "file", Version = 1, Queue = "files", Body = Encoding.UTF8.GetBytes("{}"), Tracked = true,
+        };
     }
 }

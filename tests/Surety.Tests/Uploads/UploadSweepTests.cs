@@ -62,7 +62,8 @@ public sealed class UploadSweepTests : IAsyncLifetime
         var upload = await BeginAsync("whole", length: 5);
         clock.Advance(Day);
         var late = new UploadSweep(
-            options, LateStore.Over(store.Uploads, () => FinishAsync(upload)), blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
+            options, LateStore.Over(
+                store.Uploads, () => FinishAsync(upload)), blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
         await late.SweepAsync(default);
         (await FindAsync())!.State.ShouldBe(UploadState.Complete);
         await (await uploads.OpenAsync(Id)).DisposeAsync();
@@ -162,9 +163,12 @@ public sealed class UploadSweepTests : IAsyncLifetime
 
     private async Task<UploadRecord> BeginAsync(string content, long? length = 100)
     {
-        var upload = (await uploads.BeginAsync(new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = length, Metadata = new Dictionary<string, string>() }, Day, 10, default)).ShouldNotBeNull();
+        var upload = (await uploads.BeginAsync(
+            new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = length, Metadata = new Dictionary<string, string>() },
+            Day, 10, default)).ShouldNotBeNull();
         upload = (await uploads.TakeAsync(Id, "/files", "ada", 0, default)).ShouldNotBeNull();
-        (await uploads.WriteAsync(upload, new MemoryStream(Encoding.UTF8.GetBytes(content)), 100, null, default)).Offset.ShouldBe(content.Length);
+        (await uploads.WriteAsync(upload, new MemoryStream(Encoding.UTF8.GetBytes(content)), 100, null, default)).Offset.ShouldBe(
+            content.Length);
         return (await FindAsync())!;
     }
 
@@ -183,7 +187,8 @@ public sealed class UploadSweepTests : IAsyncLifetime
     private async Task EndAsync(UploadRecord upload, bool dead)
     {
         var node = (await store.Nodes.JoinAsync("node", TimeSpan.FromDays(1000), default)).ShouldNotBeNull();
-        var claimed = (await store.Messages.ClaimAsync(node, [new QueueDemand("files", 10)], default)).ShouldNotBeNull().ShouldHaveSingleItem();
+        var claimed = (await store.Messages.ClaimAsync(node, [new QueueDemand("files", 10)], default))
+            .ShouldNotBeNull().ShouldHaveSingleItem();
         claimed.Claim.Id.ShouldBe(upload.Message!.Value);
         (await store.Messages.SettleAsync([dead ? claimed.Reject("bad") : claimed.Done()], null, default)).ShouldBe([true]);
     }
@@ -203,7 +208,8 @@ public sealed class UploadSweepTests : IAsyncLifetime
         }
 
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
-            targetMethod!.Name == nameof(IUploadStore.DueAsync) ? new ValueTask<IReadOnlyList<UploadRecord>>(DueAsync((int)args![0]!)) : targetMethod.Invoke(store, args);
+            targetMethod!.Name == nameof(IUploadStore.DueAsync)
+                ? new ValueTask<IReadOnlyList<UploadRecord>>(DueAsync((int)args![0]!)) : targetMethod.Invoke(store, args);
 
         private async Task<IReadOnlyList<UploadRecord>> DueAsync(int limit)
         {
@@ -216,7 +222,11 @@ public sealed class UploadSweepTests : IAsyncLifetime
     /// <summary>A queue whose messages are all alike.</summary>
     private sealed class Queue(OpenStore store) : IQueue
     {
-        public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default) =>
-            store.Messages.EnqueueAsync([.. messages.Select(_ => new NewMessage { Kind = "file", Version = 1, Queue = "files", Body = Encoding.UTF8.GetBytes("{}"), Tracked = true })], transaction, cancel);
+        public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
+            IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default) =>
+            store.Messages.EnqueueAsync(
+                [.. messages.Select(
+                _ => new NewMessage { Kind = "file", Version = 1, Queue = "files", Body = Encoding.UTF8.GetBytes("{}"), Tracked = true })],
+                transaction, cancel);
     }
 }
