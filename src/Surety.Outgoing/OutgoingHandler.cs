@@ -12,7 +12,7 @@ internal sealed class OutgoingHandler(string client, OutgoingOptions options) : 
         try
         {
             var answer = await base.SendAsync(request, cancellationToken);
-            return Attempts.IsTransient(answer.StatusCode) && Fallback(request, null) is { } instead ? instead : answer;
+            return Repetition.IsTransient(answer.StatusCode) && Fallback(request, null) is { } instead ? instead : answer;
         }
         catch (RateLimiterRejectedException full)
         {

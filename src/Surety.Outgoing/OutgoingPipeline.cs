@@ -33,16 +33,16 @@ internal sealed class OutgoingPipeline(string client, OutgoingOptions options, O
     {
         MaxRetryAttempts = options.Attempts - 1,
         Delay = options.Backoff,
-        ShouldHandle = arguments => new(Attempts.MayRepeat(options, time, arguments.Context, arguments.Outcome)),
-        DelayGenerator = arguments => new(arguments.Outcome.Result is { } answer ? Attempts.RetryAfter(answer, time) : null),
+        ShouldHandle = arguments => new(Repetition.MayRepeat(options, time, arguments.Context, arguments.Outcome)),
+        DelayGenerator = arguments => new(arguments.Outcome.Result is { } answer ? Repetition.RetryAfter(answer, time) : null),
     };
 
     private HedgingStrategyOptions<HttpResponseMessage> Hedge(TimeSpan after) => new()
     {
         MaxHedgedAttempts = 1,
-        DelayGenerator = arguments => new(Attempts.IsHedged(options, arguments.Context) ? after : Timeout.InfiniteTimeSpan),
+        DelayGenerator = arguments => new(Repetition.IsHedged(options, arguments.Context) ? after : Timeout.InfiniteTimeSpan),
         ShouldHandle = arguments => new(
-            Attempts.IsHedged(options, arguments.Context) && Attempts.IsFailure(arguments.Outcome)),
+            Repetition.IsHedged(options, arguments.Context) && Repetition.IsFailure(arguments.Outcome)),
     };
 
     private HttpCircuitBreakerStrategyOptions Breaker() => new()
@@ -52,7 +52,7 @@ internal sealed class OutgoingPipeline(string client, OutgoingOptions options, O
         SamplingDuration = options.BreakWindow,
         BreakDuration = options.BreakFor,
         StateProvider = calls.CircuitOf(client),
-        ShouldHandle = arguments => new(Attempts.IsIllness(arguments.Outcome)),
+        ShouldHandle = arguments => new(Repetition.IsIllness(arguments.Outcome)),
         OnOpened = _ =>
         {
             logger.CircuitOpened(client, options.BreakFor);

@@ -5,7 +5,7 @@ using Polly.Timeout;
 namespace Surety.Outgoing;
 
 /// <summary>What of a call may be sent again, and how. Pure.</summary>
-internal static class Attempts
+internal static class Repetition
 {
     public static bool IsFailure(Outcome<HttpResponseMessage> outcome) =>
         outcome.Exception is HttpRequestException or TimeoutRejectedException

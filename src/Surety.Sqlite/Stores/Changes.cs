@@ -37,7 +37,7 @@ internal static class Changes
         if (Peek(db, id) is not { State: MessageState.Dead } found) return false;
         var isBehind = found.OrderingKey is { } key && MessageSql.Unfinished(db, found.Queue, key).Any();
         MessageInfoSql.Requeue(db, id, isBehind ? MessageState.Blocked : MessageState.Ready, body, now).Run();
-        Attempts.Add(db, id, new AttemptInfo(found.ClaimNumber, AttemptOutcome.Requeue, null, "", now, now));
+        HistoryLines.Add(db, id, new AttemptInfo(found.ClaimNumber, AttemptOutcome.Requeue, null, "", now, now));
         db.MadeWork = true;
         return true;
     }

@@ -6,7 +6,7 @@ namespace Surety.Sqlite.Stores;
 /// <summary>
 /// Messages whose node is gone, or does not know of them, go back to their queues. All of it in a turn at the write lock.
 /// </summary>
-internal static class Rescue
+internal static class GivingBack
 {
     /// <summary>Hands back what dead nodes held; returns how many.</summary>
     public static int OfDeadNodes(Statements db, int limit, DateTimeOffset now)
@@ -40,7 +40,7 @@ internal static class Rescue
 
     private static void HandBack(Statements db, HeldMessage held, string why, DateTimeOffset now)
     {
-        Attempts.Add(db, held.Id, new AttemptInfo(held.ClaimNumber, AttemptOutcome.Lost, why, held.Node, held.ClaimedAt, now));
+        HistoryLines.Add(db, held.Id, new AttemptInfo(held.ClaimNumber, AttemptOutcome.Lost, why, held.Node, held.ClaimedAt, now));
         MessageSql.HandBack(db, held.Id, held.Deaths, held.DiedAlone).Run();
         db.MadeWork = true;
     }

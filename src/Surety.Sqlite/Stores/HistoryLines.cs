@@ -4,7 +4,7 @@ using Surety.Storage;
 namespace Surety.Sqlite.Stores;
 
 /// <summary>The history of messages, whose lines are bounded.</summary>
-internal static class Attempts
+internal static class HistoryLines
 {
     public static void Add(Statements db, long message, AttemptInfo attempt)
     {

@@ -18,7 +18,7 @@ internal static class Settling
         if (settlement.Recorded)
         {
             var node = MessageSql.HolderName(db, id).Text() ?? "";
-            Attempts.Add(db, id, new AttemptInfo(
+            HistoryLines.Add(db, id, new AttemptInfo(
                 message.Claim.Number, StoredOutcome.Read(settlement.Outcome), settlement.HistoryError(), node, now - settlement.Ran, now));
         }
 

@@ -98,7 +98,7 @@ internal sealed class SqliteMessages(SqliteSession session, Looks looks) : IMess
     public ValueTask<int> HandBackAsync(NodeId node, IReadOnlyCollection<Claim> known, CancellationToken cancel)
     {
         var except = known.ToHashSet();
-        return session.WriteAsync(null, db => Rescue.HandBack(db, node, except, LostAttempt.AnswerLost, session.Now), cancel);
+        return session.WriteAsync(null, db => GivingBack.HandBack(db, node, except, LostAttempt.AnswerLost, session.Now), cancel);
     }
 
     public ValueTask<RescueReport> RescueAsync(int limit, CancellationToken cancel)
@@ -109,7 +109,7 @@ internal sealed class SqliteMessages(SqliteSession session, Looks looks) : IMess
         return session.WriteAsync(null, db =>
         {
             var nodes = NodeSql.PresumeDead(db, asked).All(row => row.Text(0));
-            var rescued = Rescue.OfDeadNodes(db, limit, session.Now);
+            var rescued = GivingBack.OfDeadNodes(db, limit, session.Now);
             NodeSql.ForgetDead(db).Run();
             return new RescueReport(nodes, rescued);
         }, cancel);

@@ -42,7 +42,7 @@ internal sealed class SqliteNodes(SqliteSession session, WorkerLock workerLock) 
             {
                 if (NodeSql.IsAlive(db, node).Any())
                 {
-                    Rescue.HandBack(db, node, ImmutableHashSet<Claim>.Empty, LostAttempt.ProcessEnded, session.Now);
+                    GivingBack.HandBack(db, node, ImmutableHashSet<Claim>.Empty, LostAttempt.ProcessEnded, session.Now);
                     NodeSql.Leave(db, node).Run();
                 }
 

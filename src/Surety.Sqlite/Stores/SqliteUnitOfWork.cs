@@ -6,15 +6,15 @@ namespace Surety.Sqlite.Stores;
 /// <summary>A member of the writer's current group, in the hands of a user.</summary>
 internal sealed class SqliteUnitOfWork(UnitTurn turn) : OwnedUnitOfWork
 {
-    public override DbTransaction Transaction => turn.Ending == Ending.None ? turn.Transaction : throw turn.UsedAfterEnd();
+    public override DbTransaction Transaction => turn.Ending == UnitEnding.None ? turn.Transaction : throw turn.UsedAfterEnd();
 
     public override Task CommitAsync()
     {
-        if (!turn.TryEnd(Ending.Commit)) throw turn.UsedAfterEnd();
+        if (!turn.TryEnd(UnitEnding.Commit)) throw turn.UsedAfterEnd();
         return turn.Done;
     }
 
-    public override Task RollbackAsync() => turn.TryEnd(Ending.Rollback) ? turn.Done : Task.CompletedTask;
+    public override Task RollbackAsync() => turn.TryEnd(UnitEnding.Rollback) ? turn.Done : Task.CompletedTask;
 
     public override async ValueTask DisposeAsync()
     {

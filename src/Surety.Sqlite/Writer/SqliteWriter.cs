@@ -183,20 +183,20 @@ internal sealed class SqliteWriter : IDisposable
         }
         catch (TimeoutException)
         {
-            turn.TryEnd(Ending.Expired);
+            turn.TryEnd(UnitEnding.Expired);
         }
 
-        Connection.TakeBack(interrupt: turn.Ending != Ending.Commit);
+        Connection.TakeBack(interrupt: turn.Ending != UnitEnding.Commit);
         if (raw.sqlite3_get_autocommit(db.Connection) != 0) return;
 
-        if (turn.Ending == Ending.Commit && HasUnresolvedForeignKeys())
+        if (turn.Ending == UnitEnding.Commit && HasUnresolvedForeignKeys())
         {
             turn.Error = Errors.From(
                 new SqliteException("FOREIGN KEY constraint failed", raw.SQLITE_CONSTRAINT, raw.SQLITE_CONSTRAINT_FOREIGNKEY),
                 "The commit failed, as a deferred foreign key is violated");
         }
 
-        if (turn.Ending != Ending.Commit || turn.Error is not null) db.Run(ConnectionSql.RollbackToSave);
+        if (turn.Ending != UnitEnding.Commit || turn.Error is not null) db.Run(ConnectionSql.RollbackToSave);
         db.Run(ConnectionSql.Release);
     }
 

@@ -22,7 +22,7 @@ internal sealed class UnitTurn : WriteItem
 
     public WriterTransaction Transaction { get; }
 
-    public Ending Ending => (Ending)Volatile.Read(ref ending);
+    public UnitEnding Ending => (UnitEnding)Volatile.Read(ref ending);
 
     /// <summary>Completes when the user may begin.</summary>
     public Task Granted => granted.Task;
@@ -39,9 +39,9 @@ internal sealed class UnitTurn : WriteItem
     public void Grant() => granted.TrySetResult();
 
     /// <summary>Ends the user's part; false when it had ended already.</summary>
-    public bool TryEnd(Ending how)
+    public bool TryEnd(UnitEnding how)
     {
-        if (Interlocked.CompareExchange(ref ending, (int)how, (int)Ending.None) != (int)Ending.None) return false;
+        if (Interlocked.CompareExchange(ref ending, (int)how, (int)UnitEnding.None) != (int)UnitEnding.None) return false;
         unit.End();
         ended.TrySetResult();
         return true;
@@ -69,9 +69,9 @@ internal sealed class UnitTurn : WriteItem
 
     /// <summary>What a use after the end has to hear: one that was held too long has lost its time, any other use is a mistake.</summary>
     public Exception UsedAfterEnd() =>
-        Ending == Ending.Expired ? new StoreException(EndedText(), FailureKind.LostRace) : new InvalidOperationException(EndedText());
+        Ending == UnitEnding.Expired ? new StoreException(EndedText(), FailureKind.LostRace) : new InvalidOperationException(EndedText());
 
-    private string EndedText() => Ending == Ending.Expired
+    private string EndedText() => Ending == UnitEnding.Expired
         ? $"This unit of work held the database's write lock for longer than UnitOfWorkTimeout "
             + $"({Writer.Options.UnitOfWorkTimeout.TotalSeconds} s) and was rolled back. Keep it short: call no other service between "
             + "begin and commit."
@@ -82,7 +82,7 @@ internal sealed class UnitTurn : WriteItem
 }
 
 /// <summary>How the user's part of a unit of work ended.</summary>
-internal enum Ending
+internal enum UnitEnding
 {
     None,
     Commit,

@@ -161,7 +161,7 @@ internal sealed class WriterConnection : SqliteConnection
     {
         if (carried is WriterTransaction { Turn: var turn })
         {
-            if (turn != granted || turn.Ending != Ending.None) throw turn.UsedAfterEnd();
+            if (turn != granted || turn.Ending != UnitEnding.None) throw turn.UsedAfterEnd();
             // A full disk makes SQLite roll back by itself; the next statement would then commit on its own.
             if (raw.sqlite3_get_autocommit(Handle) == 0) return;
             throw new InvalidOperationException(

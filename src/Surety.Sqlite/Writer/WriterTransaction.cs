@@ -12,7 +12,7 @@ internal sealed class WriterTransaction(UnitTurn turn) : DbTransaction
 
     public override bool SupportsSavepoints => true;
 
-    protected override DbConnection? DbConnection => turn.Ending == Ending.None ? turn.Writer.Connection : null;
+    protected override DbConnection? DbConnection => turn.Ending == UnitEnding.None ? turn.Writer.Connection : null;
 
     public override void Commit() =>
         throw new InvalidOperationException(

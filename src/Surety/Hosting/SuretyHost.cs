@@ -50,7 +50,7 @@ public static class SuretyHost
         services.AddSingleton(Health);
         AddProcessing(services);
         services.AddSingleton<IQueue>(p => ActivatorUtilities.CreateInstance<MessageQueue>(p, builder.Json));
-        services.AddSingleton<IMessages, Messages>();
+        services.AddSingleton<IMessages, StoredMessages>();
         AddOperations(services);
         if (builder.BlobStores.Count > 0)
         {

@@ -8,7 +8,7 @@ namespace Surety.Intake;
 /// Of which segments an upload's bytes consist, in their order: what the upload's row says of them, a line each (number, length, the blob
 /// store's note). Pure.
 /// </summary>
-internal sealed class Segments
+internal sealed class UploadSegments
 {
     /// <summary>
     /// How often an upload may be taken over from a writer that did not say that it was done. Each time costs a segment and some bytes of
@@ -19,11 +19,11 @@ internal sealed class Segments
     private readonly string id;
     private readonly BlobSegment[] all;
 
-    private Segments(string id, BlobSegment[] all) => (this.id, this.all) = (id, all);
+    private UploadSegments(string id, BlobSegment[] all) => (this.id, this.all) = (id, all);
 
     public IReadOnlyList<BlobSegment> All => all;
 
-    public static Segments Of(UploadRecord upload)
+    public static UploadSegments Of(UploadRecord upload)
     {
         if (upload.Offset == 0 && upload.Blob is null) return new(upload.Id, []);
         // What a version before this one wrote is one file, or one object, whatever its note.
@@ -50,7 +50,7 @@ internal sealed class Segments
     }
 
     /// <summary>These, of which the last was written on, or with one more.</summary>
-    public Segments With(BlobSegment written) =>
+    public UploadSegments With(BlobSegment written) =>
         new(id, all.Length > 0 && all[^1].Number == written.Number ? [.. all[..^1], written] : [.. all, written]);
 
     /// <summary>The segment a byte is in, and where in it.</summary>

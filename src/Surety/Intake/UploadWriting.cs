@@ -12,7 +12,7 @@ internal sealed class UploadWriting : IAsyncDisposable
     private readonly IBlobStore blobs;
     private readonly Failpoints failpoints;
     private readonly UploadRecord upload;
-    private readonly Segments segments;
+    private readonly UploadSegments segments;
     private readonly BlobSegment segment;
     private long written;
     private BlobWriter? blob;
@@ -20,7 +20,7 @@ internal sealed class UploadWriting : IAsyncDisposable
     public UploadWriting(IUploadStore store, IBlobStore blobs, Failpoints failpoints, UploadRecord upload)
     {
         (this.store, this.blobs, this.failpoints, this.upload) = (store, blobs, failpoints, upload);
-        segments = Segments.Of(upload);
+        segments = UploadSegments.Of(upload);
         segment = segments.Next(upload);
         (Noted, written) = (upload, upload.Offset);
     }

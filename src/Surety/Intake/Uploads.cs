@@ -168,7 +168,7 @@ internal sealed class Uploads(
 
     private async Task<Stream> ReadAsync(UploadRecord upload, long from, CancellationToken cancel)
     {
-        var segments = Segments.Of(upload);
+        var segments = UploadSegments.Of(upload);
         return await ChainedStream.OpenAsync(upload.Offset, from, OpenAsync, cancel);
 
         async ValueTask<(Stream, long)> OpenAsync(long position, CancellationToken stop)

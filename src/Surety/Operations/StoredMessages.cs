@@ -6,9 +6,9 @@ using Surety.Telemetry;
 namespace Surety.Operations;
 
 /// <summary>Reading, and cancelling with what the kind wants done about it.</summary>
-internal sealed class Messages(
+internal sealed class StoredMessages(
     IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database,
-    ILogger<Messages> log) : IMessages
+    ILogger<StoredMessages> log) : IMessages
 {
     public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default) => reader.FindAsync(id, cancel);
 
