@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.OpenApi;
 using Surety;
-using Surety.Storage;
 
 namespace Payments;
 

@@ -11,5 +11,6 @@ public class PublicApiTests
     {
         var surface = PublicSurface.Of(package);
         surface.Now.ShouldBe(surface.WrittenDown);
+        surface.OddTokens.ShouldBeEmpty();
     }
 }

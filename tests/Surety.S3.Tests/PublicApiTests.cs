@@ -9,5 +9,6 @@ public class PublicApiTests
     {
         var surface = PublicSurface.Of("Surety.S3");
         surface.Now.ShouldBe(surface.WrittenDown);
+        surface.OddTokens.ShouldBeEmpty();
     }
 }

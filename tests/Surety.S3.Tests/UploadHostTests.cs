@@ -20,7 +20,7 @@ public sealed class UploadHostTests(SwiftServer swift)
         string id;
         using (var first = await StartAsync(folder))
         {
-            var uploads = first.Services.GetRequiredService<Uploads>();
+            var uploads = first.Services.GetRequiredService<UploadIntake>();
             var begun = (await uploads.BeginAsync(
                 new NewUpload { Id = "0123456789abcdef", Route = "/files", Owner = "ada",
                 Length = bytes.Length, Metadata = new Dictionary<string, string>() }, TimeSpan.FromDays(1), 10, default)).ShouldNotBeNull();
@@ -33,7 +33,7 @@ public sealed class UploadHostTests(SwiftServer swift)
 
         using (var second = await StartAsync(folder))
         {
-            var uploads = second.Services.GetRequiredService<Uploads>();
+            var uploads = second.Services.GetRequiredService<UploadIntake>();
             var found = (await uploads.LookAsync(id, default)).ShouldNotBeNull();
             found.Offset.ShouldBe(8_700_000);
             found = (await uploads.TakeAsync(id, "/files", "ada", found.Offset, default)).ShouldNotBeNull();

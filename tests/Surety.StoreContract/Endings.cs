@@ -3,7 +3,7 @@ using Surety.Storage;
 namespace Surety.StoreContract;
 
 /// <summary>The settlements the core makes, by the outcome they stand for.</summary>
-public static class Endings
+internal static class Endings
 {
     public static readonly TimeSpan Retention = TimeSpan.FromDays(1);
 

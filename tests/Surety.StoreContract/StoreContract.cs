@@ -19,7 +19,7 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
 
     protected ManualTime Clock { get; } = new();
 
-    protected OpenStore Store { get; private set; } = null!;
+    private protected OpenStore Store { get; private set; } = null!;
 
     public virtual async ValueTask InitializeAsync() => Store = await Fixture.OpenAsync(Clock);
 
@@ -27,22 +27,22 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
 
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    protected static NewMessage Message(string body = "{}") => new() { Kind = "test.kind", Version = 1, Queue = Work, Body = Bytes(body) };
+    private protected static NewMessage Message(string body = "{}") => new() { Kind = "test.kind", Version = 1, Queue = Work, Body = Bytes(body) };
 
-    protected async Task<MessageId> EnqueueAsync(NewMessage? message = null) =>
+    private protected async Task<MessageId> EnqueueAsync(NewMessage? message = null) =>
         (await Store.Messages.EnqueueAsync([message ?? Message()], null, default))[0].Id;
 
     protected async Task<MessageId[]> EnqueueAsync(int count) =>
         [.. (await Store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => Message($"{i}"))], null, default)).Select(
             e => e.Id)];
 
-    protected Task<NodeId> JoinAsync(string name = "node") => JoinAsync(Store, name);
+    private protected Task<NodeId> JoinAsync(string name = "node") => JoinAsync(Store, name);
 
-    protected static async Task<NodeId> JoinAsync(OpenStore store, string name) =>
+    private protected static async Task<NodeId> JoinAsync(OpenStore store, string name) =>
         (await store.Nodes.JoinAsync(name, Lease, default)).ShouldNotBeNull();
 
     /// <summary>All there is, up to the limit: one claim may give less.</summary>
-    protected async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(NodeId node, int limit = 100, string queue = Work)
+    private protected async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(NodeId node, int limit = 100, string queue = Work)
     {
         var claimed = new List<ClaimedMessage>();
         while (claimed.Count < limit && (await Store.Messages.ClaimAsync(node, [new QueueDemand(queue, limit - claimed.Count)], default))
@@ -50,18 +50,18 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
         return claimed;
     }
 
-    protected async Task<ClaimedMessage> ClaimOneAsync(NodeId node) => (await ClaimAsync(node, 1)).ShouldHaveSingleItem();
+    private protected async Task<ClaimedMessage> ClaimOneAsync(NodeId node) => (await ClaimAsync(node, 1)).ShouldHaveSingleItem();
 
-    protected async Task<MessageId[]> ClaimedIdsAsync(NodeId node, int limit = 100) =>
+    private protected async Task<MessageId[]> ClaimedIdsAsync(NodeId node, int limit = 100) =>
         [.. (await ClaimAsync(node, limit)).Select(m => m.Claim.Id)];
 
-    protected Task<bool> SettleAsync(Settlement settlement) => SettleAsync(settlement, null);
+    private protected Task<bool> SettleAsync(Settlement settlement) => SettleAsync(settlement, null);
 
-    protected async Task<bool> SettleAsync(Settlement settlement, DbTransaction? transaction) =>
+    private protected async Task<bool> SettleAsync(Settlement settlement, DbTransaction? transaction) =>
         (await Store.Messages.SettleAsync([settlement], transaction, default)).ShouldHaveSingleItem();
 
     /// <summary>Enqueues, claims and rejects a message.</summary>
-    protected async Task<MessageId> DeadAsync(NodeId node, NewMessage? message = null, string reason = "bad account")
+    private protected async Task<MessageId> DeadAsync(NodeId node, NewMessage? message = null, string reason = "bad account")
     {
         var id = await EnqueueAsync(message);
         var claimed = (await ClaimAsync(node, queue: message?.Queue ?? Work)).Single(m => m.Claim.Id == id);
@@ -70,7 +70,7 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
     }
 
     /// <summary>Lets every node that does not renew its lease die, and hands back what they held.</summary>
-    protected async Task<RescueReport> DieAsync()
+    private protected async Task<RescueReport> DieAsync()
     {
         Clock.Advance(Lease + TimeSpan.FromMilliseconds(1));
         return await Store.Messages.RescueAsync(1000, default);

@@ -10,10 +10,10 @@ public abstract class StoreFixture : IAsyncDisposable
     /// Opens the data, as another process would. On the first call it is empty, holds the application's table <c>effect (id BIGINT PRIMARY
     /// KEY)</c>, and its next message id lies beyond 2^31.
     /// </summary>
-    public abstract Task<OpenStore> OpenAsync(TimeProvider time);
+    internal abstract Task<OpenStore> OpenAsync(TimeProvider time);
 
     /// <summary>A store whose nodes work beside the first one's. Where one process works at a time, the first one's own.</summary>
-    public virtual Task<OpenStore> OpenWorkingPeerAsync(OpenStore first, TimeProvider time) => OpenAsync(time);
+    internal virtual Task<OpenStore> OpenWorkingPeerAsync(OpenStore first, TimeProvider time) => OpenAsync(time);
 
     /// <summary>Opens a connection of the application's own on the same data.</summary>
     public abstract Task<DbConnection> ConnectAsync();
@@ -26,7 +26,7 @@ public abstract class StoreFixture : IAsyncDisposable
 }
 
 /// <summary>An open store: its nouns, as the core gets them.</summary>
-public sealed record OpenStore(
+internal sealed record OpenStore(
     IStore Store,
     IMessageStore Messages,
     IMessageReader Reader,

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Surety.AspNetCore.Health;
 using Surety.AspNetCore.Hosting;
@@ -9,7 +10,7 @@ using Surety.AspNetCore.Problems;
 
 namespace Surety;
 
-/// <summary>Surety at the edge of an ASP.NET Core app: these two calls.</summary>
+/// <summary>Surety at the edge of an ASP.NET Core app: these calls.</summary>
 public static class EdgeExtensions
 {
     /// <summary>
@@ -49,6 +50,22 @@ public static class EdgeExtensions
         OpenApiExtensions.Map(endpoints);
         ProblemPage.Map(endpoints);
         return endpoints;
+    }
+
+    /// <summary>
+    /// Adds a check that says what <c>/readyz</c> says: healthy when this host has started, its store and its loops work, and it is not
+    /// going away. Its description names what is wrong, or what an operator should know; its data has the same as <c>status</c>,
+    /// <c>problems</c> and <c>details</c>. Show these to operators only. Needs <c>AddSurety</c> on the host.
+    /// </summary>
+    /// <param name="checks">The host's checks, from <c>services.AddHealthChecks()</c>.</param>
+    /// <param name="name">The check's name. Default <c>surety</c>.</param>
+    /// <param name="failureStatus">What to report of a host that is not ready. Default <see cref="HealthStatus.Unhealthy"/>.</param>
+    /// <param name="tags">For choosing checks by; none by default.</param>
+    public static IHealthChecksBuilder AddSurety(
+        this IHealthChecksBuilder checks, string name = "surety", HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
+    {
+        ArgumentNullException.ThrowIfNull(checks);
+        return checks.Add(new HealthCheckRegistration(name, services => new SuretyHealthCheck(services), failureStatus, tags));
     }
 
     private static void Require(IEndpointRouteBuilder endpoints, Type service, string call)

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 using Surety.AspNetCore.Idempotency;
 using Surety.AspNetCore.Problems;
+using Surety.Intake;
 
 namespace Surety.AspNetCore.Uploads;
 
@@ -11,7 +12,7 @@ namespace Surety.AspNetCore.Uploads;
 /// An upload in one request: a form with one file, streamed to its place as it comes, and with small fields before it that say what it is.
 /// It cannot be resumed: a request that breaks leaves nothing.
 /// </summary>
-internal sealed class MultipartUpload(HttpContext http, UploadRoute route, Intake.Uploads uploads, string owner, UploadRequest request)
+internal sealed class MultipartUpload(HttpContext http, UploadRoute route, UploadIntake uploads, string owner, UploadRequest request)
 {
     private const int MostFields = 16;
     private const int MostFieldBytes = 1_024;

@@ -22,13 +22,13 @@ internal sealed class UploadRequest
 
     private readonly HttpContext http;
     private readonly UploadRoute route;
-    private readonly Intake.Uploads uploads;
+    private readonly UploadIntake uploads;
     private readonly string owner;
 
     public UploadRequest(HttpContext http, UploadRoute route)
     {
         (this.http, this.route, owner) = (http, route, http.User.Named());
-        uploads = http.RequestServices.GetRequiredService<Intake.Uploads>();
+        uploads = http.RequestServices.GetRequiredService<UploadIntake>();
         Response.Headers[TusWords.Resumable] = TusWords.Version;
         Response.Headers.CacheControl = "no-store";
         // Means nothing unless the host's CORS policy lets the origin in.

@@ -7,7 +7,7 @@ using Surety.Processing;
 namespace Surety.Hosting;
 
 /// <summary>What the host knows of queues and kinds. Injected as a singleton.</summary>
-public interface IQueueCatalog
+internal interface IQueueCatalog
 {
     /// <summary>The attempts the queue's retry policy allows; the default policy's for a queue this host does not know.</summary>
     int MaxAttempts(string queue);

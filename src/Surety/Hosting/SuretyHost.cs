@@ -55,8 +55,8 @@ public static class SuretyHost
         if (builder.BlobStores.Count > 0)
         {
             services.AddSingleton<UploadLocks>();
-            services.AddSingleton<Uploads>();
-            services.AddSingleton<IUploads>(p => p.GetRequiredService<Uploads>());
+            services.AddSingleton<UploadIntake>();
+            services.AddSingleton<IUploads>(p => p.GetRequiredService<UploadIntake>());
             services.AddSingleton<ILoop, UploadSweep>();
         }
 

@@ -11,7 +11,7 @@ namespace Surety.Intake;
 /// under the newest number, and bytes count only where a step has recorded them, so a request that was frozen for any time changes nothing
 /// when it wakes up. Knows no protocol.
 /// </summary>
-internal sealed class Uploads(
+internal sealed class UploadIntake(
     IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks, Failpoints failpoints) : IUploads
 {
     /// <summary>How much may be on its way without being durable: what a crash costs a client at most.</summary>

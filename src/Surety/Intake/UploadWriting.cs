@@ -37,7 +37,7 @@ internal sealed class UploadWriting : IAsyncDisposable
             if (read == 0 || tooLong) return await EndAsync(checksum, broken, tooLong);
             checksum?.Add(buffer.Span[..read]);
             await StoreAsync(buffer[..read]);
-            if (checksum is not null || written - Noted.Offset < Uploads.CheckpointBytes) continue;
+            if (checksum is not null || written - Noted.Offset < UploadIntake.CheckpointBytes) continue;
             if (!await NoteAsync(await blob!.CheckpointAsync(CancellationToken.None), isLast: false)) return new Written(Noted, Lost: true);
         }
     }

@@ -116,7 +116,7 @@ internal sealed class UploadSweep(
 
         async Task<bool> EndAsync(UploadState from, UploadState to)
         {
-            if (!await store.EndAsync(upload.Id, from, to, Uploads.RememberEnded, cancel)) return false;
+            if (!await store.EndAsync(upload.Id, from, to, UploadIntake.RememberEnded, cancel)) return false;
             await blobs.DeleteAsync(upload.Id, cancel);
             return true;
         }

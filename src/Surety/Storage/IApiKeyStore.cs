@@ -4,7 +4,7 @@ namespace Surety.Storage;
 /// API keys, stored as digests. Whether one still works is decided here alone, by the store's clock: a node's own may be wrong. That it has
 /// ended is a state, which no clock that is set back undoes.
 /// </summary>
-public interface IApiKeyStore
+internal interface IApiKeyStore
 {
     /// <summary>Stores a new key.</summary>
     ValueTask AddAsync(ApiKeyRecord key, CancellationToken cancel);
@@ -52,7 +52,7 @@ public interface IApiKeyStore
 }
 
 /// <summary>What is kept of an API key; never the key itself.</summary>
-public sealed record ApiKeyRecord
+internal sealed record ApiKeyRecord
 {
     /// <summary>The key's public part, unique, shown in lists and logs.</summary>
     public required string Prefix { get; init; }

@@ -2,7 +2,7 @@ namespace Surety.Storage;
 
 /// <summary>
 /// Keeps the bytes of uploads, in segments. It decides nothing: which segments an upload consists of, and how many bytes of each count, is
-/// said by the upload's row (<see cref="IUploadStore"/>), and changes in one commit with the upload's offset.
+/// said by the upload's row in the database, and changes in one commit with the upload's offset.
 /// </summary>
 /// <remarks>
 /// <para>

@@ -3,7 +3,7 @@ using System.Data.Common;
 namespace Surety.Storage;
 
 /// <summary>Remembers answered requests, in the same commit as their effects. Pruning deletes records whose time is over.</summary>
-public interface IIdempotencyStore : IPrunable
+internal interface IIdempotencyStore : IPrunable
 {
     /// <summary>
     /// Takes the key until the transaction ends, or finds what holds it. Taking stores nothing, an answer does. Finding writes (a barrier):
@@ -39,16 +39,16 @@ public interface IIdempotencyStore : IPrunable
 /// <param name="State">Whether the caller took it.</param>
 /// <param name="Fingerprint">With <see cref="KeyState.Answered"/>: the digest of the request that was answered.</param>
 /// <param name="Answer">With <see cref="KeyState.Answered"/>: what was answered.</param>
-public readonly record struct KeyAnswer(KeyState State, ReadOnlyMemory<byte> Fingerprint = default, StoredAnswer? Answer = null);
+internal readonly record struct KeyAnswer(KeyState State, ReadOnlyMemory<byte> Fingerprint = default, StoredAnswer? Answer = null);
 
 /// <summary>What is kept under a key.</summary>
 /// <param name="Answer">What was answered.</param>
 /// <param name="Fingerprint">The digest of the request that was answered; 32 bytes.</param>
 /// <param name="KeepFor">How long it is kept from now.</param>
-public sealed record KeyRecord(StoredAnswer Answer, ReadOnlyMemory<byte> Fingerprint, TimeSpan KeepFor);
+internal sealed record KeyRecord(StoredAnswer Answer, ReadOnlyMemory<byte> Fingerprint, TimeSpan KeepFor);
 
 /// <summary>The states of an idempotency key, to a request that wants it.</summary>
-public enum KeyState
+internal enum KeyState
 {
     /// <summary>The caller has it, as long as its transaction lasts.</summary>
     Taken,
@@ -64,4 +64,4 @@ public enum KeyState
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Headers">The headers worth repeating, such as <c>Content-Type</c> and <c>Location</c>.</param>
 /// <param name="Body">The body.</param>
-public sealed record StoredAnswer(int Status, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body);
+internal sealed record StoredAnswer(int Status, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body);

@@ -1,7 +1,7 @@
 namespace Surety.Storage;
 
 /// <summary>What people and status pages read of messages. Never waits for writers.</summary>
-public interface IMessageReader
+internal interface IMessageReader
 {
     /// <inheritdoc cref="IMessages.FindAsync"/>
     ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel);

@@ -6,7 +6,7 @@ namespace Surety.Storage;
 /// The message sink: what the loops ask of a database. Every store passes one contract suite. Instants are the store's own; callers hand in
 /// durations. Pruning deletes finished messages whose retention is over, with their history.
 /// </summary>
-public interface IMessageStore : IPrunable
+internal interface IMessageStore : IPrunable
 {
     /// <summary>
     /// Stores the messages, all or none, in the caller's transaction or (null) in one of its own that is durable on return. A taken unique
@@ -111,7 +111,7 @@ public interface IMessageStore : IPrunable
 }
 
 /// <summary>A message on its way in, validated and serialized.</summary>
-public sealed record NewMessage
+internal sealed record NewMessage
 {
     /// <summary>The stored name of its type.</summary>
     public required string Kind { get; init; }
@@ -159,16 +159,16 @@ public sealed record NewMessage
 /// <summary>One holding of one message. Only the holder of the newest number may settle.</summary>
 /// <param name="Id">The message.</param>
 /// <param name="Number">Grows with every claim of the message and never goes back.</param>
-public readonly record struct Claim(MessageId Id, long Number);
+internal readonly record struct Claim(MessageId Id, long Number);
 
 /// <summary>How many messages of a queue a node can take now.</summary>
 /// <param name="Queue">The queue.</param>
 /// <param name="Limit">At most this many; 1 or more.</param>
 /// <param name="LowestFirst">Serve the lowest priority first, this once.</param>
-public readonly record struct QueueDemand(string Queue, int Limit, bool LowestFirst = false);
+internal readonly record struct QueueDemand(string Queue, int Limit, bool LowestFirst = false);
 
 /// <summary>A message a node holds.</summary>
-public sealed record ClaimedMessage
+internal sealed record ClaimedMessage
 {
     /// <summary>The holding.</summary>
     public required Claim Claim { get; init; }
@@ -229,7 +229,7 @@ public sealed record ClaimedMessage
 }
 
 /// <summary>How an attempt ends: the message's whole next state.</summary>
-public sealed record Settlement
+internal sealed record Settlement
 {
     /// <summary>The message and the claim it is held by.</summary>
     public required ClaimedMessage Message { get; init; }
@@ -272,7 +272,7 @@ public sealed record Settlement
 }
 
 /// <summary>Where a settled message goes.</summary>
-public enum NextState
+internal enum NextState
 {
     /// <summary>Finished; deleted at once unless tracked.</summary>
     Succeeded,
@@ -290,4 +290,4 @@ public enum NextState
 /// <summary>What a rescue did.</summary>
 /// <param name="Nodes">Names of the nodes newly presumed dead.</param>
 /// <param name="Rescued">Messages handed back to their queues.</param>
-public readonly record struct RescueReport(IReadOnlyList<string> Nodes, int Rescued);
+internal readonly record struct RescueReport(IReadOnlyList<string> Nodes, int Rescued);

@@ -2,7 +2,7 @@ namespace Surety.Storage;
 
 /// <summary>Names one run of one process. Never reused, so a node that was presumed dead cannot come back as itself.</summary>
 /// <param name="Value">The store's own number; positive.</param>
-public readonly record struct NodeId(long Value)
+internal readonly record struct NodeId(long Value)
 {
     /// <summary>The decimal number.</summary>
     public override string ToString() => Value.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -12,7 +12,7 @@ public readonly record struct NodeId(long Value)
 /// Who works on this store. A node holds its claims for as long as its lease is renewed: one row a node and heartbeat, however much it
 /// holds.
 /// </summary>
-public interface INodeStore
+internal interface INodeStore
 {
     /// <summary>
     /// Joins the workers under a new id, with a lease from now. On a store that lets one process work at a time, the first join of a

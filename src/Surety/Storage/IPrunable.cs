@@ -1,6 +1,6 @@
 namespace Surety.Storage;
 
-/// <summary>A noun that keeps things for a while. A store that adds one (<c>AddStore</c>) has it pruned by every working node.</summary>
+/// <summary>Keeps things for a while. What is registered as a service of this type is pruned by every working node.</summary>
 public interface IPrunable
 {
     /// <summary>Deletes what is over; at most <paramref name="limit"/> a call. Returns how many.</summary>

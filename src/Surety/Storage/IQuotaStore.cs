@@ -5,7 +5,7 @@ namespace Surety.Storage;
 /// spent when the window ends is lost, so a quota is never exceeded, and may be undershot. Pruning deletes the counts of windows that are
 /// over.
 /// </summary>
-public interface IQuotaStore : IPrunable
+internal interface IQuotaStore : IPrunable
 {
     /// <summary>
     /// Takes permits out of what the key has left in the present window. Windows are as long as asked for and follow each other by the
@@ -23,4 +23,4 @@ public interface IQuotaStore : IPrunable
 /// <param name="Granted">How many permits it may spend before the window ends; zero when none are left.</param>
 /// <param name="Left">How many are left for others.</param>
 /// <param name="EndsIn">How long the window still lasts; positive.</param>
-public readonly record struct LeasedPermits(int Granted, int Left, TimeSpan EndsIn);
+internal readonly record struct LeasedPermits(int Granted, int Left, TimeSpan EndsIn);

@@ -1,7 +1,7 @@
 namespace Surety.Storage;
 
 /// <summary>The store as a whole: opened once at start, asked for its health afterwards.</summary>
-public interface IStore
+internal interface IStore
 {
     /// <summary>Names this store's data for ever: made when the schema is, 32 hexadecimal digits. Valid once open.</summary>
     string StoreId { get; }
@@ -32,11 +32,11 @@ public interface IStore
 /// <summary>What an error of the database means.</summary>
 /// <param name="Kind">Whose fault it is.</param>
 /// <param name="Constraint">The constraint that was violated, as the database names it; null when it was none, or has no name.</param>
-public readonly record struct DatabaseFailure(FailureKind Kind, string? Constraint = null);
+internal readonly record struct DatabaseFailure(FailureKind Kind, string? Constraint = null);
 
 /// <summary>A store's state.</summary>
 /// <param name="Ready">It can be reached and used.</param>
 /// <param name="Detail">
 /// What is wrong, or what it is: product, version, durability profile, schema version. Never a path or a secret.
 /// </param>
-public readonly record struct StoreStatus(bool Ready, string Detail);
+internal readonly record struct StoreStatus(bool Ready, string Detail);

@@ -5,7 +5,7 @@ namespace Surety.Storage;
 /// <summary>
 /// What is known of uploads: how far each has come, and what became of it. Their bytes are in an <see cref="IBlobStore"/>.
 /// </summary>
-public interface IUploadStore
+internal interface IUploadStore
 {
     /// <summary>Stores a new upload of nothing so far.</summary>
     /// <param name="upload">What its client says of it.</param>
@@ -86,7 +86,7 @@ public interface IUploadStore
 }
 
 /// <summary>What a client says of an upload when it begins.</summary>
-public sealed record NewUpload
+internal sealed record NewUpload
 {
     /// <summary>Unguessable; lower-case hexadecimal digits.</summary>
     public required string Id { get; init; }
@@ -105,7 +105,7 @@ public sealed record NewUpload
 }
 
 /// <summary>An upload as it is stored.</summary>
-public sealed record UploadRecord
+internal sealed record UploadRecord
 {
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
@@ -167,10 +167,10 @@ public sealed record UploadRecord
 /// <param name="To">How many bytes are durable now; not below <paramref name="From"/>.</param>
 /// <param name="Blob">Of which segments these bytes consist.</param>
 /// <param name="IsLast">The writer has closed its segment and takes no further step.</param>
-public readonly record struct UploadStep(long Writer, long From, long To, string? Blob, bool IsLast = false);
+internal readonly record struct UploadStep(long Writer, long From, long To, string? Blob, bool IsLast = false);
 
 /// <summary>What became of an upload. The numbers are stored.</summary>
-public enum UploadState
+internal enum UploadState
 {
     /// <summary>Bytes may still come.</summary>
     Open = 1,

@@ -3,7 +3,7 @@ using Surety.Storage;
 namespace Surety.StoreContract.Model;
 
 /// <summary>What a store is to do, as plainly as it can be said: lists and loops, no indexes, no states beyond those people see.</summary>
-public sealed class ModelStore(TimeProvider time)
+internal sealed class ModelStore(TimeProvider time)
 {
     private readonly List<ModelMessage> messages = [];
     private readonly Dictionary<string, (ModelMessage Holder, DateTimeOffset? Until)> unique = [];
@@ -212,7 +212,7 @@ public sealed class ModelStore(TimeProvider time)
 }
 
 /// <summary>Where a message is; due or not, head or not, is worked out.</summary>
-public enum Place
+internal enum Place
 {
     Waiting,
     Running,
@@ -221,7 +221,7 @@ public enum Place
     Cancelled,
 }
 
-public sealed class ModelMessage(MessageId id, NewMessage message)
+internal sealed class ModelMessage(MessageId id, NewMessage message)
 {
     public MessageId Id => id;
     public NewMessage New => message;
@@ -249,7 +249,7 @@ public sealed class ModelMessage(MessageId id, NewMessage message)
     public (string Queue, string Key) Line => (message.Queue, message.OrderingKey ?? $"alone {id}");
 }
 
-public sealed class ModelNode
+internal sealed class ModelNode
 {
     public DateTimeOffset LeaseUntil { get; set; }
     public bool IsGone { get; set; }

@@ -16,5 +16,18 @@ public class PublicApiTests
     {
         var surface = PublicSurface.Of(assembly);
         surface.Now.ShouldBe(surface.WrittenDown);
+        surface.OddTokens.ShouldBeEmpty();
+    }
+
+    /// <summary>Each is one more to learn, and to keep. The tests of each package hold its file.</summary>
+    [Fact]
+    public void Users_meet_at_most_85_types()
+    {
+        var types = Directory.GetDirectories(Path.Combine(Repository.Root, "src"))
+            .Where(p => !p.EndsWith(".Cli", StringComparison.Ordinal)) // a program
+            .SelectMany(p => File.ReadLines(Path.Combine(p, "PublicApi.txt")))
+            .Where(l => !l.StartsWith(' ')).ToList();
+        types.ShouldContain("Surety.IQueue");
+        types.Count.ShouldBeLessThanOrEqualTo(85);
     }
 }

@@ -4,15 +4,27 @@ using System.Text;
 namespace Surety.Tests.Conventions;
 
 /// <summary>What users can call of an assembly, and what its PublicApi.txt says of it.</summary>
-internal sealed record PublicSurface(string Now, string WrittenDown)
+/// <param name="Now">Each public type with its members.</param>
+/// <param name="WrittenDown">The same, as the file has it.</param>
+/// <param name="OddTokens">The members whose cancellation token is not called <c>cancellationToken</c>, as everywhere in .NET.</param>
+internal sealed record PublicSurface(string Now, string WrittenDown, IReadOnlyList<string> OddTokens)
 {
     public static PublicSurface Of(string assembly)
     {
         var golden = Path.Combine(Repository.Root, "src", assembly, "PublicApi.txt");
-        var now = Describe(Assembly.Load(assembly));
+        var loaded = Assembly.Load(assembly);
+        var now = Describe(loaded);
         if (Environment.GetEnvironmentVariable("SURETY_ACCEPT") == "1") File.WriteAllText(golden, now);
-        return new PublicSurface(now, File.ReadAllText(golden));
+        return new PublicSurface(now, File.ReadAllText(golden), [.. OddTokensOf(loaded)]);
     }
+
+    private static IEnumerable<string> OddTokensOf(Assembly assembly) =>
+        from type in assembly.GetExportedTypes()
+        from method in type.GetMethods(
+            BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
+        where method.IsPublic || method.IsFamily || method.IsFamilyOrAssembly
+        where method.GetParameters().Any(p => p.ParameterType == typeof(CancellationToken) && p.Name != "cancellationToken")
+        select $"{type.Name}.{method.Name}";
 
     private static string Describe(Assembly assembly)
     {
@@ -23,7 +35,8 @@ internal sealed record PublicSurface(string Now, string WrittenDown)
             var members = type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
                 .Where(m => m is not MethodInfo { IsSpecialName: true } || m.Name.StartsWith("op_", StringComparison.Ordinal))
                 .Where(m => !m.Name.Contains('<', StringComparison.Ordinal)
-                    && m.Name is not ("ToString" or "Equals" or "GetHashCode" or "PrintMembers" or "Deconstruct" or "op_Equality" or "op_Inequality"))
+                    && m.Name is not ("ToString" or "Equals" or "GetHashCode" or "PrintMembers" or "Deconstruct" or "op_Equality"
+                        or "op_Inequality"))
                 .Select(m => $"    {m}".Replace("Surety.", "", StringComparison.Ordinal).Replace("System.", "", StringComparison.Ordinal));
             foreach (var member in members.Distinct().OrderBy(m => m, StringComparer.Ordinal)) text.Append(member).Append('\n');
         }

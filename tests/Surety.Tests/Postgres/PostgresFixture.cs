@@ -25,7 +25,7 @@ public class PostgresFixture : StoreFixture
 
     private protected virtual IReadOnlyList<Migration> AllMigrations => PostgresMigrations.All;
 
-    public override async Task<OpenStore> OpenAsync(TimeProvider time)
+    internal override async Task<OpenStore> OpenAsync(TimeProvider time)
     {
         var server = await PostgresServer.SharedAsync();
         if (stores.Count == 0)

@@ -13,7 +13,7 @@ public sealed class SqliteFixture : StoreFixture
 
     public string Path => System.IO.Path.Combine(folder, "test.db");
 
-    public override async Task<OpenStore> OpenAsync(TimeProvider time)
+    internal override async Task<OpenStore> OpenAsync(TimeProvider time)
     {
         var store = SqliteStore.Create(Path, time);
         await store.OpenAsync(default);
@@ -25,7 +25,7 @@ public sealed class SqliteFixture : StoreFixture
     }
 
     // One process works on a file at a time; its nodes share its store.
-    public override Task<OpenStore> OpenWorkingPeerAsync(OpenStore first, TimeProvider time) => Task.FromResult(first);
+    internal override Task<OpenStore> OpenWorkingPeerAsync(OpenStore first, TimeProvider time) => Task.FromResult(first);
 
     public override string IdempotencyTable => "surety_idempotency";
 

@@ -26,7 +26,7 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
     private readonly string folder = Directory.CreateTempSubdirectory("surety-overtaken-").FullName;
     private readonly byte[] bytes = new byte[20_000_000];
     private FolderBlobs blobs = null!;
-    private Intake.Uploads slow = null!, fast = null!;
+    private UploadIntake slow = null!, fast = null!;
 
     public override async ValueTask InitializeAsync()
     {
@@ -34,8 +34,8 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
         new Random(7).NextBytes(bytes);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        slow = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
-        fast = new Intake.Uploads(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
+        slow = new UploadIntake(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
+        fast = new UploadIntake(Store.Uploads, blobs, new Queue(Store), Store.Database, new UploadLocks(), Failpoints.OfProcess);
         var metadata = new Dictionary<string, string>();
         var upload = new NewUpload { Id = Id, Route = "/files", Owner = "ada", Length = bytes.Length, Metadata = metadata };
         (await fast.BeginAsync(upload, Day, 10, default)).ShouldNotBeNull();
@@ -212,14 +212,14 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
 
     private async Task<UploadRecord> LookAsync() => (await fast.LookAsync(Id, default)).ShouldNotBeNull();
 
-    private static async Task<UploadRecord> TakeAsync(Intake.Uploads node, long offset)
+    private static async Task<UploadRecord> TakeAsync(UploadIntake node, long offset)
     {
         var taken = (await node.TakeAsync(Id, "/files", "ada", offset, default)).ShouldNotBeNull();
         taken.Writer.ShouldBeGreaterThan(0);
         return taken;
     }
 
-    private async Task<UploadRecord> WriteAsync(Intake.Uploads node, long from, long to)
+    private async Task<UploadRecord> WriteAsync(UploadIntake node, long from, long to)
     {
         var written = await node.WriteAsync(
             await TakeAsync(node, from), new MemoryStream(bytes, (int)from, (int)(to - from)), bytes.Length - from, null, default);
@@ -227,7 +227,7 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
         return written.Upload;
     }
 
-    private static Task<Completion> CompletingAsync(Intake.Uploads node, UploadRecord upload) =>
+    private static Task<Completion> CompletingAsync(UploadIntake node, UploadRecord upload) =>
         node.CompleteAsync(upload, null, _ => new Envelope("a message"), () => Task.FromResult(true), null, default);
 
     private async Task CompleteAsync(UploadRecord upload) => (await CompletingAsync(fast, upload)).Kind.ShouldBe(CompletionKind.Complete);

@@ -23,7 +23,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
     private readonly SuretyOptions options = new();
     private OpenStore store = null!;
     private FolderBlobs blobs = null!;
-    private Intake.Uploads uploads = null!;
+    private UploadIntake uploads = null!;
     private UploadSweep sweep = null!;
 
     public async ValueTask InitializeAsync()
@@ -31,7 +31,7 @@ public sealed class UploadSweepTests : IAsyncLifetime
         store = await fixture.OpenAsync(clock);
         blobs = new FolderBlobs(folder);
         await blobs.OpenAsync("5701e", default);
-        uploads = new Intake.Uploads(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks(), Failpoints.OfProcess);
+        uploads = new UploadIntake(store.Uploads, blobs, new Queue(store), store.Database, new UploadLocks(), Failpoints.OfProcess);
         sweep = new UploadSweep(options, store.Uploads, blobs, store.Reader, clock, NullLogger<UploadSweep>.Instance);
     }
 
