@@ -14,7 +14,7 @@ public sealed record TransferPosted(long TransferId);
 public sealed class ExportEntries : ITransactionalBatchHandler<TransferPosted>
 {
     public async Task<IReadOnlyList<Outcome>> HandleAsync(
-        IReadOnlyList<Delivery<TransferPosted>> deliveries, UnitOfWork work, CancellationToken cancel)
+        IReadOnlyList<Delivery<TransferPosted>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
     {
         // {=ids}: the numbers themselves. Dapper hands a list of parameters to PostgreSQL as one array, which IN does not take.
         await work.Connection.ExecuteAsync(new(
@@ -24,7 +24,7 @@ public sealed class ExportEntries : ITransactionalBatchHandler<TransferPosted>
             """,
             new { ids = deliveries.Select(d => d.Message.TransferId) },
             work.Transaction,
-            cancellationToken: cancel));
+            cancellationToken: cancellationToken));
         return [.. deliveries.Select(_ => Outcome.Done)];
     }
 }

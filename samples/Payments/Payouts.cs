@@ -27,7 +27,7 @@ internal static class PayoutEndpoints
         if (await Customers.FindAsync(request.Account, work, cancel) is not { } account)
             return Refusal.NoAccount(request.Account).AsResult();
         var (id, refusal) = await payouts.HoldAsync(account, Ids.Parse(request.Amount), request.Destination, work, cancel);
-        return refusal?.AsResult() ?? await jobs.AcceptAsync(new PayoutRequested(id), cancel: cancel);
+        return refusal?.AsResult() ?? await jobs.AcceptAsync(new PayoutRequested(id), cancellationToken: cancel);
     }
 }
 
@@ -120,23 +120,23 @@ public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts
 {
     private const int AttemptsBeforeMoving = 3;
 
-    public async Task<Outcome> HandleAsync(Delivery<PayoutRequested> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<PayoutRequested> delivery, CancellationToken cancellationToken)
     {
-        var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancel);
-        if (payout.Provider is null) payout = await payouts.AssignAsync(payout, providers.First, cancel);
+        var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancellationToken);
+        if (payout.Provider is null) payout = await payouts.AssignAsync(payout, providers.First, cancellationToken);
         // Released, and no provider was asked.
         if (payout.Provider is null) return Outcome.Cancel("The payout has ended.");
         try
         {
-            return await PayAsync(payout, cancel);
+            return await PayAsync(payout, cancellationToken);
         }
         catch (Exception e) when (e is HttpRequestException or RetryException && IsToMove(payout, e, delivery.Attempt))
         {
             // An error says nothing about what was done. Only the promise never to pay does; while that cannot be had, the payout waits for
             // its provider.
-            if (await providers.Of(PaymentProviders.Primary).VoidAsync(payout, cancel) is { } reference)
-                return await PaidAsync(payout, reference, cancel);
-            return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancel), cancel);
+            if (await providers.Of(PaymentProviders.Primary).VoidAsync(payout, cancellationToken) is { } reference)
+                return await PaidAsync(payout, reference, cancellationToken);
+            return await PayAsync(await payouts.AssignAsync(payout, PaymentProviders.Fallback, cancellationToken), cancellationToken);
         }
         catch (CallNotSentException e)
         {
@@ -172,14 +172,14 @@ public sealed class PayoutHandler(PaymentProviders providers, PayoutBook payouts
 /// </summary>
 public sealed class PayoutGivenUpHandler(PaymentProviders providers, PayoutBook payouts) : IHandler<PayoutGivenUp>
 {
-    public async Task<Outcome> HandleAsync(Delivery<PayoutGivenUp> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<PayoutGivenUp> delivery, CancellationToken cancellationToken)
     {
-        var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancel);
-        if (payout.Provider is { } provider && await providers.Of(provider).VoidAsync(payout, cancel) is { } reference)
-            await payouts.PaidAsync(payout, reference, cancel);
-        else await payouts.ReleaseAsync(payout, cancel);
+        var payout = await payouts.FindAsync(delivery.Message.PayoutId, cancellationToken);
+        if (payout.Provider is { } provider && await providers.Of(provider).VoidAsync(payout, cancellationToken) is { } reference)
+            await payouts.PaidAsync(payout, reference, cancellationToken);
+        else await payouts.ReleaseAsync(payout, cancellationToken);
         // An attempt that was believed dead may have assigned it in between; then that provider has to be asked as well.
-        if ((await payouts.FindAsync(payout.Id, cancel)).State == "held")
+        if ((await payouts.FindAsync(payout.Id, cancellationToken)).State == "held")
             throw new RetryException("The payout was assigned to a provider while it was given up.");
         return Outcome.Done;
     }

@@ -34,11 +34,11 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
     /// <summary>A job keeps 1 MiB of result at most.</summary>
     private const int MaxLines = 10_000;
 
-    public async Task<Outcome> HandleAsync(Delivery<AccountReport> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<AccountReport> delivery, CancellationToken cancellationToken)
     {
         var report = delivery.Message;
-        await using var connection = await database.OpenReadAsync(cancel);
-        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account), cancel) is not { Kind: "customer" } account)
+        await using var connection = await database.OpenReadAsync(cancellationToken);
+        if (await Ledger.FindAsync(connection, Ids.Parse(report.Account), cancellationToken) is not { Kind: "customer" } account)
             return Outcome.Reject($"There is no account \"{report.Account}\".");
         var rows = (await connection.QueryAsync<Row>(new(
             """
@@ -47,7 +47,7 @@ public sealed class AccountReportHandler(Database database) : IHandler<AccountRe
             WHERE e.account = @Id AND t.posted_at >= @from AND t.posted_at < @to ORDER BY e.id LIMIT @limit
             """,
             new { account.Id, from = report.From.ToUnixTimeMilliseconds(), to = report.To.ToUnixTimeMilliseconds(), limit = MaxLines + 1 },
-            cancellationToken: cancel))).AsList();
+            cancellationToken: cancellationToken))).AsList();
         if (rows.Count > MaxLines) return Outcome.Reject($"The report would have more than {MaxLines} lines; ask for a shorter time.");
 
         var csv = new StringBuilder("id,transferId,amount,balanceAfter,postedAt\r\n");

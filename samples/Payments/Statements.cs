@@ -24,18 +24,18 @@ public sealed class ImportStatementHandler(IUploads uploads, StatementBook book)
     /// <summary>On SQLite a batch holds the database's write lock, so it is short.</summary>
     private const int BatchLines = 100;
 
-    public async Task<Outcome> HandleAsync(Delivery<ImportStatement> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<ImportStatement> delivery, CancellationToken cancellationToken)
     {
-        var import = await book.FindAsync(delivery.Message.UploadId, cancel);
-        await using var content = await uploads.OpenAsync(import.Upload, import.Position, cancel);
+        var import = await book.FindAsync(delivery.Message.UploadId, cancellationToken);
+        await using var content = await uploads.OpenAsync(import.Upload, import.Position, cancellationToken);
         var lines = new LineReader(content, import.Position, import.Line);
-        while (await lines.ReadAsync(BatchLines, cancel) is { Count: > 0 } batch)
+        while (await lines.ReadAsync(BatchLines, cancellationToken) is { Count: > 0 } batch)
         {
-            import = await book.PostAsync(import, batch, cancel);
+            import = await book.PostAsync(import, batch, cancellationToken);
             delivery.ReportProgress(import.Line, unit: "lines");
         }
 
-        return Outcome.DoneWith(JsonSerializer.Serialize(await book.ResultAsync(import, cancel), JsonSerializerOptions.Web));
+        return Outcome.DoneWith(JsonSerializer.Serialize(await book.ResultAsync(import, cancellationToken), JsonSerializerOptions.Web));
     }
 }
 

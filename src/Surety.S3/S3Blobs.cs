@@ -24,29 +24,29 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
 
     public long MaxBytes => long.MaxValue;
 
-    public async ValueTask OpenAsync(string storeId, CancellationToken cancel)
+    public async ValueTask OpenAsync(string storeId, CancellationToken cancellationToken)
     {
         home = $"{options.Prefix}{storeId}/";
         await TryAsync("cannot be used", async () =>
         {
-            await PutAsync(home + ".probe", new MemoryStream(), cancel);
-            await client.DeleteObjectAsync(options.Bucket, home + ".probe", cancel);
+            await PutAsync(home + ".probe", new MemoryStream(), cancellationToken);
+            await client.DeleteObjectAsync(options.Bucket, home + ".probe", cancellationToken);
             return true;
         });
     }
 
     public async ValueTask<BlobWriter> AppendAsync(
-        BlobSegment segment, CancellationToken cancel) => await TryAsync("does not take an upload", async () =>
+        BlobSegment segment, CancellationToken cancellationToken) => await TryAsync("does not take an upload", async () =>
     {
         var layout = S3Layout.Of(segment, options.PartBytes);
         var writer = new S3Writer(this, segment, layout);
         try
         {
             if (layout.TailOf(segment.Length) is { } tail)
-                await writer.LoadAsync(await GetAsync(Key(segment, tail), cancel), segment.Length, cancel);
+                await writer.LoadAsync(await GetAsync(Key(segment, tail), cancellationToken), segment.Length, cancellationToken);
             // The one before this one: the row has moved on from it.
             if (layout.TailBefore < segment.Length && layout.TailOf(layout.TailBefore) is { } old)
-                await client.DeleteObjectAsync(options.Bucket, Key(segment, old), cancel);
+                await client.DeleteObjectAsync(options.Bucket, Key(segment, old), cancellationToken);
             return (BlobWriter)writer;
         }
         catch
@@ -56,11 +56,11 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
         }
     });
 
-    public async ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel)
+    public async ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancellationToken)
     {
-        if (segment.Number == 0) return await TryAsync("cannot be read", () => GetAsync(Key(segment.Id), cancel, from));
+        if (segment.Number == 0) return await TryAsync("cannot be read", () => GetAsync(Key(segment.Id), cancellationToken, from));
         var layout = S3Layout.Of(segment, options.PartBytes);
-        return await ChainedStream.OpenAsync(segment.Length, from, OpenAsync, cancel);
+        return await ChainedStream.OpenAsync(segment.Length, from, OpenAsync, cancellationToken);
 
         async ValueTask<(Stream, long)> OpenAsync(long position, CancellationToken stop)
         {
@@ -70,38 +70,40 @@ internal sealed class S3Blobs(S3BlobOptions options) : IBlobStore, IDisposable
     }
 
     public async ValueTask TidyAsync(
-        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) =>
+        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancellationToken) =>
             await TryAsync("cannot be tidied", async () =>
     {
         var segments = counting.ToDictionary(s => s.Number);
-        await foreach (var (key, _) in ObjectsAsync(Key(id) + '/', cancel))
+        await foreach (var (key, _) in ObjectsAsync(Key(id) + '/', cancellationToken))
         {
             var names = key[(Key(id).Length + 1)..].Split('/');
             if (names.Length != 2 || !long.TryParse(names[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)) continue;
             if (number >= below) continue;
             var counts = segments.TryGetValue(number, out var segment)
                 && S3Layout.Of(segment, options.PartBytes).Has(names[1], segment.Length);
-            if (!counts) await client.DeleteObjectAsync(options.Bucket, key, cancel);
+            if (!counts) await client.DeleteObjectAsync(options.Bucket, key, cancellationToken);
         }
 
         return true;
     });
 
-    public async ValueTask DeleteAsync(string id, CancellationToken cancel) => await TryAsync("cannot delete an upload", async () =>
+    public async ValueTask DeleteAsync(
+        string id, CancellationToken cancellationToken) => await TryAsync("cannot delete an upload", async () =>
     {
-        await foreach (var (key, _) in ObjectsAsync(Key(id), cancel))
+        await foreach (var (key, _) in ObjectsAsync(Key(id), cancellationToken))
         {
-            if (IdOf(key) == id) await client.DeleteObjectAsync(options.Bucket, key, cancel);
+            if (IdOf(key) == id) await client.DeleteObjectAsync(options.Bucket, key, cancellationToken);
         }
 
         return true;
     });
 
-    public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync([EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // In the order of their keys, so those of one upload follow each other.
         (string Id, DateTimeOffset ChangedAt)? last = null;
-        await foreach (var (key, changedAt) in ObjectsAsync(home, cancel))
+        await foreach (var (key, changedAt) in ObjectsAsync(home, cancellationToken))
         {
             var id = IdOf(key);
             if (!IsId(id)) continue;

@@ -19,7 +19,7 @@ internal sealed class S3Writer(S3Blobs blobs, BlobSegment segment, S3Layout layo
         await using (tail) await tail.ReadExactlyAsync(part.AsMemory(0, (int)(length % layout.PartBytes)), cancel);
     }
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(part is null, this);
         while (bytes.Length > 0)
@@ -30,23 +30,23 @@ internal sealed class S3Writer(S3Blobs blobs, BlobSegment segment, S3Layout layo
             bytes = bytes[taken..];
             if (filled < layout.PartBytes) continue;
             using var content = new MemoryStream(part, 0, filled, writable: false);
-            await blobs.PutAsync(segment, S3Layout.Part(begin), content, cancel);
+            await blobs.PutAsync(segment, S3Layout.Part(begin), content, cancellationToken);
             (begin, filled) = (begin + layout.PartBytes, 0);
             durable = begin;
         }
     }
 
     /// <summary>Parts that were sent are durable; what does not fill one waits for the end.</summary>
-    public override ValueTask<long> CheckpointAsync(CancellationToken cancel) => new(durable);
+    public override ValueTask<long> CheckpointAsync(CancellationToken cancellationToken) => new(durable);
 
-    public override async ValueTask<long> CloseAsync(CancellationToken cancel)
+    public override async ValueTask<long> CloseAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(part is null, this);
         var end = begin + filled;
         if (end > durable)
         {
             using var content = new MemoryStream(part, 0, filled, writable: false);
-            await blobs.PutAsync(segment, layout.TailOf(end)!, content, cancel);
+            await blobs.PutAsync(segment, layout.TailOf(end)!, content, cancellationToken);
             durable = end;
         }
 

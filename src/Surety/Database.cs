@@ -15,19 +15,19 @@ public abstract class Database
     /// On SQLite this waits its turn for the only write lock (first come, first served); transactions that finish within one turn share one
     /// commit to disk.
     /// </remarks>
-    /// <param name="cancel">Gives up waiting for the transaction to begin; has no effect later.</param>
+    /// <param name="cancellationToken">Gives up waiting for the transaction to begin; has no effect later.</param>
     /// <exception cref="StoreException">The database cannot be reached, or the wait for the write lock passed its limit.</exception>
     /// <exception cref="InvalidOperationException">
     /// The same flow of control already works in a unit of work that has not ended: one that it began, an endpoint's or a handler's. Use
     /// that one, or see <see cref="UnitOfWork.Suppress"/>.
     /// </exception>
-    public abstract ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default);
+    public abstract ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default);
 
     /// <summary>As <see cref="BeginAsync"/>, for work with a time limit of its own, which a store may hold it to.</summary>
     internal virtual ValueTask<OwnedUnitOfWork> BeginWithinAsync(TimeSpan within, CancellationToken cancel) => BeginAsync(cancel);
 
     /// <summary>Opens a connection for reading. Dispose it to give it back. On SQLite its statements cannot write.</summary>
-    public abstract ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default);
+    public abstract ValueTask<DbConnection> OpenReadAsync(CancellationToken cancellationToken = default);
 }
 
 /// <summary>

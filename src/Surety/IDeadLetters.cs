@@ -4,7 +4,7 @@ namespace Surety;
 public interface IDeadLetters
 {
     /// <summary>The dead letters counted by queue, kind and cause, most first; at most 1,000 groups.</summary>
-    ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default);
+    ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Puts one dead letter back into its queue, due now, with its attempts and deaths counted afresh; its history and its id stay. False
@@ -15,22 +15,22 @@ public interface IDeadLetters
     /// An edited payload (JSON of the version the message has, <see cref="MessageInfo.Version"/>; upcasters run over it as over the stored
     /// one), or null to keep the stored one.
     /// </param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
-    ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default);
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
+    ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Requeues all that fit the filter (<see cref="MessageFilter.Status"/> and <see cref="MessageFilter.Limit"/> are not looked at), in
     /// batches; returns how many.
     /// </summary>
-    ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default);
+    ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Ends one dead letter as cancelled; it is pruned with the other finished messages. False when it is not a dead letter (any more).
     /// </summary>
     /// <param name="id">The message.</param>
     /// <param name="reason">Why, for people.</param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
-    ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default);
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
+    ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancellationToken = default);
 }
 
 /// <summary>Dead letters of one cause.</summary>

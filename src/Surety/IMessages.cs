@@ -6,18 +6,18 @@ public interface IMessages
     /// <summary>
     /// Everything known of one message, its attempts included; null when there is none (never was, or its retention is over).
     /// </summary>
-    ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default);
+    ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancellationToken = default);
 
     /// <summary>One page of messages, newest first, without bodies' attempts.</summary>
-    ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel = default);
+    ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Cancels a message: at once when it is not running, otherwise by asking its handler through its cancellation token.
     /// </summary>
     /// <param name="id">The message.</param>
     /// <param name="reason">Why, for people; shown in its status.</param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
-    ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default);
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
+    ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancellationToken = default);
 }
 
 /// <summary>What became of a request to cancel.</summary>

@@ -18,7 +18,7 @@ public interface IQueue
     /// The caller's own transaction on the same database (from <see cref="Database.BeginAsync"/>, or from the caller's own connection): the
     /// messages exist exactly if it commits. Null enqueues in a transaction of its own, which is durable on return.
     /// </param>
-    /// <param name="cancel">Gives up before the commit is sent; has no effect afterwards.</param>
+    /// <param name="cancellationToken">Gives up before the commit is sent; has no effect afterwards.</param>
     /// <returns>One result per message, in the same order.</returns>
     /// <exception cref="ArgumentException">
     /// A message's type has no <see cref="MessageAttribute"/>, or the stored name is another type's on this host, or an option is outside
@@ -30,7 +30,7 @@ public interface IQueue
     /// </exception>
     /// <exception cref="StoreException">The store failed; see <see cref="StoreException.InDoubt"/>.</exception>
     ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
-        IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default);
+        IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancellationToken = default);
 
     /// <summary>The most messages one call takes: 10,000.</summary>
     const int MaxBatch = 10_000;
@@ -41,35 +41,37 @@ public static class QueueExtensions
 {
     /// <summary>Enqueues one message in a transaction of its own.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
-    public static ValueTask<Enqueued> EnqueueAsync<T>(this IQueue queue, T message, CancellationToken cancel = default) where T : notnull =>
-        One(queue, new Envelope(message), null, cancel);
+    public static ValueTask<Enqueued> EnqueueAsync<T>(
+        this IQueue queue, T message, CancellationToken cancellationToken = default) where T : notnull =>
+        One(queue, new Envelope(message), null, cancellationToken);
 
     /// <summary>Enqueues one message, with options, in a transaction of its own.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
     public static ValueTask<Enqueued> EnqueueAsync<T>(
-        this IQueue queue, T message, EnqueueOptions options, CancellationToken cancel = default)
+        this IQueue queue, T message, EnqueueOptions options, CancellationToken cancellationToken = default)
         where T : notnull =>
-        One(queue, new Envelope(message, options), null, cancel);
+        One(queue, new Envelope(message, options), null, cancellationToken);
 
     /// <summary>Enqueues one message in the caller's transaction: it exists exactly if that commits. This line is the outbox.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
     public static ValueTask<Enqueued> EnqueueAsync<T>(
-        this IQueue queue, T message, DbTransaction transaction, CancellationToken cancel = default)
+        this IQueue queue, T message, DbTransaction transaction, CancellationToken cancellationToken = default)
         where T : notnull =>
-        One(queue, new Envelope(message), Required(transaction), cancel);
+        One(queue, new Envelope(message), Required(transaction), cancellationToken);
 
     /// <summary>Enqueues one message, with options, in the caller's transaction.</summary>
     /// <inheritdoc cref="IQueue.EnqueueAsync"/>
     public static ValueTask<Enqueued> EnqueueAsync<T>(
-        this IQueue queue, T message, EnqueueOptions options, DbTransaction transaction, CancellationToken cancel = default)
-        where T : notnull => One(queue, new Envelope(message, options), Required(transaction), cancel);
+        this IQueue queue, T message, EnqueueOptions options, DbTransaction transaction, CancellationToken cancellationToken = default)
+        where T : notnull => One(queue, new Envelope(message, options), Required(transaction), cancellationToken);
 
     /// <summary>Does not compile: a collection is many messages, not one.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>
     [Obsolete(Several, error: true)]
     [OverloadResolutionPriority(1), EditorBrowsable(EditorBrowsableState.Never)]
     public static ValueTask<Enqueued> EnqueueAsync(
-        this IQueue queue, IEnumerable messages, object? options = null, object? transaction = null, CancellationToken cancel = default) =>
+        this IQueue queue, IEnumerable messages, object? options = null, object? transaction = null,
+        CancellationToken cancellationToken = default) =>
         throw new NotSupportedException(Several);
 
     private const string Several = "A collection is many messages, not one. Give each of them an envelope: "

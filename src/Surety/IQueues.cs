@@ -4,23 +4,23 @@ namespace Surety;
 public interface IQueues
 {
     /// <summary>Every queue that holds or held messages or a pause, by name.</summary>
-    ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default);
+    ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Stops claims from the queue, on every node, until resumed; what already runs goes on. Stored, so a restart changes nothing.
     /// </summary>
     /// <param name="queue">The queue; one that this host knows, or that the store has seen.</param>
     /// <param name="reason">Why, shown wherever the queue is; 1 to 200 characters.</param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
     /// <exception cref="ArgumentException">
     /// There is no such queue, as after a typing mistake: this host knows none of that name, and the store has never had a message or a
     /// pause of one. Says which names are near. Or the reason is empty or too long.
     /// </exception>
-    ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default);
+    ValueTask PauseAsync(string queue, string reason, CancellationToken cancellationToken = default);
 
     /// <summary>Lets the queue be claimed from again; does nothing when it is not paused.</summary>
     /// <exception cref="ArgumentException">There is no such queue; as for <see cref="PauseAsync"/>.</exception>
-    ValueTask ResumeAsync(string queue, CancellationToken cancel = default);
+    ValueTask ResumeAsync(string queue, CancellationToken cancellationToken = default);
 }
 
 /// <summary>One queue, counted.</summary>

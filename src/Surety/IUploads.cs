@@ -9,7 +9,7 @@ public interface IUploads
     /// What is known of a finished upload; null when there is none of this id, it is not finished, or its content is deleted.
     /// </summary>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
-    ValueTask<Upload?> FindAsync(string id, CancellationToken cancel = default);
+    ValueTask<Upload?> FindAsync(string id, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Opens a finished upload's content for reading from a byte on. It is there until the message that was enqueued for it has succeeded
@@ -18,12 +18,12 @@ public interface IUploads
     /// </summary>
     /// <param name="id">The upload.</param>
     /// <param name="from">The first byte to read; the rest is neither read nor fetched.</param>
-    /// <param name="cancel">Gives up.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RejectException">
     /// There is no finished upload of this id, or its content is deleted: trying again would not help.
     /// </exception>
     /// <exception cref="StoreException">The store or the blob store cannot be reached.</exception>
-    ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancel = default);
+    ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancellationToken = default);
 }
 
 /// <summary>An upload that is complete: all of it is stored, and it is what its client announced.</summary>

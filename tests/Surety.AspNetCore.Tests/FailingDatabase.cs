@@ -73,7 +73,7 @@ internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
 
 internal sealed class FaultyDatabase(Database real, Faults faults) : Database
 {
-    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default)
+    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default)
     {
         OwnedUnitOfWork? begun = null;
         return Begin();
@@ -83,7 +83,7 @@ internal sealed class FaultyDatabase(Database real, Faults faults) : Database
             try
             {
                 return await faults.AroundAsync<OwnedUnitOfWork>(
-                    "begin", async () => begun = new FaultyWork(await real.BeginAsync(cancel), faults));
+                    "begin", async () => begun = new FaultyWork(await real.BeginAsync(cancellationToken), faults));
             }
             catch when (begun is not null)
             {
@@ -96,7 +96,8 @@ internal sealed class FaultyDatabase(Database real, Faults faults) : Database
         }
     }
 
-    public override ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default) => real.OpenReadAsync(cancel);
+    public override ValueTask<DbConnection> OpenReadAsync(CancellationToken cancellationToken = default) =>
+        real.OpenReadAsync(cancellationToken);
 }
 
 internal sealed class FaultyWork(OwnedUnitOfWork real, Faults faults) : OwnedUnitOfWork
@@ -135,5 +136,5 @@ internal sealed class FaultyRecords(IIdempotencyStore real, Faults faults) : IId
     public ValueTask AnswerAsync(ReadOnlyMemory<byte> key, KeyRecord answer, DbTransaction transaction, CancellationToken cancel) =>
         faults.AroundAsync("answer", () => real.AnswerAsync(key, answer, transaction, cancel));
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => real.PruneAsync(limit, cancel);
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) => real.PruneAsync(limit, cancellationToken);
 }

@@ -14,13 +14,13 @@ public sealed record ReadFile(string UploadId);
 /// <summary>Answers with what it read.</summary>
 public sealed class ReadFileHandler(IUploads uploads, ReadFiles read) : IHandler<ReadFile>
 {
-    public async Task<Outcome> HandleAsync(Delivery<ReadFile> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<ReadFile> delivery, CancellationToken cancellationToken)
     {
-        var upload = await uploads.FindAsync(delivery.Message.UploadId, cancel) ?? throw new RejectException("no such upload");
-        await using var content = await uploads.OpenAsync(upload.Id, 0, cancel);
-        var digest = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancel));
+        var upload = await uploads.FindAsync(delivery.Message.UploadId, cancellationToken) ?? throw new RejectException("no such upload");
+        await using var content = await uploads.OpenAsync(upload.Id, 0, cancellationToken);
+        var digest = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken));
         read.Seen.Add(upload);
-        await read.Hold.Task.WaitAsync(cancel);
+        await read.Hold.Task.WaitAsync(cancellationToken);
         return Outcome.DoneWith($"{upload.Length} {digest} {upload.FileName} {upload.ContentType}", "text/plain");
     }
 }

@@ -135,7 +135,7 @@ public sealed class HostSchemeTests : IAsyncLifetime
         app.MapGet("/reports", () => TypedResults.Ok("reports")).RequireScope("reports");
         app.MapGet("/payments", () => TypedResults.Ok("payments")).RequireScope("payments", "money");
         app.MapGet("/operators", () => TypedResults.Ok("operators")).RequireAuthorization("operator");
-        app.MapPost("/counted", (Surety.Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(new Counted(), cancel: cancel))
+        app.MapPost("/counted", (Surety.Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(new Counted(), cancellationToken: cancel))
             .RequireIdempotencyKey();
     }
 

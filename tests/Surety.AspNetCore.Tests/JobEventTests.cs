@@ -220,12 +220,12 @@ public class JobEventTests
 
         public void Step() => go.Release();
 
-        public async Task<Outcome> HandleAsync(Delivery<TakeAWalk> delivery, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<TakeAWalk> delivery, CancellationToken cancellationToken)
         {
             for (var step = 1; step <= Steps; step++)
             {
                 delivery.ReportProgress(step, Steps, "steps");
-                await go.WaitAsync(cancel);
+                await go.WaitAsync(cancellationToken);
                 if (Refuses) return Outcome.Reject("The walker is tired.");
             }
 

@@ -326,7 +326,8 @@ public class QuotaTests
             return await real["store"].LeaseAsync(key, want, permits, window, cancel);
         }
 
-        public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) => real["store"].PruneAsync(limit, cancel);
+        public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) =>
+            real["store"].PruneAsync(limit, cancellationToken);
     }
 
     private sealed class CountingKeys : IApiKeyStore

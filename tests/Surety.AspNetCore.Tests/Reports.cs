@@ -19,10 +19,10 @@ internal sealed class Reports : IHandler<MonthlyReport>
     public Func<Delivery<MonthlyReport>, Outcome> End { get; set; } = d =>
         Outcome.DoneWith($"month,sum\n{d.Message.Month},17\n", "text/csv");
 
-    public async Task<Outcome> HandleAsync(Delivery<MonthlyReport> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<MonthlyReport> delivery, CancellationToken cancellationToken)
     {
         delivery.ReportProgress(3, 10, "pages");
-        await Gate.WaitAsync(cancel);
+        await Gate.WaitAsync(cancellationToken);
         return End(delivery);
     }
 }

@@ -3,7 +3,7 @@ namespace Surety.Bench.JobQueues;
 /// <summary>An effect elsewhere that costs nothing: what is left is the queue's own cost.</summary>
 internal sealed class CountJob(Tally tally) : IHandler<Job>
 {
-    public Task<Outcome> HandleAsync(Delivery<Job> delivery, CancellationToken cancel)
+    public Task<Outcome> HandleAsync(Delivery<Job> delivery, CancellationToken cancellationToken)
     {
         tally.Add(delivery.Message);
         return Task.FromResult(Outcome.Done);
@@ -13,7 +13,7 @@ internal sealed class CountJob(Tally tally) : IHandler<Job>
 /// <summary>Every tenth job fails, the first time.</summary>
 internal sealed class FailTenth(Tally tally) : IHandler<Job>
 {
-    public Task<Outcome> HandleAsync(Delivery<Job> delivery, CancellationToken cancel)
+    public Task<Outcome> HandleAsync(Delivery<Job> delivery, CancellationToken cancellationToken)
     {
         if (delivery.Message.Number % 10 == 3 && delivery.Attempt == 1) return Task.FromResult(Outcome.Retry("the tenth"));
         tally.Add(delivery.Message);
@@ -24,13 +24,13 @@ internal sealed class FailTenth(Tally tally) : IHandler<Job>
 /// <summary>One row of effect, in the transaction that settles the message.</summary>
 internal sealed class WriteRow(Tally tally) : ITransactionalHandler<Job>
 {
-    public async Task<Outcome> HandleAsync(Delivery<Job> delivery, UnitOfWork work, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<Job> delivery, UnitOfWork work, CancellationToken cancellationToken)
     {
         await using var command = work.Connection.CreateCommand();
         (command.Transaction, command.CommandText) = (work.Transaction, "INSERT INTO effect (number, amount) VALUES (@number, @amount)");
         Add("@number", delivery.Message.Number);
         Add("@amount", delivery.Message.Amount);
-        await command.ExecuteNonQueryAsync(cancel);
+        await command.ExecuteNonQueryAsync(cancellationToken);
         tally.Add(delivery.Message);
         return Outcome.Done;
 

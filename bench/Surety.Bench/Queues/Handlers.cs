@@ -24,7 +24,7 @@ internal sealed class Handled
 /// <summary>An effect elsewhere that costs nothing: what is left is the queue's own cost.</summary>
 internal sealed class CountEach(Handled handled) : IHandler<Posted>
 {
-    public Task<Outcome> HandleAsync(Delivery<Posted> delivery, CancellationToken cancel)
+    public Task<Outcome> HandleAsync(Delivery<Posted> delivery, CancellationToken cancellationToken)
     {
         handled.Add(1);
         return Task.FromResult(Outcome.Done);
@@ -33,7 +33,7 @@ internal sealed class CountEach(Handled handled) : IHandler<Posted>
 
 internal sealed class CountMany(Handled handled) : IBatchHandler<Posted>
 {
-    public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Posted>> deliveries, CancellationToken cancel)
+    public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Posted>> deliveries, CancellationToken cancellationToken)
     {
         handled.Add(deliveries.Count);
         return Task.FromResult<IReadOnlyList<Outcome>>([.. deliveries.Select(_ => Outcome.Done)]);
@@ -43,9 +43,9 @@ internal sealed class CountMany(Handled handled) : IBatchHandler<Posted>
 /// <summary>One row of effect in the transaction that settles the message.</summary>
 internal sealed class BookEach(Handled handled) : ITransactionalHandler<Posted>
 {
-    public async Task<Outcome> HandleAsync(Delivery<Posted> delivery, UnitOfWork work, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<Posted> delivery, UnitOfWork work, CancellationToken cancellationToken)
     {
-        await Effect.BookAsync([delivery], work, cancel);
+        await Effect.BookAsync([delivery], work, cancellationToken);
         handled.Add(1);
         return Outcome.Done;
     }
@@ -54,9 +54,9 @@ internal sealed class BookEach(Handled handled) : ITransactionalHandler<Posted>
 internal sealed class BookMany(Handled handled) : ITransactionalBatchHandler<Posted>
 {
     public async Task<IReadOnlyList<Outcome>> HandleAsync(
-        IReadOnlyList<Delivery<Posted>> deliveries, UnitOfWork work, CancellationToken cancel)
+        IReadOnlyList<Delivery<Posted>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
     {
-        await Effect.BookAsync(deliveries, work, cancel);
+        await Effect.BookAsync(deliveries, work, cancellationToken);
         handled.Add(deliveries.Count);
         return [.. deliveries.Select(_ => Outcome.Done)];
     }

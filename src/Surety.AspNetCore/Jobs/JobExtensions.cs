@@ -33,7 +33,7 @@ public static class JobExtensions
         CheckValidated(typeof(TMessage), endpoints.ServiceProvider);
         CheckNamed(typeof(TMessage), endpoints.ServiceProvider);
         return endpoints.MapPost(pattern, static ([FromBody] TMessage message, Jobs jobs, CancellationToken cancel) =>
-            jobs.AcceptAsync(message, cancel: cancel)).AcceptIdempotencyKey().ProducesJob();
+            jobs.AcceptAsync(message, cancellationToken: cancel)).AcceptIdempotencyKey().ProducesJob();
     }
 
     /// <summary>

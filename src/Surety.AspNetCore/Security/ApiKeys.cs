@@ -27,12 +27,13 @@ public sealed class ApiKeys
     /// <param name="expiresAt">
     /// When it stops working by itself, by the store's clock; null, or an instant of the year 9999, never. Once it has, it has for ever.
     /// </param>
-    /// <param name="cancel">Gives up before the key is stored.</param>
+    /// <param name="cancellationToken">Gives up before the key is stored.</param>
     /// <exception cref="ArgumentException">
     /// The principal or a scope is empty, too long or of other characters, or the key would have expired already.
     /// </exception>
     public async Task<NewApiKey> CreateAsync(
-        string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null, CancellationToken cancel = default)
+        string principal, IReadOnlyCollection<string> scopes, DateTimeOffset? expiresAt = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
         opened.ThrowIfBeside(nameof(CreateAsync));
@@ -49,7 +50,7 @@ public sealed class ApiKeys
                 "A scope must be 1 to 100 visible ASCII characters without spaces, quotes and backslashes.", nameof(scopes));
 
         var (record, key) = Make(principal, [.. scopes], expiresAt);
-        await store.AddAsync(record, cancel);
+        await store.AddAsync(record, cancellationToken);
         return key;
     }
 
@@ -63,11 +64,11 @@ public sealed class ApiKeys
     /// this process at that moment, in others, too. With zero it is revoked.
     /// </param>
     /// <param name="expiresAt">When the new key stops working by itself; null, or an instant of the year 9999, never.</param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
     /// <returns>Null when there is no such key, or it has ended.</returns>
     /// <exception cref="ArgumentException">The overlap is out of its range, or the new key would have expired already.</exception>
     public async Task<NewApiKey?> RotateAsync(
-        string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancel = default)
+        string prefix, TimeSpan overlap, DateTimeOffset? expiresAt, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
         ArgumentOutOfRangeException.ThrowIfLessThan(overlap, TimeSpan.Zero);
@@ -75,9 +76,9 @@ public sealed class ApiKeys
         ThrowIfPast(expiresAt);
         opened.ThrowIfBeside(nameof(RotateAsync));
         if (!StoredText.IsStorable(prefix)) return null;
-        if (await store.FindAsync(prefix, cancel) is not { } old) return null;
+        if (await store.FindAsync(prefix, cancellationToken) is not { } old) return null;
         var (record, key) = Make(old.Principal, old.Scopes, expiresAt);
-        var rotated = await store.RotateAsync(prefix, record, overlap, cancel);
+        var rotated = await store.RotateAsync(prefix, record, overlap, cancellationToken);
         cache.Forget(prefix);
         return rotated ? key : null;
     }
@@ -88,32 +89,32 @@ public sealed class ApiKeys
     /// Only those that come after the key of this prefix, the last one of the page before; null from the newest.
     /// </param>
     /// <param name="limit">At most so many, 1 to 1,000.</param>
-    /// <param name="cancel">Gives up reading.</param>
+    /// <param name="cancellationToken">Gives up reading.</param>
     public async Task<IReadOnlyList<ApiKeyInfo>> ListAsync(
-        string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancel = default)
+        string? principal = null, string? after = null, int limit = MostListed, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MostListed);
         if (!StoredText.IsStorable(principal) || !StoredText.IsStorable(after)) return [];
-        return [.. (await store.ListAsync(principal, after, limit, cancel)).Select(Info)];
+        return [.. (await store.ListAsync(principal, after, limit, cancellationToken)).Select(Info)];
     }
 
     /// <summary>What is known of one key; null when there is none of this prefix.</summary>
-    public async Task<ApiKeyInfo?> FindAsync(string prefix, CancellationToken cancel = default)
+    public async Task<ApiKeyInfo?> FindAsync(string prefix, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        return StoredText.IsStorable(prefix) && await store.FindAsync(prefix, cancel) is { } key ? Info(key) : null;
+        return StoredText.IsStorable(prefix) && await store.FindAsync(prefix, cancellationToken) is { } key ? Info(key) : null;
     }
 
     /// <summary>Revokes a key for ever: in this process from now on, in others within 5 s.</summary>
     /// <param name="prefix">The key's public part.</param>
-    /// <param name="cancel">Gives up before the change is sent.</param>
+    /// <param name="cancellationToken">Gives up before the change is sent.</param>
     /// <returns>False when there is no such key, or it was revoked before.</returns>
-    public async Task<bool> RevokeAsync(string prefix, CancellationToken cancel = default)
+    public async Task<bool> RevokeAsync(string prefix, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prefix);
         opened.ThrowIfBeside(nameof(RevokeAsync));
-        var revoked = StoredText.IsStorable(prefix) && await store.RevokeAsync(prefix, cancel);
+        var revoked = StoredText.IsStorable(prefix) && await store.RevokeAsync(prefix, cancellationToken);
         cache.Forget(prefix);
         return revoked;
     }

@@ -14,7 +14,8 @@ namespace Surety.Postgres.Stores;
 internal sealed class PostgresDatabase(PostgresConnections connections, PostgresSession session, Hints hints, TimeSpan timeout) : Database
 {
     // Not async: the caller's flow is marked with the unit of work.
-    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default) => BeginWithinAsync(timeout, cancel);
+    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default) =>
+        BeginWithinAsync(timeout, cancellationToken);
 
     internal override ValueTask<OwnedUnitOfWork> BeginWithinAsync(TimeSpan within, CancellationToken cancel)
     {
@@ -22,7 +23,8 @@ internal sealed class PostgresDatabase(PostgresConnections connections, Postgres
         return BeginAsync(AmbientUnit.Enter(session.StoreId), within, cancel);
     }
 
-    public override async ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default) => await connections.OpenAsync(cancel);
+    public override async ValueTask<DbConnection> OpenReadAsync(CancellationToken cancellationToken = default) =>
+        await connections.OpenAsync(cancellationToken);
 
     private async ValueTask<OwnedUnitOfWork> BeginAsync(AmbientUnit unit, TimeSpan within, CancellationToken cancel)
     {

@@ -62,9 +62,10 @@ internal sealed class PostgresIdempotency(PostgresSession session, IdempotencySq
         await work.CommitAsync();
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) =>
         session.WriteAsync(
-            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancellationToken,
+            sql.Prune(limit));
 
     private NpgsqlBatchCommand Answer(ReadOnlyMemory<byte> key, KeyRecord answer)
     {

@@ -236,7 +236,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
         return report;
     }
 
-    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken)
     {
         // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
         while (await CountAsync(tables.Unique.Prune(limit)) == limit)
@@ -247,7 +247,8 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
 
         ValueTask<int> CountAsync(NpgsqlBatchCommand command) =>
             session.WriteAsync(
-                null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
+                null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancellationToken,
+                command);
     }
 
     public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) =>
@@ -285,43 +286,45 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
         }, cancel, infos.List(filter));
     }
 
-    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) =>
+    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancellationToken = default) =>
         session.ReadAsync<IReadOnlyList<DeadLetterGroup>>(async reader =>
         {
             var groups = new List<DeadLetterGroup>();
-            while (await reader.ReadAsync(cancel)) groups.Add(MessageInfoSql.ReadGroup(reader));
+            while (await reader.ReadAsync(cancellationToken)) groups.Add(MessageInfoSql.ReadGroup(reader));
             return groups;
-        }, cancel, infos.Groups());
+        }, cancellationToken, infos.Groups());
 
-    public async ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
+    public async ValueTask<bool> RequeueAsync(
+        MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancellationToken = default)
     {
         session.ThrowIfBeside(nameof(RequeueAsync));
-        return await RequeueAsync([id.Value], body, cancel) == 1;
+        return await RequeueAsync([id.Value], body, cancellationToken) == 1;
     }
 
-    public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
+    public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
         session.ThrowIfBeside(nameof(RequeueAsync));
         if (!StoredText.CanFit(filter)) return 0;
         // Frozen at the start: a message that dies again while this runs is not requeued twice.
-        var upTo = await session.ReadAsync(async reader => await reader.ReadAsync(cancel) ? reader.GetInt64(0) : 0, cancel, infos.Newest());
+        var upTo = await session.ReadAsync(
+            async reader => await reader.ReadAsync(cancellationToken) ? reader.GetInt64(0) : 0, cancellationToken, infos.Newest());
         long after = 0, requeued = 0;
         while (true)
         {
             var ids = await session.ReadAsync(async reader =>
             {
                 var found = new List<long>();
-                while (await reader.ReadAsync(cancel)) found.Add(reader.GetInt64(0));
+                while (await reader.ReadAsync(cancellationToken)) found.Add(reader.GetInt64(0));
                 return found;
-            }, cancel, infos.DeadLetters(filter, after, upTo, RequeuedAtOnce));
+            }, cancellationToken, infos.DeadLetters(filter, after, upTo, RequeuedAtOnce));
             if (ids.Count == 0) return requeued;
-            requeued += await RequeueAsync([.. ids], null, cancel);
+            requeued += await RequeueAsync([.. ids], null, cancellationToken);
             after = ids[^1];
         }
     }
 
-    public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
+    public async ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         session.ThrowIfBeside(nameof(DiscardAsync));
@@ -329,7 +332,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
         return await session.WriteAsync(
             null,
             async reader => await reader.ReadAsync(CancellationToken.None),
-            cancel,
+            cancellationToken,
             infos.End(id, reason, MessageState.Dead),
             tables.Unique.Free([id.Value]));
     }

@@ -20,7 +20,8 @@ internal sealed class PostgresQuotas(PostgresSession session, QuotaSql sql) : IQ
         }, cancel, sql.Lease(key.ToArray(), want, permits, window));
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) =>
         session.WriteAsync(
-            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, sql.Prune(limit));
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancellationToken,
+            sql.Prune(limit));
 }

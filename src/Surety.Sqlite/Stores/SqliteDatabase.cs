@@ -8,17 +8,17 @@ namespace Surety.Sqlite.Stores;
 internal sealed class SqliteDatabase(SqliteSession session, SqliteFile file) : Database
 {
     // Not async: the caller's flow is marked with the unit of work.
-    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancel = default)
+    public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default)
     {
         // In this order: a store that is not open says how to open it.
         var writer = session.Writer;
         AmbientUnit.CheckLock(session.StoreId, nameof(BeginAsync), AmbientUnit.UseIt);
-        return new(BeginAsync(writer.BeginAsync(AmbientUnit.Enter(session.StoreId), cancel)));
+        return new(BeginAsync(writer.BeginAsync(AmbientUnit.Enter(session.StoreId), cancellationToken)));
     }
 
-    public override ValueTask<DbConnection> OpenReadAsync(CancellationToken cancel = default)
+    public override ValueTask<DbConnection> OpenReadAsync(CancellationToken cancellationToken = default)
     {
-        cancel.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         return new(file.OpenReader());
     }
 

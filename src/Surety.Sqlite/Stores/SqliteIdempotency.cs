@@ -29,6 +29,6 @@ internal sealed class SqliteIdempotency(SqliteSession session) : IIdempotencySto
             throw new InvalidOperationException("The idempotency key has an answer already. Take it first.");
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        session.WriteAsync(null, db => IdempotencySql.Prune(db, session.Steady, limit).Run(), cancel);
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) =>
+        session.WriteAsync(null, db => IdempotencySql.Prune(db, session.Steady, limit).Run(), cancellationToken);
 }

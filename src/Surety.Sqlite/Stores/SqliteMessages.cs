@@ -115,11 +115,11 @@ internal sealed class SqliteMessages(SqliteSession session, Looks looks) : IMess
         }, cancel);
     }
 
-    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+    public async ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken)
     {
-        var (messages, keys) = await session.WriteAsync(null, db => (Prune(db, limit), PruneKeys(db, limit)), cancel);
+        var (messages, keys) = await session.WriteAsync(null, db => (Prune(db, limit), PruneKeys(db, limit)), cancellationToken);
         // Keys outnumber the messages that are kept; to the last, then, or their table would grow for ever.
-        while (keys == limit) keys = await session.WriteAsync(null, db => PruneKeys(db, limit), cancel);
+        while (keys == limit) keys = await session.WriteAsync(null, db => PruneKeys(db, limit), cancellationToken);
         return messages;
     }
 
@@ -148,16 +148,16 @@ internal sealed class SqliteMessages(SqliteSession session, Looks looks) : IMess
         return new(new MessagePage(items, items[^1].Id));
     }
 
-    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancel = default) =>
+    public ValueTask<IReadOnlyList<DeadLetterGroup>> GroupsAsync(CancellationToken cancellationToken = default) =>
         new(session.Read(db => MessageInfoSql.Groups(db).All(MessageInfoSql.ReadGroup)));
 
-    public ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancel = default)
+    public ValueTask<bool> RequeueAsync(MessageId id, ReadOnlyMemory<byte>? body = null, CancellationToken cancellationToken = default)
     {
         session.ThrowIfBeside(nameof(RequeueAsync));
-        return session.WriteAsync(null, db => Changes.Requeue(db, id.Value, body, session.Now), cancel);
+        return session.WriteAsync(null, db => Changes.Requeue(db, id.Value, body, session.Now), cancellationToken);
     }
 
-    public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancel = default)
+    public async ValueTask<long> RequeueAsync(MessageFilter filter, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
         session.ThrowIfBeside(nameof(RequeueAsync));
@@ -171,19 +171,19 @@ internal sealed class SqliteMessages(SqliteSession session, Looks looks) : IMess
             {
                 var ids = DeadLetters(db, filter, after, upTo);
                 return (ids.Count == 0 ? 0 : ids[^1], ids.Count(id => Changes.Requeue(db, id, null, session.Now)));
-            }, cancel);
+            }, cancellationToken);
             requeued += count;
             if (last == 0) return requeued;
             after = last;
         }
     }
 
-    public ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancel = default)
+    public ValueTask<bool> DiscardAsync(MessageId id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         session.ThrowIfBeside(nameof(DiscardAsync));
         reason = StoredText.Cut(reason, 500);
-        return session.WriteAsync(null, db => Changes.Discard(db, id.Value, reason, session.Now, session.Steady), cancel);
+        return session.WriteAsync(null, db => Changes.Discard(db, id.Value, reason, session.Now, session.Steady), cancellationToken);
     }
 
     private static DateTimeOffset? NextDue(Statements db) =>

@@ -7,22 +7,22 @@ namespace Surety.Sqlite.Stores;
 /// <summary>Queues as operators see them.</summary>
 internal sealed class SqliteQueues(SqliteSession session) : IQueues
 {
-    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default)
+    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
         var now = session.Now;
         return new(session.Read(db => List(db, now)));
     }
 
-    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
+    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancellationToken = default)
     {
         Names.ThrowIfNoName(queue);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reason.Length, 200, nameof(reason));
         session.ThrowIfBeside(nameof(PauseAsync));
-        await session.WriteAsync(null, db => QueueSql.Pause(db, queue, reason, session.Now).Run(), cancel);
+        await session.WriteAsync(null, db => QueueSql.Pause(db, queue, reason, session.Now).Run(), cancellationToken);
     }
 
-    public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
+    public async ValueTask ResumeAsync(string queue, CancellationToken cancellationToken = default)
     {
         Names.ThrowIfNoName(queue);
         session.ThrowIfBeside(nameof(ResumeAsync));
@@ -30,7 +30,7 @@ internal sealed class SqliteQueues(SqliteSession session) : IQueues
         {
             QueueSql.Resume(db, queue).Run();
             db.MadeWork = true;
-        }, cancel);
+        }, cancellationToken);
     }
 
     private static IReadOnlyList<QueueInfo> List(Statements db, DateTimeOffset now)

@@ -23,6 +23,6 @@ internal sealed class SqliteQuotas(SqliteSession session) : IQuotaStore
         }, cancel);
     }
 
-    public ValueTask<int> PruneAsync(int limit, CancellationToken cancel) =>
-        session.WriteAsync(null, db => QuotaSql.Prune(db, session.Steady, limit).Run(), cancel);
+    public ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken) =>
+        session.WriteAsync(null, db => QuotaSql.Prune(db, session.Steady, limit).Run(), cancellationToken);
 }

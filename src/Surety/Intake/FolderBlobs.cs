@@ -26,7 +26,7 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
 
     public long MaxBytes => long.MaxValue;
 
-    public ValueTask OpenAsync(string storeId, CancellationToken cancel) => Try("cannot be used", () =>
+    public ValueTask OpenAsync(string storeId, CancellationToken cancellationToken) => Try("cannot be used", () =>
     {
         var path = Path.Combine(Path.GetFullPath(folder), storeId);
         Directory.CreateDirectory(path);
@@ -41,7 +41,8 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         return true;
     });
 
-    public ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancel) => Try<BlobWriter>("takes no upload", () =>
+    public ValueTask<BlobWriter> AppendAsync(
+        BlobSegment segment, CancellationToken cancellationToken) => Try<BlobWriter>("takes no upload", () =>
     {
         var path = FileOf(segment);
         var isNew = segment.Length == 0;
@@ -60,7 +61,8 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         }
     });
 
-    public ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel) => Try<Stream>("cannot be read", () =>
+    public ValueTask<Stream> ReadAsync(
+        BlobSegment segment, long from, CancellationToken cancellationToken) => Try<Stream>("cannot be read", () =>
     {
         var path = FileOf(segment);
         if (!File.Exists(path))
@@ -82,7 +84,8 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
     });
 
     public ValueTask TidyAsync(
-        string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel) => Try("cannot delete a file", () =>
+        string id, IReadOnlyList<BlobSegment> counting, long below,
+        CancellationToken cancellationToken) => Try("cannot delete a file", () =>
     {
         var parts = new DirectoryInfo(FolderOf(id));
         if (!parts.Exists) return true;
@@ -103,7 +106,7 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         return true;
     });
 
-    public ValueTask DeleteAsync(string id, CancellationToken cancel) => Try("cannot delete a file", () =>
+    public ValueTask DeleteAsync(string id, CancellationToken cancellationToken) => Try("cannot delete a file", () =>
     {
         var parts = FolderOf(id);
         try
@@ -120,11 +123,12 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         return true;
     });
 
-    public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync([EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var entry in new DirectoryInfo(home).EnumerateFileSystemInfos())
         {
-            cancel.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             var id = entry.Extension is Parts or OldPart ? Path.GetFileNameWithoutExtension(entry.Name) : entry.Name;
             if (IsId(id)) yield return (id, new DateTimeOffset(entry.LastWriteTimeUtc));
         }
@@ -210,11 +214,11 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
         private long end = offset;
         private long synced = offset;
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
         {
             try
             {
-                await RandomAccess.WriteAsync(file, bytes, end, cancel);
+                await RandomAccess.WriteAsync(file, bytes, end, cancellationToken);
             }
             catch (Exception e) when (Trouble(e) is { } trouble)
             {
@@ -224,7 +228,7 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
             end += bytes.Length;
         }
 
-        public override ValueTask<long> CheckpointAsync(CancellationToken cancel)
+        public override ValueTask<long> CheckpointAsync(CancellationToken cancellationToken)
         {
             try
             {
@@ -241,9 +245,9 @@ internal sealed class FolderBlobs(string folder) : IBlobStore
             }
         }
 
-        public override async ValueTask<long> CloseAsync(CancellationToken cancel)
+        public override async ValueTask<long> CloseAsync(CancellationToken cancellationToken)
         {
-            var length = await CheckpointAsync(cancel);
+            var length = await CheckpointAsync(cancellationToken);
             await DisposeAsync();
             return length;
         }

@@ -14,7 +14,7 @@ internal sealed class MessageQueue(
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3660);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
-        IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default)
+        IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         if (messages.Count == 0) return [];
@@ -29,7 +29,7 @@ internal sealed class MessageQueue(
         for (var i = 0; i < rows.Length; i++) rows[i] = Row(messages[i]);
 
         using var activity = telemetry.StartSend(rows);
-        var results = await store.EnqueueAsync(rows, transaction, cancel);
+        var results = await store.EnqueueAsync(rows, transaction, cancellationToken);
         telemetry.Sent(rows, results);
         return results;
     }

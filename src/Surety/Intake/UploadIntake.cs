@@ -26,18 +26,18 @@ internal sealed class UploadIntake(
 
     public IBlobStore Blobs => blobs;
 
-    public async ValueTask<Upload?> FindAsync(string id, CancellationToken cancel = default)
+    public async ValueTask<Upload?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await LookAsync(id, cancel) is { IsReadable: true } upload ? View(upload, upload.Sha256) : null;
+        return await LookAsync(id, cancellationToken) is { IsReadable: true } upload ? View(upload, upload.Sha256) : null;
     }
 
-    public async ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancel = default)
+    public async ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        return await LookAsync(id, cancel) is { IsReadable: true } upload
-            ? await ReadAsync(upload, from, cancel)
+        return await LookAsync(id, cancellationToken) is { IsReadable: true } upload
+            ? await ReadAsync(upload, from, cancellationToken)
             : throw new RejectException(
                 $"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
     }

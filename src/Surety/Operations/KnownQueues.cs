@@ -12,18 +12,19 @@ internal sealed class KnownQueues(IQueues stored, IEnumerable<string> own) : IQu
 {
     private const int MostNamed = 10;
 
-    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default) => stored.ListAsync(cancel);
+    public ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancellationToken = default) =>
+        stored.ListAsync(cancellationToken);
 
-    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default)
+    public async ValueTask PauseAsync(string queue, string reason, CancellationToken cancellationToken = default)
     {
-        await ThrowIfUnknownAsync(queue, cancel);
-        await stored.PauseAsync(queue, reason, cancel);
+        await ThrowIfUnknownAsync(queue, cancellationToken);
+        await stored.PauseAsync(queue, reason, cancellationToken);
     }
 
-    public async ValueTask ResumeAsync(string queue, CancellationToken cancel = default)
+    public async ValueTask ResumeAsync(string queue, CancellationToken cancellationToken = default)
     {
-        await ThrowIfUnknownAsync(queue, cancel);
-        await stored.ResumeAsync(queue, cancel);
+        await ThrowIfUnknownAsync(queue, cancellationToken);
+        await stored.ResumeAsync(queue, cancellationToken);
     }
 
     private async ValueTask ThrowIfUnknownAsync(string queue, CancellationToken cancel)

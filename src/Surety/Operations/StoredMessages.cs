@@ -10,26 +10,29 @@ internal sealed class StoredMessages(
     IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database,
     ILogger<StoredMessages> log) : IMessages
 {
-    public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel = default) => reader.FindAsync(id, cancel);
+    public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancellationToken = default) =>
+        reader.FindAsync(id, cancellationToken);
 
-    public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancel = default)
+    public ValueTask<MessagePage> ListAsync(MessageFilter filter, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
         ArgumentOutOfRangeException.ThrowIfLessThan(filter.Limit, 1, nameof(filter));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Limit, 1000, nameof(filter));
-        return StoredText.CanFit(filter) ? reader.ListAsync(filter, cancel) : new ValueTask<MessagePage>(new MessagePage([], null));
+        return StoredText.CanFit(filter)
+            ? reader.ListAsync(filter, cancellationToken)
+            : new ValueTask<MessagePage>(new MessagePage([], null));
     }
 
-    public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancel = default)
+    public async ValueTask<CancelAnswer> CancelAsync(MessageId id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         opened.ThrowIfBeside(nameof(CancelAsync));
         reason = StoredText.Cut(reason, 500);
-        if (await reader.FindAsync(id, cancel) is not { } info) return CancelAnswer.NotFound;
+        if (await reader.FindAsync(id, cancellationToken) is not { } info) return CancelAnswer.NotFound;
 
         var answer = FollowUp(info) is { } followUp
-            ? await CancelWithFollowUpAsync(id, followUp, reason, cancel)
-            : await store.CancelAsync(id, reason, null, cancel);
+            ? await CancelWithFollowUpAsync(id, followUp, reason, cancellationToken)
+            : await store.CancelAsync(id, reason, null, cancellationToken);
         // The store's note reaches every node within a second; this node need not wait for it.
         if (answer == CancelAnswer.Requested) running.Cancel(id);
         return answer;

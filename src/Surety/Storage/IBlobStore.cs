@@ -27,25 +27,25 @@ public interface IBlobStore
 
     /// <summary>Checks that it can be used, once, at the host's start.</summary>
     /// <param name="storeId">Names the store whose uploads these are: blobs of another one are neither seen nor deleted.</param>
-    /// <param name="cancel">Gives up.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StoreException">It cannot; says what to do.</exception>
-    ValueTask OpenAsync(string storeId, CancellationToken cancel);
+    ValueTask OpenAsync(string storeId, CancellationToken cancellationToken);
 
     /// <summary>
     /// Opens a segment for writing on behind its length. A length of zero begins a new one. What lies beyond the length counts for nothing
     /// and is written over.
     /// </summary>
     /// <exception cref="StoreException">It cannot be written (transient), or bytes below the length are missing.</exception>
-    ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancel);
+    ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancellationToken);
 
     /// <summary>
     /// Opens a segment for reading. The reader stops at the segment's length; the stream may give more than that, and must not give less.
     /// </summary>
     /// <param name="segment">The segment. Number 0 is the whole content of an upload that was completed before there were segments.</param>
     /// <param name="from">The first byte, counted from the segment's beginning; below its length.</param>
-    /// <param name="cancel">Gives up.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StoreException">It is not there, or shorter than its length.</exception>
-    ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel);
+    ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancellationToken);
 
     /// <summary>
     /// Deletes what writers that never closed left behind: all segments of an upload below a number but those that count, and of these what
@@ -55,17 +55,17 @@ public interface IBlobStore
     /// <param name="counting">The segments that count, each with its length.</param>
     /// <param name="below">The number of the writer that asks. Segments of this number and above are not touched: there may be newer
     /// writers than this one.</param>
-    /// <param name="cancel">Gives up; what is left is found by the next call.</param>
-    ValueTask TidyAsync(string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel);
+    /// <param name="cancellationToken">Gives up; what is left is found by the next call.</param>
+    ValueTask TidyAsync(string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancellationToken);
 
     /// <summary>
     /// Deletes whatever there is of an upload. Does nothing when there is nothing. Called only after the upload has ended, so that nothing
     /// of it counts any more.
     /// </summary>
-    ValueTask DeleteAsync(string id, CancellationToken cancel);
+    ValueTask DeleteAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>The id of everything there is, and when it was last changed.</summary>
-    IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(CancellationToken cancel);
+    IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>A run of an upload's bytes.</summary>
@@ -87,18 +87,18 @@ public abstract class BlobWriter : IAsyncDisposable
     public virtual string? Note => null;
 
     /// <summary>Takes bytes. They are durable only after a checkpoint that counts them, or the close.</summary>
-    public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel);
+    public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
 
     /// <summary>Makes durable what can be made so cheaply, in the middle of an upload.</summary>
     /// <returns>How many bytes of the segment are durable now.</returns>
-    public abstract ValueTask<long> CheckpointAsync(CancellationToken cancel);
+    public abstract ValueTask<long> CheckpointAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Makes everything durable that was written, and lets the segment go. When it returns, nothing of this writer is on its way any more:
     /// another writer may go on in the same segment. When it throws, none will.
     /// </summary>
     /// <returns>How many bytes of the segment are durable now: all.</returns>
-    public abstract ValueTask<long> CloseAsync(CancellationToken cancel);
+    public abstract ValueTask<long> CloseAsync(CancellationToken cancellationToken);
 
     /// <summary>Lets the segment go.</summary>
     public abstract ValueTask DisposeAsync();

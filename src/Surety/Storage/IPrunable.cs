@@ -4,5 +4,5 @@ namespace Surety.Storage;
 public interface IPrunable
 {
     /// <summary>Deletes what is over; at most <paramref name="limit"/> a call. Returns how many.</summary>
-    ValueTask<int> PruneAsync(int limit, CancellationToken cancel);
+    ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken);
 }

@@ -30,10 +30,10 @@ public sealed record CountStock([property: StringLength(40)] string Item);
 
 public sealed class CountStockHandler(Database database) : IHandler<CountStock>
 {
-    public async Task<Outcome> HandleAsync(Delivery<CountStock> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<CountStock> delivery, CancellationToken cancellationToken)
     {
         delivery.ReportProgress(0, 1, "items"); // shown by GET /jobs/{id}
-        var left = await Stock.CountAsync(database, delivery.Message.Item, cancel);
+        var left = await Stock.CountAsync(database, delivery.Message.Item, cancellationToken);
         return Outcome.DoneWith($$"""{"left":{{left}}}"""); // served by GET /jobs/{id}/result
     }
 }
@@ -46,12 +46,12 @@ public sealed record CountLines(string UploadId);
 
 public sealed class CountLinesHandler(IUploads uploads) : IHandler<CountLines>
 {
-    public async Task<Outcome> HandleAsync(Delivery<CountLines> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<CountLines> delivery, CancellationToken cancellationToken)
     {
-        await using var content = await uploads.OpenAsync(delivery.Message.UploadId, from: 0, cancel);
+        await using var content = await uploads.OpenAsync(delivery.Message.UploadId, from: 0, cancellationToken);
         using var lines = new StreamReader(content);
         var count = 0;
-        while (await lines.ReadLineAsync(cancel) is not null) count++;
+        while (await lines.ReadLineAsync(cancellationToken) is not null) count++;
         return Outcome.DoneWith($$"""{"lines":{{count}}}""");
     }
 }
@@ -305,7 +305,7 @@ public static class Samples
         var key = await keys.CreateAsync("warehouse-7", ["stock"], DateTimeOffset.UtcNow.AddDays(90), cancel);
         Console.WriteLine(key.Secret);                                  // sk_…: shown this once, stored only as a digest
 
-        foreach (var known in await keys.ListAsync("warehouse-7", cancel: cancel))
+        foreach (var known in await keys.ListAsync("warehouse-7", cancellationToken: cancel))
             Console.WriteLine($"{known.Prefix} until {known.ExpiresAt}, last used {known.UsedAt}");
 
         var next = await keys.RotateAsync(key.Prefix, overlap: TimeSpan.FromDays(7), DateTimeOffset.UtcNow.AddDays(90), cancel);

@@ -123,52 +123,53 @@ internal sealed class FreezingBlobs(IBlobStore real, Freezes freezes) : IBlobSto
 
     public long MaxBytes => real.MaxBytes;
 
-    public ValueTask OpenAsync(string storeId, CancellationToken cancel) => real.OpenAsync(storeId, cancel);
+    public ValueTask OpenAsync(string storeId, CancellationToken cancellationToken) => real.OpenAsync(storeId, cancellationToken);
 
-    public async ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancel)
+    public async ValueTask<BlobWriter> AppendAsync(BlobSegment segment, CancellationToken cancellationToken)
     {
         await freezes.PassAsync("before the file is opened");
-        var writer = await real.AppendAsync(segment, cancel);
+        var writer = await real.AppendAsync(segment, cancellationToken);
         await freezes.PassAsync("after the file was opened");
         return new Writer(writer, freezes);
     }
 
-    public async ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancel)
+    public async ValueTask<Stream> ReadAsync(BlobSegment segment, long from, CancellationToken cancellationToken)
     {
         await freezes.PassAsync("before the content is read");
-        return await real.ReadAsync(segment, from, cancel);
+        return await real.ReadAsync(segment, from, cancellationToken);
     }
 
-    public async ValueTask TidyAsync(string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancel)
+    public async ValueTask TidyAsync(string id, IReadOnlyList<BlobSegment> counting, long below, CancellationToken cancellationToken)
     {
         await freezes.PassAsync("before it is tidied");
-        await real.TidyAsync(id, counting, below, cancel);
+        await real.TidyAsync(id, counting, below, cancellationToken);
     }
 
-    public async ValueTask DeleteAsync(string id, CancellationToken cancel)
+    public async ValueTask DeleteAsync(string id, CancellationToken cancellationToken)
     {
         await freezes.PassAsync("before bytes are deleted");
-        await real.DeleteAsync(id, cancel);
+        await real.DeleteAsync(id, cancellationToken);
     }
 
-    public IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(CancellationToken cancel) => real.ListAsync(cancel);
+    public IAsyncEnumerable<(string Id, DateTimeOffset ChangedAt)> ListAsync(CancellationToken cancellationToken) =>
+        real.ListAsync(cancellationToken);
 
     private sealed class Writer(BlobWriter real, Freezes freezes) : BlobWriter
     {
         public override string? Note => real.Note;
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
         {
-            await real.WriteAsync(bytes, cancel);
+            await real.WriteAsync(bytes, cancellationToken);
             await freezes.PassAsync("after bytes were written");
         }
 
-        public override ValueTask<long> CheckpointAsync(CancellationToken cancel) => real.CheckpointAsync(cancel);
+        public override ValueTask<long> CheckpointAsync(CancellationToken cancellationToken) => real.CheckpointAsync(cancellationToken);
 
-        public override async ValueTask<long> CloseAsync(CancellationToken cancel)
+        public override async ValueTask<long> CloseAsync(CancellationToken cancellationToken)
         {
             await freezes.PassAsync("before the file is closed");
-            return await real.CloseAsync(cancel);
+            return await real.CloseAsync(cancellationToken);
         }
 
         public override ValueTask DisposeAsync() => real.DisposeAsync();

@@ -22,7 +22,7 @@ public class SnippetTests
                 {
                     await queue.EnqueueAsync(note);
                     await queue.EnqueueAsync(note, cancel);
-                    await queue.EnqueueAsync(note, cancel: cancel);
+                    await queue.EnqueueAsync(note, cancellationToken: cancel);
                     await queue.EnqueueAsync(note, work);
                     await queue.EnqueueAsync(note, transaction, cancel);
                     await queue.EnqueueAsync(note, options, cancel);
@@ -37,7 +37,7 @@ public class SnippetTests
                 {
                     await queue.EnqueueAsync(notes);
                     await queue.EnqueueAsync(notes.ToArray(), cancel);
-                    await queue.EnqueueAsync(notes, cancel: cancel);
+                    await queue.EnqueueAsync(notes, cancellationToken: cancel);
                     await queue.EnqueueAsync(notes.Where(n => n.Number > 0), work);
                     await queue.EnqueueAsync(notes, transaction, cancel);
                     await queue.EnqueueAsync(notes, options, cancel);

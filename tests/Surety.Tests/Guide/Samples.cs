@@ -21,10 +21,10 @@ public interface IMailer
 // sample: plain-handler
 public sealed class RemindCustomer(IMailer mailer) : IHandler<InvoiceDue>
 {
-    public async Task<Outcome> HandleAsync(Delivery<InvoiceDue> delivery, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<InvoiceDue> delivery, CancellationToken cancellationToken)
     {
         // May run more than once; the key is the same each time, so the mail service can act once.
-        await mailer.SendReminderAsync(delivery.Message.InvoiceId, delivery.IdempotencyKey, cancel);
+        await mailer.SendReminderAsync(delivery.Message.InvoiceId, delivery.IdempotencyKey, cancellationToken);
         return Outcome.Done;
     }
 }
@@ -33,7 +33,7 @@ public sealed class RemindCustomer(IMailer mailer) : IHandler<InvoiceDue>
 // sample: transactional-handler
 public sealed class BookInvoice(IQueue queue) : ITransactionalHandler<InvoiceBooked>
 {
-    public async Task<Outcome> HandleAsync(Delivery<InvoiceBooked> delivery, UnitOfWork work, CancellationToken cancel)
+    public async Task<Outcome> HandleAsync(Delivery<InvoiceBooked> delivery, UnitOfWork work, CancellationToken cancellationToken)
     {
         await using var command = work.Connection.CreateCommand();
         command.Transaction = work.Transaction;
@@ -41,10 +41,10 @@ public sealed class BookInvoice(IQueue queue) : ITransactionalHandler<InvoiceBoo
         var invoice = command.CreateParameter();
         (invoice.ParameterName, invoice.Value) = ("@invoice", delivery.Message.InvoiceId);
         command.Parameters.Add(invoice);
-        await command.ExecuteNonQueryAsync(cancel);
+        await command.ExecuteNonQueryAsync(cancellationToken);
 
         await queue.EnqueueAsync(
-            new InvoiceDue(delivery.Message.InvoiceId), new EnqueueOptions { Delay = TimeSpan.FromDays(14) }, work, cancel);
+            new InvoiceDue(delivery.Message.InvoiceId), new EnqueueOptions { Delay = TimeSpan.FromDays(14) }, work, cancellationToken);
         return Outcome.Done; // the booking, the reminder and "handled" commit together
     }
 }
@@ -59,8 +59,8 @@ public static class Samples
             .UseSqlite(connectionString)
             .Handle<InvoiceDue, RemindCustomer>("mail")
             .HandleInTransaction<InvoiceBooked, BookInvoice>()
-            .Queue("mail",
-            q => {
+            .Queue("mail", q =>
+            {
                 q.Concurrency = 8;
                 q.HandlerTimeout = TimeSpan.FromSeconds(30);
                 q.Retry = Retry.Exponential(attempts: 8).RejectOn<FormatException>();

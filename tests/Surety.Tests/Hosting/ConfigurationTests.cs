@@ -91,13 +91,13 @@ public class ConfigurationTests
 
     private sealed class NeedsMissing(Middle middle) : IHandler<Ping>
     {
-        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel) =>
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancellationToken) =>
             throw new NotSupportedException(middle.GetType().Name);
     }
 
     private sealed class NeedsKeyed([FromKeyedServices("other")] Script<Pong> script) : IHandler<Pong>
     {
-        public Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancel) =>
+        public Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancellationToken) =>
             throw new NotSupportedException(script.GetType().Name);
     }
 
@@ -105,7 +105,7 @@ public class ConfigurationTests
         Script<Letter> script, IServiceProvider services, IEnumerable<IAsyncDisposable> all, IAsyncDisposable? one = null)
         : IHandler<Letter>
     {
-        public Task<Outcome> HandleAsync(Delivery<Letter> delivery, CancellationToken cancel) =>
+        public Task<Outcome> HandleAsync(Delivery<Letter> delivery, CancellationToken cancellationToken) =>
             throw new NotSupportedException(string.Join(' ', script.GetType(), services.GetType(), all.Count(), one?.GetType()));
     }
 
@@ -167,7 +167,7 @@ public class ConfigurationTests
 
     public sealed class NoBatch : IBatchHandler<Pong>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) =>
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
     }
 }

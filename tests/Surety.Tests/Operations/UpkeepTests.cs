@@ -85,20 +85,21 @@ public sealed class UpkeepTests
 
     private sealed class CountingAfter(IQueues real, TaskCompletionSource counting, Task joined) : IQueues
     {
-        public async ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancel = default)
+        public async ValueTask<IReadOnlyList<QueueInfo>> ListAsync(CancellationToken cancellationToken = default)
         {
             counting.TrySetResult();
-            await joined.WaitAsync(cancel);
+            await joined.WaitAsync(cancellationToken);
             // The worker notes its node right after this; a few turns of the pool are enough, and too few only make the test easier to
             // pass.
             for (var i = 0; i < 100; i++) await Task.Yield();
-            return await real.ListAsync(cancel);
+            return await real.ListAsync(cancellationToken);
         }
 
-        public ValueTask PauseAsync(string queue, string reason, CancellationToken cancel = default) =>
-            real.PauseAsync(queue, reason, cancel);
+        public ValueTask PauseAsync(string queue, string reason, CancellationToken cancellationToken = default) =>
+            real.PauseAsync(queue, reason, cancellationToken);
 
-        public ValueTask ResumeAsync(string queue, CancellationToken cancel = default) => real.ResumeAsync(queue, cancel);
+        public ValueTask ResumeAsync(string queue, CancellationToken cancellationToken = default) =>
+            real.ResumeAsync(queue, cancellationToken);
     }
 
     private sealed class PrunedAfterKeys(IQuotaStore real, TaskCompletionSource pruned) : IQuotaStore
@@ -107,9 +108,9 @@ public sealed class UpkeepTests
             ReadOnlyMemory<byte> key, int want, int permits, TimeSpan window, CancellationToken cancel) =>
             real.LeaseAsync(key, want, permits, window, cancel);
 
-        public async ValueTask<int> PruneAsync(int limit, CancellationToken cancel)
+        public async ValueTask<int> PruneAsync(int limit, CancellationToken cancellationToken)
         {
-            var count = await real.PruneAsync(limit, cancel);
+            var count = await real.PruneAsync(limit, cancellationToken);
             pruned.TrySetResult();
             return count;
         }

@@ -530,20 +530,21 @@ public abstract class FailureTableTests(Func<Task<Place>> open)
 
 public sealed class PlainBatch<T>(Script<T> script) : IBatchHandler<T>
 {
-    public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<T>> deliveries, CancellationToken cancel)
+    public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<T>> deliveries, CancellationToken cancellationToken)
     {
         var outcomes = new List<Outcome>();
-        foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, null, cancel));
+        foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, null, cancellationToken));
         return outcomes;
     }
 }
 
 public sealed class BatchInTransaction<T>(Script<T> script) : ITransactionalBatchHandler<T>
 {
-    public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<T>> deliveries, UnitOfWork work, CancellationToken cancel)
+    public async Task<IReadOnlyList<Outcome>> HandleAsync(
+        IReadOnlyList<Delivery<T>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
     {
         var outcomes = new List<Outcome>();
-        foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, work, cancel));
+        foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, work, cancellationToken));
         return outcomes;
     }
 }

@@ -94,10 +94,10 @@ internal sealed class KillerNode : IAsyncDisposable
 
     private sealed class Killer : IHandler<Kill>
     {
-        public async Task<Outcome> HandleAsync(Delivery<Kill> delivery, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<Kill> delivery, CancellationToken cancellationToken)
         {
             // Long enough for others to begin, and to be there when it happens.
-            await Task.Delay(TimeSpan.FromSeconds(0.4), cancel);
+            await Task.Delay(TimeSpan.FromSeconds(0.4), cancellationToken);
             Process.GetCurrentProcess().Kill();
             return Outcome.Done;
         }
@@ -105,7 +105,7 @@ internal sealed class KillerNode : IAsyncDisposable
 
     private sealed class Honest : ITransactionalHandler<Ping>
     {
-        public async Task<Outcome> HandleAsync(Delivery<Ping> delivery, UnitOfWork work, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<Ping> delivery, UnitOfWork work, CancellationToken cancellationToken)
         {
             await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
             return Outcome.Done;
@@ -114,9 +114,9 @@ internal sealed class KillerNode : IAsyncDisposable
 
     private sealed class Slow : IHandler<Pong>
     {
-        public async Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<Pong> delivery, CancellationToken cancellationToken)
         {
-            await Task.Delay(TimeSpan.FromSeconds(0.1), cancel);
+            await Task.Delay(TimeSpan.FromSeconds(0.1), cancellationToken);
             return Outcome.Done;
         }
     }
@@ -124,7 +124,7 @@ internal sealed class KillerNode : IAsyncDisposable
     private sealed class Batch : ITransactionalBatchHandler<Many>
     {
         public async Task<IReadOnlyList<Outcome>> HandleAsync(
-            IReadOnlyList<Delivery<Many>> deliveries, UnitOfWork work, CancellationToken cancel)
+            IReadOnlyList<Delivery<Many>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
         {
             foreach (var delivery in deliveries)
                 await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");

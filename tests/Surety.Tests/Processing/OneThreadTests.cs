@@ -179,22 +179,22 @@ public sealed class OneThreadTests : IAsyncDisposable
 
     private sealed class SingleHandler(OneThreadTests test, INodeStore nodes, Worker worker) : IHandler<Single>
     {
-        public async Task<Outcome> HandleAsync(Delivery<Single> delivery, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<Single> delivery, CancellationToken cancellationToken)
         {
             await test.WorkAsync("single", Math.Abs(delivery.Message.Number));
             if (delivery.Message.Number == -1)
             {
                 test.lastBegun.TrySetResult();
-                await Task.Delay(Timeout.Infinite, cancel).ConfigureAwait(Home.Quietly);
+                await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(Home.Quietly);
                 test.Seen("asked to stop");
                 test.handbacks++;
-                cancel.ThrowIfCancellationRequested();
+                cancellationToken.ThrowIfCancellationRequested();
             }
 
             if (delivery.Message.Number == 25 && !test.claimWasLost)
             {
                 test.claimWasLost = true;
-                await nodes.LeaveAsync(worker.Node!.Value, cancel);
+                await nodes.LeaveAsync(worker.Node!.Value, cancellationToken);
             }
 
             return Outcome.Done;
@@ -203,7 +203,7 @@ public sealed class OneThreadTests : IAsyncDisposable
 
     private sealed class EffectHandler(OneThreadTests test) : ITransactionalHandler<Effect>
     {
-        public async Task<Outcome> HandleAsync(Delivery<Effect> delivery, UnitOfWork work, CancellationToken cancel)
+        public async Task<Outcome> HandleAsync(Delivery<Effect> delivery, UnitOfWork work, CancellationToken cancellationToken)
         {
             await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");
             await test.WorkAsync("effect", delivery.Message.Number);
@@ -213,7 +213,7 @@ public sealed class OneThreadTests : IAsyncDisposable
 
     private sealed class ManyHandler(OneThreadTests test) : IBatchHandler<Many>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Many>> deliveries, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Many>> deliveries, CancellationToken cancellationToken)
         {
             if (deliveries.Count > 1) test.Seen("batch");
             foreach (var delivery in deliveries) await test.WorkAsync("many", delivery.Message.Number);
@@ -224,7 +224,7 @@ public sealed class OneThreadTests : IAsyncDisposable
     private sealed class ManyEffectsHandler(OneThreadTests test) : ITransactionalBatchHandler<ManyEffects>
     {
         public async Task<IReadOnlyList<Outcome>> HandleAsync(
-            IReadOnlyList<Delivery<ManyEffects>> deliveries, UnitOfWork work, CancellationToken cancel)
+            IReadOnlyList<Delivery<ManyEffects>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
         {
             foreach (var delivery in deliveries)
             {

@@ -209,10 +209,10 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
 
     private sealed class OneByOne(Script<Pong> script) : IBatchHandler<Pong>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancellationToken)
         {
             var outcomes = new List<Outcome>();
-            foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, null, cancel));
+            foreach (var delivery in deliveries) outcomes.Add(await script.RunAsync(delivery, null, cancellationToken));
             return outcomes;
         }
     }

@@ -490,10 +490,10 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     public sealed class Scoped(Script<Ping> script, ScopeMark mark, ConcurrentDictionary<int, bool> scopes) : IHandler<Ping>
     {
-        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel)
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancellationToken)
         {
             scopes[System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(mark)] = true;
-            return script.RunAsync(delivery, null, cancel);
+            return script.RunAsync(delivery, null, cancellationToken);
         }
     }
 
@@ -513,15 +513,15 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     public sealed class Batch(BatchScript script) : IBatchHandler<Ping>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) =>
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancellationToken) =>
             Task.FromResult(script.Run(deliveries));
     }
 
     public sealed class MeetingBatch(Barrier meeting) : IBatchHandler<Ping>
     {
-        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel)
+        public async Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancellationToken)
         {
-            if (!await Task.Run(() => meeting.SignalAndWait(TimeSpan.FromSeconds(5)), cancel))
+            if (!await Task.Run(() => meeting.SignalAndWait(TimeSpan.FromSeconds(5)), cancellationToken))
                 throw new TimeoutException("The other batch did not begin.");
             return [.. deliveries.Select(_ => Outcome.Done)];
         }
@@ -536,14 +536,14 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     public sealed class HastyBatch(Closing closing) : IBatchHandler<Ping>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancel) =>
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Ping>> deliveries, CancellationToken cancellationToken) =>
             throw new InvalidOperationException($"The door is {closing.Door}.");
     }
 
     public sealed class TransactionalBatch : ITransactionalBatchHandler<Ping>
     {
         public async Task<IReadOnlyList<Outcome>> HandleAsync(
-            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
+            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
         {
             foreach (var delivery in deliveries)
                 await WorkingHost.ExecuteAsync(work, $"INSERT INTO effect VALUES ({delivery.Message.Number})");

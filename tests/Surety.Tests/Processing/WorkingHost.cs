@@ -120,11 +120,12 @@ public sealed class Script<T>
 
 public sealed class Plain<T>(Script<T> script) : IHandler<T>
 {
-    public Task<Outcome> HandleAsync(Delivery<T> delivery, CancellationToken cancel) => script.RunAsync(delivery, null, cancel);
+    public Task<Outcome> HandleAsync(Delivery<T> delivery, CancellationToken cancellationToken) =>
+        script.RunAsync(delivery, null, cancellationToken);
 }
 
 public sealed class InTransaction<T>(Script<T> script) : ITransactionalHandler<T>
 {
-    public Task<Outcome> HandleAsync(Delivery<T> delivery, UnitOfWork work, CancellationToken cancel) =>
-        script.RunAsync(delivery, work, cancel);
+    public Task<Outcome> HandleAsync(Delivery<T> delivery, UnitOfWork work, CancellationToken cancellationToken) =>
+        script.RunAsync(delivery, work, cancellationToken);
 }

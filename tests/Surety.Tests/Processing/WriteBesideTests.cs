@@ -169,7 +169,7 @@ public sealed class WriteBesideTests
     internal sealed class InBatch(Batched batched) : ITransactionalBatchHandler<Ping>
     {
         public async Task<IReadOnlyList<Outcome>> HandleAsync(
-            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancel)
+            IReadOnlyList<Delivery<Ping>> deliveries, UnitOfWork work, CancellationToken cancellationToken)
         {
             await batched.Act();
             return [.. deliveries.Select(_ => Outcome.Done)];

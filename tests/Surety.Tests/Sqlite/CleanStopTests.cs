@@ -120,7 +120,7 @@ public sealed class CleanStopTests : IAsyncLifetime
 
     private sealed class Counted : IHandler<Ping>
     {
-        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel) => Task.FromResult(Outcome.Done);
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancellationToken) => Task.FromResult(Outcome.Done);
     }
 
     /// <summary>It outlives its host.</summary>

@@ -97,7 +97,7 @@ internal sealed class OtherProcess : IAsyncDisposable
 
     private sealed class Killer : IHandler<Ping>
     {
-        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancel)
+        public Task<Outcome> HandleAsync(Delivery<Ping> delivery, CancellationToken cancellationToken)
         {
             if (delivery.Message.Number == 13) Process.GetCurrentProcess().Kill();
             return Task.FromResult(Outcome.Done);
@@ -106,7 +106,7 @@ internal sealed class OtherProcess : IAsyncDisposable
 
     private sealed class Innocent : IBatchHandler<Pong>
     {
-        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancel) =>
+        public Task<IReadOnlyList<Outcome>> HandleAsync(IReadOnlyList<Delivery<Pong>> deliveries, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyList<Outcome>>([.. deliveries.Select(_ => Outcome.Done)]);
     }
 

@@ -294,8 +294,8 @@ public abstract class OvertakenWriterTests<TFixture> : StoreContract<TFixture> w
     private sealed class Queue(OpenStore store) : IQueue
     {
         public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
-            IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default) =>
-            store.Messages.EnqueueAsync([.. messages.Select(_ => File)], transaction, cancel);
+            IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancellationToken = default) =>
+            store.Messages.EnqueueAsync([.. messages.Select(_ => File)], transaction, cancellationToken);
 
         private static NewMessage File => new()
         {

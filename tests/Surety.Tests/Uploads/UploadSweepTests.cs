@@ -223,10 +223,10 @@ public sealed class UploadSweepTests : IAsyncLifetime
     private sealed class Queue(OpenStore store) : IQueue
     {
         public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
-            IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancel = default) =>
+            IReadOnlyList<Envelope> messages, DbTransaction? transaction = null, CancellationToken cancellationToken = default) =>
             store.Messages.EnqueueAsync(
                 [.. messages.Select(
                 _ => new NewMessage { Kind = "file", Version = 1, Queue = "files", Body = Encoding.UTF8.GetBytes("{}"), Tracked = true })],
-                transaction, cancel);
+                transaction, cancellationToken);
     }
 }
