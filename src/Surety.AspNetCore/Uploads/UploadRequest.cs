@@ -205,7 +205,7 @@ internal sealed class UploadRequest
     /// <param name="once">The request's key, if it has one.</param>
     public async Task<IResult?> FinishAsync(UploadRecord upload, IOnce? once = null)
     {
-        if (upload.State is UploadState.Complete or UploadState.Consumed) return new Finished(Point(upload));
+        if (upload.WasCompleted) return new Finished(Point(upload));
         if (upload.State != UploadState.Open || upload.Length is not { } length || upload.Offset != length) return null;
         var enqueue = new EnqueueOptions { Tracked = true, Owner = owner.Length == 0 ? null : owner };
         // The client may leave now: the bytes are here, and so is the job.
@@ -268,7 +268,7 @@ internal sealed class UploadRequest
         {
             // Another node's request came after this one. What this one brought since its last step is not kept.
             UploadState.Open => Locked(),
-            UploadState.Complete or UploadState.Consumed => completing ? new Finished(Point(upload)) : OffsetMismatch(upload.Offset),
+            _ when upload.WasCompleted => completing ? new Finished(Point(upload)) : OffsetMismatch(upload.Offset),
             _ => Ended(upload),
         };
     }

@@ -121,7 +121,7 @@ CREATE TABLE $schema$.upload (
     id text PRIMARY KEY,
     route text NOT NULL,
     owner text NOT NULL,
-    state smallint NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted
+    state smallint NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted, 6 handled
     durable bigint NOT NULL DEFAULT 0, -- bytes
     writer bigint NOT NULL DEFAULT 0, -- grows with each writer; only the newest one changes the row
     closed bigint NOT NULL DEFAULT 0, -- the newest writer that said that it writes no more

@@ -124,7 +124,7 @@ CREATE TABLE surety_upload (
     id TEXT NOT NULL PRIMARY KEY,
     route TEXT NOT NULL,
     owner TEXT NOT NULL,
-    state INTEGER NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted
+    state INTEGER NOT NULL, -- 1 open, 2 complete, 3 consumed, 4 expired, 5 deleted, 6 handled
     durable INTEGER NOT NULL DEFAULT 0, -- bytes
     writer INTEGER NOT NULL DEFAULT 0, -- grows with each writer; only the newest one changes the row
     closed INTEGER NOT NULL DEFAULT 0, -- the newest writer that said that it writes no more

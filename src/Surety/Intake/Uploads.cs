@@ -28,14 +28,14 @@ internal sealed class Uploads(IUploadStore store, IBlobStore blobs, IQueue queue
     public async ValueTask<Upload?> FindAsync(string id, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await LookAsync(id, cancel) is { State: UploadState.Complete } upload ? View(upload, upload.Sha256) : null;
+        return await LookAsync(id, cancel) is { IsReadable: true } upload ? View(upload, upload.Sha256) : null;
     }
 
     public async ValueTask<Stream> OpenAsync(string id, long from = 0, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        return await LookAsync(id, cancel) is { State: UploadState.Complete } upload
+        return await LookAsync(id, cancel) is { IsReadable: true } upload
             ? await ReadAsync(upload, from, cancel)
             : throw new RejectException($"There is no finished upload {(id.Length <= 60 ? id : id[..60])}, or its content is deleted already.");
     }

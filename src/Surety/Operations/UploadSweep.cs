@@ -95,11 +95,15 @@ internal sealed class UploadSweep(
     {
         switch (upload.State)
         {
-            case UploadState.Complete when await IsNeededAsync(upload, cancel) is { } again:
-                await store.LookAgainAsync(upload.Id, again, cancel);
+            case UploadState.Complete when !await HasEndedAsync(upload, cancel):
+                await store.LookAgainAsync(upload.Id, Every, cancel);
                 return false;
-            case UploadState.Complete:
-                return await EndAsync(UploadState.Complete, UploadState.Consumed);
+            case UploadState.Complete when options.KeepUploads > TimeSpan.Zero:
+                // Counted from here on, by the store's own time: the message's end and this node's clock may be of different clocks.
+                await store.EndAsync(upload.Id, UploadState.Complete, UploadState.Handled, options.KeepUploads, cancel);
+                return false;
+            case UploadState.Complete or UploadState.Handled:
+                return await EndAsync(upload.State, UploadState.Consumed);
             case UploadState.Expired when await EndAsync(UploadState.Open, UploadState.Expired):
                 return true;
             case UploadState.Open:
@@ -124,14 +128,8 @@ internal sealed class UploadSweep(
         }
     }
 
-    /// <summary>When to look again, for an upload whose message may still be handled; null for one whose content nobody needs.</summary>
-    private async Task<TimeSpan?> IsNeededAsync(UploadRecord upload, CancellationToken cancel)
-    {
+    /// <summary>Whether the upload's message has been handled or cancelled. A dead letter has not ended: it may be requeued.</summary>
+    private async Task<bool> HasEndedAsync(UploadRecord upload, CancellationToken cancel) =>
         // A message that is not there any more ended, and its retention is over.
-        if (await messages.FindAsync(upload.Message!.Value, cancel) is not { } message) return null;
-        // A dead letter may be requeued.
-        if (message.Status is not (MessageStatus.Succeeded or MessageStatus.Cancelled)) return Every;
-        var rest = (message.EndedAt ?? time.GetUtcNow()) + options.KeepUploads - time.GetUtcNow();
-        return rest > TimeSpan.Zero ? rest : null;
-    }
+        await messages.FindAsync(upload.Message!.Value, cancel) is not { Status: not (MessageStatus.Succeeded or MessageStatus.Cancelled) };
 }

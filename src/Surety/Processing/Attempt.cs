@@ -144,7 +144,18 @@ internal sealed class Attempt(
 
     private async Task RunEachAsync(IReadOnlyList<ClaimedMessage> messages, QueueOptions options, int maxDeaths, CancellationToken stopping)
     {
-        foreach (var message in messages) await RunOrEndAsync([message], options, maxDeaths, NotYet, stopping);
+        foreach (var message in messages)
+        {
+            try
+            {
+                await RunOrEndAsync([message], options, maxDeaths, NotYet, stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                // It is this one's trouble; those before it have ended, and those behind it are still to come.
+                await BrokeAsync(e, [message], options, stopping);
+            }
+        }
     }
 
     private Task GiveUpAsync(ClaimedMessage message, CancellationToken stopping)

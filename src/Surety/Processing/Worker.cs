@@ -160,6 +160,13 @@ internal sealed class Worker(
             {
                 await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancel.ThrowIfCancellationRequested();
+                if (!opened.IsCompleted)
+                {
+                    // It takes long. Neither does what was claimed before wait for it.
+                    await HandBackAsync(lanes.SelectMany(l => l.Clear()), cancel);
+                    company.TurnAway();
+                }
+
                 turned();
                 continue;
             }
@@ -295,13 +302,7 @@ internal sealed class Worker(
     private async Task DrainAsync(CancellationToken cancel)
     {
         if (Node is null) return;
-        var handedBack = 0;
-        foreach (var message in (ClaimedMessage[])[.. lanes.SelectMany(l => l.Clear()), .. solitary.Clear()])
-        {
-            await settler.PostAsync(Verdict.After(message, Outcome.Handback, queues[message.Queue], TimeSpan.Zero, 0), cancel);
-            handedBack++;
-        }
-
+        var handedBack = await HandBackAsync(lanes.SelectMany(l => l.Clear()).Concat(solitary.Clear()), cancel);
         var began = time.GetTimestamp();
         Log.Draining(log, running.Count, handedBack);
         if (!await QuietAsync(options.DrainLimit, cancel))
@@ -313,6 +314,19 @@ internal sealed class Worker(
         }
 
         Log.Drained(log, time.GetElapsedTime(began).TotalMilliseconds);
+    }
+
+    /// <summary>Gives what has not begun to whichever node claims it next.</summary>
+    private async Task<int> HandBackAsync(IEnumerable<ClaimedMessage> messages, CancellationToken cancel)
+    {
+        var handedBack = 0;
+        foreach (var message in messages)
+        {
+            await settler.PostAsync(Verdict.After(message, Outcome.Handback, queues[message.Queue], TimeSpan.Zero, 0), cancel);
+            handedBack++;
+        }
+
+        return handedBack;
     }
 
     /// <summary>Waits until nothing runs and everything is settled; false when the time is up.</summary>

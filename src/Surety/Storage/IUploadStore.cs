@@ -152,6 +152,12 @@ public sealed record UploadRecord
 
     /// <summary>When it expires, unless it is complete by then.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Whether all of it is there to be read.</summary>
+    public bool IsReadable => State is UploadState.Complete or UploadState.Handled;
+
+    /// <summary>Whether it was completed, and has a message: even if its bytes are deleted since.</summary>
+    public bool WasCompleted => IsReadable || State == UploadState.Consumed;
 }
 
 /// <summary>How a writer moves an upload on.</summary>
@@ -179,4 +185,7 @@ public enum UploadState
 
     /// <summary>Its client took it back, or what came was not what was announced.</summary>
     Deleted = 5,
+
+    /// <summary>Its message has been handled, and its bytes stay for as long as <see cref="SuretyOptions.KeepUploads"/> says.</summary>
+    Handled = 6,
 }

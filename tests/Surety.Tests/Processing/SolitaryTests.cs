@@ -114,6 +114,29 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_claimed_before_a_long_turn_alone_goes_back_unspent()
+    {
+        var (begun, may) = (new TaskCompletionSource(), new TaskCompletionSource());
+        pings.Act = async (_, _, cancel) =>
+        {
+            begun.TrySetResult();
+            await may.Task.WaitAsync(cancel);
+            return Outcome.Done;
+        };
+        await using var producer = await StartAsync(works: false);
+        var suspect = await EnqueueAsync(producer, [new Ping(1)]);
+        await SuspectAsync(producer, suspect, deaths: 2);
+        // Claimed together with the suspect; they would wait ten seconds to become a batch.
+        var others = await EnqueueAsync(producer, [new Pong(1), new Pong(2)]);
+        await using var worker = await StartAsync(works: true, s => s.Configure(o => o.PollInterval = TimeSpan.FromSeconds(0.2)), TimeSpan.FromSeconds(10));
+        await begun.Task;
+        foreach (var id in others) (await worker.UntilAsync(id, MessageStatus.Queued)).Attempt.ShouldBe(0);
+        pongs.Seen.ShouldBeEmpty();
+        may.SetResult();
+        foreach (var id in (IEnumerable<MessageId>)[.. suspect, .. others]) await worker.UntilAsync(id, MessageStatus.Succeeded);
+    }
+
+    [Fact]
     public async Task A_host_that_stops_while_one_runs_alone_leaves_the_others_unspent_for_the_next_one()
     {
         var (begun, may) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -165,10 +188,10 @@ public abstract class SolitaryTests(Func<Task<Place>> open) : IAsyncLifetime
             $"UPDATE {table} SET deaths = {deaths}, died_alone = {(place is PostgresPlace ? diedAlone : diedAlone ? 1 : 0)} WHERE id IN ({string.Join(", ", ids)}){(ifWaiting ? " AND state = 1" : "")}");
     }
 
-    private Task<WorkingHost> StartAsync(bool works, Action<SuretyBuilder>? configure = null) => WorkingHost.StartAsync(
+    private Task<WorkingHost> StartAsync(bool works, Action<SuretyBuilder>? configure = null, TimeSpan? gathering = null) => WorkingHost.StartAsync(
         s =>
         {
-            s.Handle<Ping, Plain<Ping>>().HandleBatch<Pong, OneByOne>(10, TimeSpan.FromMilliseconds(5)).Handle<Letter, Plain<Letter>>("letters").Configure(o => o.Work = works);
+            s.Handle<Ping, Plain<Ping>>().HandleBatch<Pong, OneByOne>(10, gathering ?? TimeSpan.FromMilliseconds(5)).Handle<Letter, Plain<Letter>>("letters").Configure(o => o.Work = works);
             configure?.Invoke(s);
         },
         place, services => services.AddSingleton(pings).AddSingleton(pongs).AddSingleton(letters));

@@ -103,12 +103,31 @@ public sealed class UploadSweepTests : IAsyncLifetime
     {
         options.KeepUploads = TimeSpan.FromHours(2);
         await EndAsync(await CompleteAsync(), dead: false);
+        await sweep.SweepAsync(default);
+        (await FindAsync())!.State.ShouldBe(UploadState.Handled);
         clock.Advance(TimeSpan.FromHours(1));
         await sweep.SweepAsync(default);
         Files.ShouldHaveSingleItem();
+        await (await uploads.OpenAsync(Id)).DisposeAsync();
         clock.Advance(TimeSpan.FromHours(1));
         await sweep.SweepAsync(default);
         Files.ShouldBeEmpty();
+        (await FindAsync())!.State.ShouldBe(UploadState.Consumed);
+    }
+
+    [Fact]
+    public async Task A_node_whose_clock_is_days_ahead_deletes_nothing_early()
+    {
+        options.KeepUploads = TimeSpan.FromHours(2);
+        await EndAsync(await CompleteAsync(), dead: false);
+        var ahead = new ManualTime();
+        ahead.Jump(3 * Day);
+        using var hasty = new UploadSweep(
+            options, store.Uploads, blobs, store.Reader, new Supervisor(options, ahead, NullLogger<Supervisor>.Instance), ahead,
+            NullLogger<UploadSweep>.Instance);
+        await hasty.SweepAsync(default);
+        await hasty.SweepAsync(default);
+        Files.ShouldHaveSingleItem();
     }
 
     [Fact]
