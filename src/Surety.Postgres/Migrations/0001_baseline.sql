@@ -153,14 +153,14 @@ CREATE INDEX quota_end ON $schema$.quota (window_end);
 -- vacuum, and a transaction held open elsewhere slows nothing down. A message for which anything else happens (a retry, a cancellation, a
 -- rescue, a progress report) is first copied to the table message, under the same id, and goes on there.
 --
--- There are four children of each table, used in turns. A row that the cursor of its queue has not passed is ready; one in a claim is
--- running; one in a receipt has left.
+-- There are four segments, used in turns. Each has its part of the four tables that follow. A message that the cursor of its queue has not
+-- passed is ready; one in a claim is running; one in a receipt has left.
 
 CREATE SEQUENCE $schema$.segment_newest AS integer MINVALUE 0 MAXVALUE 3 START 0;
 SELECT setval('$schema$.segment_newest', 0);
 
 CREATE TABLE $schema$.segment (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version int NOT NULL,
     xid bigint NOT NULL, -- the transaction that enqueued it
@@ -170,7 +170,7 @@ CREATE TABLE $schema$.segment (
     kind text NOT NULL,
     headers text,
     body bytea NOT NULL
-) PARTITION BY LIST (ring);
+) PARTITION BY LIST (segment);
 
 CREATE INDEX segment_lane ON $schema$.segment (queue, priority, xid, id);
 CREATE INDEX segment_id ON $schema$.segment USING brin (id) WITH (pages_per_range = 16);
@@ -178,7 +178,7 @@ CREATE INDEX segment_id ON $schema$.segment USING brin (id) WITH (pages_per_rang
 -- The newest claim of a queue and priority is its cursor: everything up to (xid, id) has been handed out, except what transactions in
 -- "late" enqueued, which were still running then.
 CREATE TABLE $schema$.claim (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL, -- counts the claims of its node
     queue text COLLATE "C" NOT NULL,
@@ -192,47 +192,47 @@ CREATE TABLE $schema$.claim (
     lowest_xid bigint NOT NULL, -- between these two lie the messages claimed
     highest_xid bigint NOT NULL,
     ids bigint[] NOT NULL,
-    PRIMARY KEY (ring, node, number)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, node, number)
+) PARTITION BY LIST (segment);
 
-CREATE UNIQUE INDEX claim_turn ON $schema$.claim (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_turn ON $schema$.claim (segment, queue, priority, turn);
 
 -- Who has left its claim: one message (id), or several at once (id is the first one's, negative).
 CREATE TABLE $schema$.receipt (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
     ids bigint[],
-    PRIMARY KEY (ring, node, number, id)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, node, number, id)
+) PARTITION BY LIST (segment);
 
 -- Messages taken out before any claim; the cursor steps over them.
 CREATE TABLE $schema$.withdrawn (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL,
-    PRIMARY KEY (ring, id)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, id)
+) PARTITION BY LIST (segment);
 
 -- Emptied by truncation, never by vacuum, and read by index whatever the statistics say. A list of hundreds of ids is stored as it is: to
 -- compress it took an eighth of a claim's time.
 DO $do$
 BEGIN
-    FOR child IN 0..3 LOOP
+    FOR segment IN 0..3 LOOP
         EXECUTE format(
             'CREATE TABLE $schema$.segment_%1$s PARTITION OF $schema$.segment FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.claim_%1$s PARTITION OF $schema$.claim FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.receipt_%1$s PARTITION OF $schema$.receipt FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.withdrawn_%1$s PARTITION OF $schema$.withdrawn FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false)', child);
-        EXECUTE format('ALTER TABLE $schema$.claim_%1$s SET (toast_tuple_target = 8160)', child);
-        EXECUTE format('ALTER TABLE $schema$.receipt_%1$s SET (toast_tuple_target = 8160)', child);
+            'WITH (autovacuum_enabled = false)', segment);
+        EXECUTE format('ALTER TABLE $schema$.claim_%1$s SET (toast_tuple_target = 8160)', segment);
+        EXECUTE format('ALTER TABLE $schema$.receipt_%1$s SET (toast_tuple_target = 8160)', segment);
     END LOOP;
 END
 $do$;

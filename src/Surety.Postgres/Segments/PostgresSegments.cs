@@ -25,11 +25,11 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
 
     // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
     private int fitting = 256;
-    private readonly OldestChild oldest = new();
+    private readonly OldestSegment oldest = new();
     private long numbers;
 
-    /// <summary>How large a child grows before the next one takes new messages.</summary>
-    public long ChildBytes { get; set; } = 64L << 20;
+    /// <summary>How large a segment grows before the next one takes new messages.</summary>
+    public long SegmentBytes { get; set; } = 64L << 20;
 
     public static bool Takes(NewMessage message) => message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
 
@@ -58,7 +58,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
             while (await reader.ReadAsync(CancellationToken.None))
             {
                 var here = new SegmentLane(reader.GetInt32(0));
-                if (here != lane) origin = new SegmentClaim((short)here.Child, node.Value, number + here.Number);
+                if (here != lane) origin = new SegmentClaim((short)here.Segment, node.Value, number + here.Number);
                 lane = here;
                 var message = Read(reader, origin!, queues[here.Place]);
                 if (message.Body.IsEmpty && reader.IsDBNull(6)) bodiless++;
@@ -69,8 +69,8 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
             return true;
         }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, asked));
         oldest.Looked(queues, asked, began, lane);
-        // Well within both limits and from the oldest child: nothing was cut off, and nothing of a younger one left out.
-        var all = bodiless == 0 && lane?.Child == lane?.Oldest && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
+        // Well within both limits and from the oldest segment: nothing was cut off, and nothing of a younger one left out.
+        var all = bodiless == 0 && lane?.Segment == lane?.Oldest && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
         if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
         return (claimed, all);
@@ -154,7 +154,7 @@ internal sealed class PostgresSegments(PostgresStore store, SegmentSql sql)
 
     /// <summary>Frees the room of segments that are done with.</summary>
     public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
-        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
+        store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(SegmentBytes));
 
     private async ValueTask FetchBodiesAsync(List<(int Priority, ClaimedMessage Message)> claimed)
     {

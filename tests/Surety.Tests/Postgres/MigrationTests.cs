@@ -320,17 +320,17 @@ public sealed class MigrationTests : IAsyncLifetime
         Task MakeAnotherAsync(string digest, int answer) => server.ExecuteAsync(
             $"""
             UPDATE {schema}.meta SET value = '{digest}' WHERE name = 'functions';
-            CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE
+            CREATE OR REPLACE FUNCTION {schema}.segment_done(p_segment smallint) RETURNS bigint LANGUAGE sql STABLE
             AS 'SELECT {answer}::bigint'
             """);
     }
 
     [Fact]
-    public void What_stands_between_its_two_lines_is_there_for_every_child()
+    public void What_stands_between_its_two_lines_is_there_for_every_segment()
     {
-        SchemaFunctions.Expanded("a\n  -- for each child\n  x_{child};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
-        Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each child\nx"));
-        SchemaFunctions.Text.ShouldNotContain("{child}");
+        SchemaFunctions.Expanded("a\n  -- for each segment\n  x_{segment};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
+        Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each segment\nx"));
+        SchemaFunctions.Text.ShouldNotContain("{segment}");
     }
 
     [Fact]

@@ -119,7 +119,7 @@ public sealed class SegmentTests : IAsyncLifetime
         }
         else
         {
-            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(ring, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
+            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(segment, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
             (await takeOut.ExecuteScalarAsync()).ShouldBe(2);
         }
 
@@ -194,9 +194,9 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task Segments_whose_messages_have_left_are_used_again_and_a_paused_queue_does_not_hold_them_up()
     {
-        store.Segments.ChildBytes = 64 * 1024;
+        store.Segments.SegmentBytes = 64 * 1024;
         await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "paused", Body = "{}"u8.ToArray() }], null, default);
-        var rings = new HashSet<long>();
+        var segments = new HashSet<long>();
         // The claims of the first round are long past by the clock that says what stands still.
         for (var round = 0; round < 12; round++)
         {
@@ -204,20 +204,20 @@ public sealed class SegmentTests : IAsyncLifetime
             await store.Messages.SettleAsync([.. (await ClaimedAsync(400)).Select(m => m.Done())], null, default);
             await RunAsync($"UPDATE {schema}.claim SET claimed_at = claimed_at - interval '1 hour'");
             for (var turn = 0; turn < 3; turn++) await store.Segments.RotateAsync(default);
-            rings.Add((long)(await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest"))!);
+            segments.Add((long)(await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest"))!);
         }
 
-        rings.Count.ShouldBe(4);
+        segments.Count.ShouldBe(4);
         ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!).ShouldBeLessThan(2_000_000);
         (await store.Messages.ClaimAsync(node, [new QueueDemand("paused", 10)], default))!.ShouldHaveSingleItem();
     }
 
     [Fact]
-    public async Task A_backlog_in_several_children_is_handed_out_oldest_first_and_after_what_is_more_urgent()
+    public async Task A_backlog_in_several_segments_is_handed_out_oldest_first_and_after_what_is_more_urgent()
     {
-        store.Segments.ChildBytes = 1;
+        store.Segments.SegmentBytes = 1;
         var backlog = new List<long>();
-        for (var child = 0; child < 3; child++)
+        for (var segment = 0; segment < 3; segment++)
         {
             backlog.AddRange(await EnqueueAsync(7));
             (await store.Segments.RotateAsync(default)).ShouldBeTrue();
@@ -225,7 +225,7 @@ public sealed class SegmentTests : IAsyncLifetime
 
         backlog.AddRange(await EnqueueAsync(7));
         var got = new List<long>();
-        // In bites that end within a child and beyond its end, all within the moment in which only some children are looked at.
+        // In bites that end within a segment and beyond its end, all within the moment in which only some segments are looked at.
         while (got.Count < 14) got.AddRange(await ClaimAsync(3));
         var urgent = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = Priority.High, Body = "{}"u8.ToArray() }], null, default))[0].Id.Value;
         (await ClaimAsync(1)).ShouldBe([urgent]);
@@ -236,7 +236,7 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task A_backlog_beyond_what_is_counted_is_guessed_well()
     {
-        await RunAsync($"INSERT INTO {schema}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
+        await RunAsync($"INSERT INTO {schema}.segment (segment, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
         var queue = (await store.Queues.ListAsync()).Single(q => q.Queue == "work");
         queue.Ready.ShouldBeInRange(149_000, 151_000);
     }

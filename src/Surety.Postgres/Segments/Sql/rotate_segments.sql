@@ -1,5 +1,5 @@
--- Goes on to the next child when the newest has grown to so many bytes, once that next one is empty: truncates it when all of it has left,
--- takes out a few that hold it up. Answers whether it did.
+-- Goes on to the next segment when the newest has grown to so many bytes, once that next one is empty: truncates it when all of it has
+-- left, takes out a few that hold it up. Answers whether it did.
 CREATE OR REPLACE FUNCTION $schema$.rotate_segments(p_bytes bigint)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' SET jit = off
 AS $function$
@@ -21,12 +21,13 @@ BEGIN
         RETURN false;
     END IF;
 
-    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = v_next) THEN
-        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.segment = v_next) THEN
+        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.segment = v_next;
         v_left := v_rows - $schema$.segment_done(v_next);
         IF v_left > 0 THEN
-            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up the ring.
-            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
+            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up
+            -- the others.
+            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.segment = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
                 AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
                 PERFORM $schema$.take_out_leftovers(v_next, 5000);
             END IF;
@@ -39,7 +40,7 @@ BEGIN
             EXECUTE format(
                 'LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s '
                 'IN ACCESS EXCLUSIVE MODE', v_next);
-            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.segment = v_next;
             IF v_rows <> $schema$.segment_done(v_next) THEN
                 RETURN false;
             END IF;

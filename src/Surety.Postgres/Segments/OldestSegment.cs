@@ -6,28 +6,28 @@ using Surety.Postgres.Sql;
 namespace Surety.Postgres.Segments;
 
 /// <summary>
-/// The oldest child of the segments that had something for a queue, when no other but the newest had. For a moment these two are all that
-/// is looked at, so that not every claim has to read four children's indexes: the others get messages only from transactions that began
+/// The oldest segment that had something for a queue, when no other but the newest had. For a moment these two are all that
+/// is looked at, so that not every claim has to read the indexes of four segments: the others get messages only from transactions that began
 /// before the newest was that. The server looks at all when this one has nothing any more.
 /// </summary>
-internal sealed class OldestChild
+internal sealed class OldestSegment
 {
     // How long a message of a slow transaction may wait while there are others.
     private static readonly TimeSpan Trusted = TimeSpan.FromMilliseconds(100);
 
-    private readonly ConcurrentDictionary<string, (int Child, long At)> oldest = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (int Segment, long At)> oldest = new(StringComparer.Ordinal);
 
-    /// <summary>The same child for all of these queues, or -1.</summary>
+    /// <summary>The same segment for all of these queues, or -1.</summary>
     public int For(string[] queues)
     {
-        var child = -1;
+        var segment = -1;
         foreach (var queue in queues)
         {
-            if (!oldest.TryGetValue(queue, out var seen) || Stopwatch.GetElapsedTime(seen.At) > Trusted || (child >= 0 && seen.Child != child)) return -1;
-            child = seen.Child;
+            if (!oldest.TryGetValue(queue, out var seen) || Stopwatch.GetElapsedTime(seen.At) > Trusted || (segment >= 0 && seen.Segment != segment)) return -1;
+            segment = seen.Segment;
         }
 
-        return child;
+        return segment;
     }
 
     /// <summary>What a look has found.</summary>
@@ -36,7 +36,7 @@ internal sealed class OldestChild
     /// <param name="began">When it was sent.</param>
     /// <param name="found">
     /// The lane of a message; null when it found none: what there was is paused, withdrawn or somebody else's by now, and must not hide
-    /// what is in other children.
+    /// what is in other segments.
     /// </param>
     public void Looked(string[] queues, int asked, long began, SegmentLane? found)
     {
@@ -44,7 +44,7 @@ internal sealed class OldestChild
         if (found?.Oldest == asked) return;
         foreach (var queue in queues)
         {
-            if (found is { Oldest: < SegmentSql.Children and var child }) oldest[queue] = (child, began);
+            if (found is { Oldest: < SegmentSql.Segments and var segment }) oldest[queue] = (segment, began);
             else oldest.TryRemove(queue, out _);
         }
     }
