@@ -34,5 +34,5 @@ internal static class Documentation
         $"{ResultTables.Targets([.. days.SelectMany(d => d.Cells)])}{string.Concat(days.Select(Day))}";
 
     private static string Day(Results day) =>
-        $"\n{day.Date}: {day.Machine}. Every figure: [bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}";
+        $"\n{day.Date}: {day.Machine}. Every figure: [bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}{ResultTables.LowRates(day.Cells)}";
 }

@@ -67,6 +67,11 @@ internal static class JobQueueBenchmark
             yield return await Latency.MeasureAsync(bench, name, few, contender => peak.Rows.FirstOrDefault(r => r.Contender == contender) is { } row ? Math.Max(100, (long)row.Median(m => m.Rate) * percent / 100) : null);
         }
 
+        foreach (var rate in LowRate.Rates)
+        {
+            if (settings.Wants(LowRate.NameOf(rate))) yield return await LowRate.MeasureAsync(bench, rate);
+        }
+
         foreach (var pressure in Pressure.All)
         {
             if (settings.Wants($"pressure: {pressure.Name}")) yield return await Sustained.MeasureAsync(bench, few, pressure);
@@ -111,6 +116,7 @@ internal static class JobQueueBenchmark
     {
         var line = string.Create(CultureInfo.InvariantCulture, $"{cell.Name,-36} {cell.Nodes} nodes  {row.Contender,-16} {row.Median(m => m.Rate),9:N0}/s ({row.Rounds.Min(m => m.Rate):N0}-{row.Rounds.Max(m => m.Rate):N0})  surety/this {cell.Ratio(Contender.Surety, row.Contender):0.00}");
         if (row.Rounds.Any(r => !double.IsNaN(r.P50))) line += string.Create(CultureInfo.InvariantCulture, $"  p50 {row.Median(m => m.P50):0.0} ms p99 {row.Median(m => m.P99):0.0} ms");
+        if (LowRate.Of(cell, row) is { } low) line += $"  {low}";
         return line + string.Create(CultureInfo.InvariantCulture, $"  WAL {row.Median(m => m.Wal),6:N0} B  commits {row.Median(m => m.Commits):0.000} (writing {row.Median(m => m.Writes):0.000})  statements {row.Median(m => m.Statements):0.000}  µs client {row.Median(m => m.ClientMicroseconds):0.0} server {row.Median(m => m.ServerMicroseconds):0.0}");
     }
 }

@@ -72,7 +72,7 @@ internal sealed class Results
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# Job queues on PostgreSQL, {Date}\n\n{Machine}. Stock durable settings, unix socket, the server and all processes on this machine.\n\n{ResultTables.Legend}\n\n{ResultTables.Targets(Cells)}\n");
-        foreach (var cell in Cells) text.Append(CultureInfo.InvariantCulture, $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}");
+        foreach (var cell in Cells) text.Append(CultureInfo.InvariantCulture, $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}{ResultTables.LowRates([cell])}");
         return text.ToString();
     }
 
