@@ -12,8 +12,8 @@ CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues
 #variable_conflict use_column
 DECLARE
     v_newest int;
-    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a segment, as one
-    -- number; 3 is the age of the newest.
+    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a segment, as
+    -- one number that sorts: 12 * place + 4 * lateness + age. 3 is the age of the newest.
     v_lanes int[] := '{}';
     v_lane int;
     v_segment int;
@@ -64,7 +64,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
-                            WHERE c.segment = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 0 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_0 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -88,7 +89,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
-                            WHERE c.segment = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 1 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_1 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -112,7 +114,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
-                            WHERE c.segment = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 2 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_2 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -136,7 +139,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
-                            WHERE c.segment = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 3 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_3 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -558,10 +562,10 @@ CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
 
-CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS boolean
+CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '50ms'
+    SET lock_timeout TO '20ms'
     SET jit TO 'off'
     AS $_$
 DECLARE
@@ -572,14 +576,14 @@ DECLARE
     v_left bigint;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('$schema$', 13)) THEN
-        RETURN false;
+        RETURN 0;
     END IF;
 
     SELECT last_value INTO v_newest FROM $schema$.segment_newest;
     v_next := (v_newest + 1) % 4;
     v_size := pg_table_size(format('$schema$.segment_%s', v_newest)::regclass);
     IF v_size < p_bytes THEN
-        RETURN false;
+        RETURN 0;
     END IF;
 
     IF EXISTS (SELECT FROM $schema$.segment s WHERE s.segment = v_next) THEN
@@ -593,7 +597,7 @@ BEGIN
                 PERFORM $schema$.take_out_leftovers(v_next, 5000);
             END IF;
 
-            RETURN false;
+            RETURN 0;
         END IF;
 
         BEGIN
@@ -603,20 +607,20 @@ BEGIN
                 'IN ACCESS EXCLUSIVE MODE', v_next);
             SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.segment = v_next;
             IF v_rows <> $schema$.segment_done(v_next) THEN
-                RETURN false;
+                RETURN 0;
             END IF;
 
             EXECUTE format(
                 'TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s',
                 v_next);
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            RETURN false;
+            RETURN 2;
         END;
     END IF;
 
     PERFORM setval('$schema$.segment_newest', v_next);
     PERFORM brin_summarize_new_values(format('$schema$.segment_%s_id_idx', v_newest)::regclass);
-    RETURN true;
+    RETURN 1;
 END
 $_$;
 
@@ -639,8 +643,8 @@ CREATE FUNCTION $schema$.segment_counts() RETURNS TABLE(queue text, ready bigint
     placed AS (
         SELECT l.*, coalesce(c.xid, 0) AS xid, coalesce(c.id, 0) AS id, coalesce(c.late, '{}') AS late, coalesce(c.late_after,
             '{}') AS late_after FROM lane l
-            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c WHERE c.segment = l.segment AND c.queue = l.queue AND c.priority = l.priority
-                ORDER BY c.turn DESC LIMIT 1) c ON true),
+            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c
+                WHERE c.segment = l.segment AND c.queue = l.queue AND c.priority = l.priority ORDER BY c.turn DESC LIMIT 1) c ON true),
     counted AS (
         SELECT p.queue, near.count AS near, near.first, near.last, near.oldest, late.count AS late, late.oldest AS late_oldest,
             (SELECT s.id FROM $schema$.segment s WHERE s.segment = p.segment AND s.queue = p.queue AND s.priority = p.priority
@@ -791,7 +795,9 @@ CREATE FUNCTION $schema$.take_out_leftovers(p_segment smallint, p_limit integer)
 DECLARE
     v_claim record;
 BEGIN
-    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o WHERE o.segment = p_segment AND o.state = 4 LIMIT p_limit LOOP
+    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o
+        WHERE o.segment = p_segment AND o.state = 4 LIMIT p_limit
+    LOOP
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
             PERFORM $schema$.take_out(p_segment, v_claim.node, v_claim.number, NULL);
         END IF;
@@ -891,8 +897,8 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL
-        OR p_ids = v_ids) THEN
+    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number)
+        AND (p_ids IS NULL OR p_ids = v_ids) THEN
         RETURN v_ids;
     END IF;
 

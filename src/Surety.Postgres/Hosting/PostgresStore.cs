@@ -24,7 +24,7 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         this.options = options;
         var s = PostgresMigrations.Quoted(options.Schema);
         Connections = new PostgresConnections(connectionString);
-        Hints = new Hints(Connections, new HintSql(s, options.Schema), Work, time);
+        Hints = new Hints(Connections, new HintSql(s, options.Schema), Looks, time);
         Segments = new PostgresSegments(this, new SegmentSql(s, options.Schema));
         Messages = new PostgresMessages(this, new MessageSql(s), new MessageInfoSql(s), new NodeSql(s));
         Nodes = new PostgresNodes(this, new NodeSql(s), new MessageSql(s));
@@ -38,12 +38,8 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
 
     public PostgresOptions Options => options;
     public PostgresConnections Connections { get; }
-    public WorkSignal Work { get; } = new();
+    public Looks Looks { get; } = new(new WorkSignal());
     public Hints Hints { get; }
-
-    /// <summary>How many nodes work this database, as far as the last heartbeat of one of this process knew.</summary>
-    public int LiveNodes { get; set; } = 1;
-
     public PostgresSegments Segments { get; }
     public PostgresMessages Messages { get; }
     public PostgresNodes Nodes { get; }

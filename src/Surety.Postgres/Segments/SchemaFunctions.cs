@@ -3,7 +3,6 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using Surety.Postgres.Segments.Sql;
-using Surety.Postgres.Sql;
 
 namespace Surety.Postgres.Segments;
 

@@ -17,13 +17,6 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     // How long a handler ran whose message may have been taken out meanwhile, for a progress report or to free a segment.
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
 
-    // How many claims of a busy node share one look at what has arrived and become due.
-    private const int LookEvery = 8;
-
-    private readonly Looks looks = new(store);
-    private int claims;
-    private bool plainFound;
-    private bool otherFound;
     private readonly PlainIntake intake = new(store, sql);
 
     public async ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
@@ -37,42 +30,46 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         return results;
     }
 
-    public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<ClaimedMessage>?> ClaimAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
-        looks.Begin();
-        // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what
-        // becomes due, what has a place to take, and the other sort.
-        var turn = Interlocked.Increment(ref claims);
-        if (turn % LookEvery != 0 && (plainFound || otherFound))
+        var first = store.Looks.Begin();
+        var plainIsEmpty = false;
+        if (first == LookFirst.Plain)
         {
-            if (plainFound && (!otherFound || turn % 2 == 0))
-            {
-                var (messages, all) = await store.Segments.ClaimAsync(node, demands, cancel);
-                if (messages.Count > 0) return InOrder(messages, all && !otherFound, demands);
-                plainFound = false;
-            }
-            else if (await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
-            {
-                return InOrder(more, false, demands);
-            }
+            var plain = await store.Segments.ClaimAsync(node, demands, cancel);
+            // The other sort was not asked, and may have had some a moment ago.
+            if (plain.Messages is { Count: > 0 and var count } messages)
+                return End(new Look(count, plain.IsAll && !store.Looks.Plan.OtherFound) { Plain = true }, messages, demands);
+            plainIsEmpty = plain.IsFromAll;
+        }
+        else if (first == LookFirst.Other && await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
+        {
+            return End(new Look(more.Count, IsAll: false) { Other = true }, more, demands);
         }
 
-        var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
-        if (!look.Alive) return null;
-        if (look.Arrived) await PlaceArrivedAsync(cancel);
-        var claimed = look.Any ? await ClaimOthersAsync(node, demands, look.Due, cancel) : [];
-        otherFound = claimed.Count > 0;
-        List<QueueDemand> left = [.. demands.Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
-        // Where the others left no room, nobody looked: the next turns try, or a backlog of them would starve the plain ones.
-        plainFound = left.Count == 0;
-        var isAll = false;
-        if (left.Count > 0)
+        return await LookAroundAsync(node, demands, plainIsEmpty, cancel);
+    }
+
+    private async ValueTask<IReadOnlyList<ClaimedMessage>?> LookAroundAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, bool plainIsEmpty, CancellationToken cancel)
+    {
+        var around = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
+        if (!around.Alive) return null;
+        if (around.Arrived) await PlaceArrivedAsync(cancel);
+        var claimed = around.Any ? await ClaimOthersAsync(node, demands, around.IsDue, cancel) : [];
+        var others = claimed.Count;
+        List<QueueDemand> left = [.. demands
+            .Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
+        // Where the others left no room, nobody asked: the next looks try, or a backlog of them would starve the plain ones.
+        var (hasPlain, isAll) = (left.Count == 0, false);
+        if (left.Count > 0 && !plainIsEmpty)
         {
             try
             {
                 var plain = await store.Segments.ClaimAsync(node, left, cancel);
-                (plainFound, isAll) = (plain.Messages.Count > 0, plain.All && !otherFound);
+                (hasPlain, isAll) = (plain.Messages.Count > 0, plain.IsAll && others == 0);
                 claimed.AddRange(plain.Messages);
             }
             catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
@@ -81,7 +78,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             }
         }
 
-        return InOrder(claimed, isAll, demands);
+        return End(
+            new Look(claimed.Count, isAll) { Plain = hasPlain, Other = others > 0, IsAround = true, Due = around.Due }, claimed, demands);
     }
 
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel)
@@ -230,7 +228,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0, cancel, command);
     }
 
-    public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) => looks.WaitAsync(atMost, cancel);
+    public ValueTask WaitForWorkAsync(IReadOnlyCollection<string> queues, TimeSpan atMost, CancellationToken cancel) =>
+        store.Looks.WaitAsync(atMost, cancel);
 
     public async ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancel)
     {
@@ -362,7 +361,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     /// <summary>Something of the other sort may be claimable now: the next claim looks.</summary>
     private void Made(DbTransaction? transaction)
     {
-        (plainFound, otherFound) = (false, false);
+        store.Looks.Change(static (plan, _) => plan.Made(), 0);
         Hint(transaction);
     }
 
@@ -405,9 +404,16 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         ValueTask<bool> DoneAsync(NpgsqlBatchCommand command) => store.Connections.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private IReadOnlyList<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
+    /// <summary>Notes how the look ended, and puts what it found in order.</summary>
+    private IReadOnlyList<ClaimedMessage> End(Look look, List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
     {
-        looks.End(claimed.Count, all);
+        store.Looks.Change(static (plan, ended) => plan.End(ended.look, ended.Now), (look, store.Looks.Now));
+        if (!look.IsAll && store.Hints.Rank.Count > 1 && demands.Any(d => claimed.Count(m => m.Message.Queue == d.Queue) >= d.Limit)) store.Hints.Filled();
+        return InOrder(claimed, demands);
+    }
+
+    private static List<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    {
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
         // Those of one queue and priority come in order already.
         for (var i = 1; i < claimed.Count; i++)
@@ -449,9 +455,8 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private ValueTask<Peeked> PeekAsync(NodeId node, string[] queues, CancellationToken cancel) => store.Connections.ReadAsync(async reader =>
     {
         await reader.ReadAsync(cancel);
-        var due = reader.IsDBNull(2) ? (TimeSpan?)null : reader.GetTimeSpan(2);
-        looks.Due(due);
-        return new Peeked(reader.GetBoolean(0), reader.GetBoolean(1), due <= TimeSpan.Zero, reader.GetBoolean(3));
+        return new Peeked(
+            reader.GetBoolean(0), reader.GetBoolean(1), reader.IsDBNull(2) ? null : reader.GetTimeSpan(2), reader.GetBoolean(3));
     }, cancel, sql.Peek(node, queues));
 
     /// <summary>
@@ -477,8 +482,10 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private static Task<bool> Nothing(NpgsqlDataReader reader) => Task.FromResult(true);
 
     /// <summary>What a look at the tables finds.</summary>
-    private readonly record struct Peeked(bool Alive, bool Arrived, bool Due, bool Ready)
+    private readonly record struct Peeked(bool Alive, bool Arrived, TimeSpan? Due, bool Ready)
     {
-        public bool Any => Arrived || Due || Ready;
+        public bool IsDue => Due <= TimeSpan.Zero;
+
+        public bool Any => Arrived || IsDue || Ready;
     }
 }

@@ -4,6 +4,7 @@ using Npgsql;
 using Surety.Intake;
 using Surety.Postgres.Hosting;
 using Surety.Postgres.Sql;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 
 namespace Surety.Postgres.Stores;
@@ -13,12 +14,13 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
 {
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
-        var node = await store.Connections.WriteAsync(null, async reader =>
+        var (node, others) = await store.Connections.WriteAsync(null, async reader =>
         {
             await reader.ReadAsync(CancellationToken.None);
-            return new NodeId(reader.GetInt64(0));
+            return (new NodeId(reader.GetInt64(0)), reader.GetInt32(1));
         }, cancel, sql.Join(StoredText.Cut(name, 200), lease));
         store.Hints.Joined(node);
+        store.Hints.Rank = new NodeRank(others, others + 1);
         return node;
     }
 
@@ -26,7 +28,7 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
         store.Connections.WriteAsync(null, async reader =>
         {
             if (!await reader.ReadAsync(CancellationToken.None)) return false;
-            store.LiveNodes = (int)reader.GetInt64(0);
+            store.Hints.Rank = new NodeRank(reader.GetInt32(0), reader.GetInt32(1) + 1);
             return true;
         }, cancel, sql.Heartbeat(node, lease));
 

@@ -325,6 +325,32 @@ public sealed class MigrationTests : IAsyncLifetime
             """);
     }
 
+    /// <summary>A dump holds its locks for as long as it takes; a deployment of another program is not to wait for it.</summary>
+    [Fact]
+    public async Task Functions_are_made_anew_while_a_dump_reads_everything()
+    {
+        await ApplyAsync();
+        await server.ExecuteAsync($"UPDATE {schema}.meta SET value = 'another' WHERE name = 'functions'");
+        await using var dump = new NpgsqlConnection(server.ConnectionString);
+        await dump.OpenAsync();
+        await using var transaction = await dump.BeginTransactionAsync();
+        await using (var read = dump.CreateCommand())
+        {
+            read.CommandText =
+                $"""
+                DO $$ DECLARE name text; BEGIN
+                    FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
+                        EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS SHARE MODE';
+                    END LOOP;
+                END $$
+                """;
+            await read.ExecuteNonQueryAsync();
+        }
+
+        await ApplyAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        (await server.ScalarAsync<string>($"SELECT value FROM {schema}.meta WHERE name = 'functions'")).ShouldBe(SchemaFunctions.Digest);
+    }
+
     [Fact]
     public void What_stands_between_its_two_lines_is_there_for_every_segment()
     {

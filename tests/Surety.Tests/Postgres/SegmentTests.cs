@@ -1,6 +1,8 @@
 using Npgsql;
 using Shouldly;
 using Surety.Postgres.Hosting;
+using Surety.Postgres.Segments;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 using Surety.StoreContract;
 
@@ -33,17 +35,19 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_heartbeat_tells_how_many_nodes_are_alive()
+    public async Task A_heartbeat_tells_a_nodes_place_among_those_that_are_alive()
     {
         var lease = TimeSpan.FromMinutes(5);
+        store.Hints.Rank.ShouldBe(NodeRank.Alone);
         var other = (await store.Nodes.JoinAsync("other", lease, default))!.Value;
+        store.Hints.Rank.ShouldBe(new NodeRank(1, 2));
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.LiveNodes.ShouldBe(2);
+        store.Hints.Rank.ShouldBe(new NodeRank(0, 2));
 
         await store.Nodes.LeaveAsync(other, default);
         (await store.Nodes.HeartbeatAsync(other, lease, default)).ShouldBeFalse();
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.LiveNodes.ShouldBe(1);
+        store.Hints.Rank.ShouldBe(NodeRank.Alone);
     }
 
     /// <summary>Those that differ in nothing but headers and body have a statement of their own.</summary>
@@ -210,6 +214,46 @@ public sealed class SegmentTests : IAsyncLifetime
         segments.Count.ShouldBe(4);
         ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!).ShouldBeLessThan(2_000_000);
         (await store.Messages.ClaimAsync(node, [new QueueDemand("paused", 10)], default))!.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task A_reader_keeps_a_segment_from_being_used_again_until_it_ends()
+    {
+        store.Segments.SegmentBytes = 1;
+        for (var round = 0; round < 4; round++)
+        {
+            await EnqueueAsync(1);
+            await store.Messages.SettleAsync([.. (await ClaimedAsync(1)).Select(m => m.Done())], null, default);
+            if (round < 3) (await store.Segments.RotateAsync(default)).ShouldBeTrue();
+        }
+
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using (var reader = await connection.BeginTransactionAsync())
+        {
+            await using var read = new NpgsqlCommand($"SELECT count(*) FROM {schema}.segment_open", connection);
+            (await read.ExecuteScalarAsync()).ShouldBe(0L);
+            (await ScalarAsync($"SELECT {schema}.rotate_segments(1)")).ShouldBe(2);
+            (await store.Segments.RotateAsync(default)).ShouldBeFalse();
+        }
+
+        (await store.Segments.RotateAsync(default)).ShouldBeTrue();
+        (await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest")).ShouldBe(0L);
+    }
+
+    [Fact]
+    public void While_a_reader_is_there_fewer_and_fewer_calls_are_tries()
+    {
+        var hindrance = new Hindrance();
+        List<int> tries = [];
+        for (var call = 0; call < 64; call++)
+        {
+            if (hindrance.IsTooEarly) continue;
+            tries.Add(call);
+            hindrance.Answered(byReader: call < 40);
+        }
+
+        tries.ShouldBe([0, 1, 2, 4, 8, 16, 32, 48, .. Enumerable.Range(49, 15)]);
     }
 
     [Fact]

@@ -16,8 +16,8 @@ AS $function$
     placed AS (
         SELECT l.*, coalesce(c.xid, 0) AS xid, coalesce(c.id, 0) AS id, coalesce(c.late, '{}') AS late, coalesce(c.late_after,
             '{}') AS late_after FROM lane l
-            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c WHERE c.segment = l.segment AND c.queue = l.queue AND c.priority = l.priority
-                ORDER BY c.turn DESC LIMIT 1) c ON true),
+            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c
+                WHERE c.segment = l.segment AND c.queue = l.queue AND c.priority = l.priority ORDER BY c.turn DESC LIMIT 1) c ON true),
     counted AS (
         SELECT p.queue, near.count AS near, near.first, near.last, near.oldest, late.count AS late, late.oldest AS late_oldest,
             (SELECT s.id FROM $schema$.segment s WHERE s.segment = p.segment AND s.queue = p.queue AND s.priority = p.priority

@@ -5,7 +5,9 @@ AS $function$
 DECLARE
     v_claim record;
 BEGIN
-    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o WHERE o.segment = p_segment AND o.state = 4 LIMIT p_limit LOOP
+    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o
+        WHERE o.segment = p_segment AND o.state = 4 LIMIT p_limit
+    LOOP
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
             PERFORM $schema$.take_out(p_segment, v_claim.node, v_claim.number, NULL);
         END IF;

@@ -11,8 +11,8 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL
-        OR p_ids = v_ids) THEN
+    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number)
+        AND (p_ids IS NULL OR p_ids = v_ids) THEN
         RETURN v_ids;
     END IF;
 
