@@ -62,6 +62,10 @@ internal sealed class Crew : IAsyncDisposable
         return Task.WhenAll(atWork.Select(node => node.DoAsync(start with { Do = "start" }, "started")));
     }
 
+    /// <summary>Gives each node that works an order of its own, by its place.</summary>
+    public Task<Said[]> DoAsync(Func<int, Order> order, string answer) =>
+        Task.WhenAll(atWork.Select((node, place) => node.DoAsync(order(place), answer)));
+
     /// <summary>Completes when the nodes have begun this many jobs since their start.</summary>
     public async Task UntilHandledAsync(long count, TimeSpan limit)
     {

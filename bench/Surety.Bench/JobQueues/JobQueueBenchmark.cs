@@ -67,9 +67,12 @@ internal static class JobQueueBenchmark
             yield return await Latency.MeasureAsync(bench, name, few, contender => peak.Rows.FirstOrDefault(r => r.Contender == contender) is { } row ? Math.Max(100, (long)row.Median(m => m.Rate) * percent / 100) : null);
         }
 
-        foreach (var rate in LowRate.Rates)
+        foreach (var byNodes in (bool[])[false, true])
         {
-            if (settings.Wants(LowRate.NameOf(rate))) yield return await LowRate.MeasureAsync(bench, rate);
+            foreach (var rate in LowRate.Rates)
+            {
+                if (settings.Wants(LowRate.NameOf(rate, byNodes))) yield return await LowRate.MeasureAsync(bench, rate, byNodes);
+            }
         }
 
         foreach (var pressure in Pressure.All)

@@ -12,19 +12,25 @@ internal static class LowRate
 
     public static IReadOnlyList<int> Rates { get; } = [100, 600, 2_000];
 
-    public static string NameOf(int rate) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}: {rate:N0}/s");
+    /// <param name="rate">Jobs a second, over all.</param>
+    /// <param name="byNodes">Whether the nodes enqueue them, each its share; else a process that does not work does.</param>
+    public static string NameOf(int rate, bool byNodes) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Prefix}{(byNodes ? ", enqueued by the nodes" : "")}: {rate:N0}/s");
 
     public static bool Is(Cell cell) => cell.Name.StartsWith(Prefix, StringComparison.Ordinal);
 
     public static string RowOf(string contender, int nodes) =>
         string.Create(CultureInfo.InvariantCulture, $"{contender}, {nodes} {(nodes == 1 ? "node" : "nodes")}");
 
-    public static Task<Cell> MeasureAsync(Workbench bench, int rate)
+    public static Task<Cell> MeasureAsync(Workbench bench, int rate, bool byNodes)
     {
         var most = bench.Settings.Nodes.Max();
         return bench.RunAsync(
-            NameOf(rate), 0, null,
-            (contender, crew) => [.. bench.Settings.Nodes.Select(nodes => new Queue(bench, contender, crew, nodes, rate))],
+            NameOf(rate, byNodes), 0, null,
+            // The peers' players do one or the other.
+            (contender, crew) => byNodes && contender != Contender.Surety
+                ? []
+                : [.. bench.Settings.Nodes.Select(nodes => new Queue(bench, contender, crew, nodes, rate, byNodes))],
             nodesOf: _ => most);
     }
 
@@ -37,7 +43,7 @@ internal static class LowRate
         return new LowRateFigures(row.Median(m => m.Transactions), Times(m => m.Transactions), Times(m => m.P99));
     }
 
-    private sealed class Queue(Workbench bench, string name, Crew crew, int nodes, int rate)
+    private sealed class Queue(Workbench bench, string name, Crew crew, int nodes, int rate, bool byNodes)
         : QueueEntrant(bench, name, crew, RowOf("", nodes))
     {
         // One call under way, so that calls share no commit and their number is that of the enqueueing transactions.
@@ -70,9 +76,15 @@ internal static class LowRate
 
         public override Task FinishAsync(string database) => CheckAsync(handled, enqueued);
 
-        private Task<Said> PaceAsync(long first, int seconds) =>
-            Crew.Producer.DoAsync(
-                new Order("pace") { First = first, Rate = rate, PerCall = perCall, InFlight = InFlight, Seconds = seconds }, "enqueued");
+        private async Task<Said> PaceAsync(long first, int seconds)
+        {
+            var all = new Order("pace") { First = first, Rate = rate, PerCall = perCall, InFlight = InFlight, Seconds = seconds };
+            if (!byNodes) return await Crew.Producer.DoAsync(all, "enqueued");
+            var share = rate / nodes;
+            var said = await Crew.DoAsync(
+                place => all with { First = first + ((long)place * share * seconds), Rate = share }, "enqueued");
+            return new Said("enqueued") { Count = said.Sum(s => s.Count), Micros = said.Max(s => s.Micros) };
+        }
 
         // Asked in another database, so that asking is not counted. A backend reports its transactions once a second; in a steady load what
         // is missing at the end was missing at the beginning, too.

@@ -26,7 +26,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             ? await intake.EnqueueAsync(messages, transaction, cancel)
             : transaction is null ? await store.Connections.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
             : await EnqueueEachAsync(messages, store.Connections.Own(transaction), cancel);
-        Hint(transaction);
+        Hint(transaction, NewsOf(messages));
         return results;
     }
 
@@ -34,7 +34,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
-        var first = store.Looks.Begin();
+        var first = store.Looks.Begin(demands);
         var plainIsEmpty = false;
         if (first == LookFirst.Plain)
         {
@@ -153,7 +153,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
         var answer = transaction is null
             ? await store.Connections.TransactAsync(own => CancelInAsync(id, reason, own, cancel), cancel)
             : await CancelInAsync(id, reason, store.Connections.Own(transaction), cancel);
-        if (transaction is null) store.Hints.Committed();
+        if (transaction is null) store.Hints.Committed(News.ForAny);
         return answer;
     }
 
@@ -194,7 +194,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             await reader.NextResultAsync(CancellationToken.None);
             return await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0;
         }, cancel, store.Segments.TakeOut(node, ids), sql.HandBack(node, ids, LostAttempt.AnswerLost));
-        if (count > 0) store.Hints.Committed();
+        if (count > 0) store.Hints.Committed(News.ForAny);
         return count;
     }
 
@@ -211,7 +211,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
             await reader.ReadAsync(CancellationToken.None);
             return new RescueReport(names, (int)reader.GetInt64(0));
         }, cancel, nodes.PresumeDead(), store.Segments.TakeOut(null, limit), sql.Rescue(limit), nodes.ForgetDead());
-        if (report.Rescued > 0) store.Hints.Committed();
+        if (report.Rescued > 0) store.Hints.Committed(News.ForAny);
         return report;
     }
 
@@ -308,7 +308,7 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private async ValueTask<long> RequeueAsync(long[] ids, ReadOnlyMemory<byte>? body, CancellationToken cancel)
     {
         var count = await store.Connections.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0, cancel, infos.Requeue(ids, body));
-        if (count > 0) store.Hints.Committed();
+        if (count > 0) store.Hints.Committed(News.ForAny);
         return count;
     }
 
@@ -362,13 +362,24 @@ internal sealed class PostgresMessages(PostgresStore store, MessageSql sql, Mess
     private void Made(DbTransaction? transaction)
     {
         store.Looks.Change(static (plan, _) => plan.Made(), 0);
-        Hint(transaction);
+        Hint(transaction, News.ForAny);
     }
 
-    private void Hint(DbTransaction? transaction)
+    // Not every look is for messages that are not plain.
+    private News NewsOf(IReadOnlyList<NewMessage> messages)
     {
-        if (transaction is null) store.Hints.Committed();
-        else store.Hints.Enqueued(store.Connections.Own(transaction));
+        foreach (var message in messages)
+        {
+            if (!PostgresSegments.Takes(message) || !store.Looks.IsInto(message.Queue)) return News.ForAny;
+        }
+
+        return News.ForUs;
+    }
+
+    private void Hint(DbTransaction? transaction, News news)
+    {
+        if (transaction is null) store.Hints.Committed(news);
+        else store.Hints.Enqueued(store.Connections.Own(transaction), news);
     }
 
     private async Task<CancelAnswer> CancelInAsync(MessageId id, string reason, NpgsqlTransaction transaction, CancellationToken cancel)

@@ -40,7 +40,7 @@ internal sealed class PostgresNodes(PostgresStore store, NodeSql sql, MessageSql
             return await store.Connections.WriteAsync(transaction, _ => Task.FromResult(true), cancel, store.Segments.TakeOut(node, int.MaxValue), messages.HandBack(node, [], LostAttempt.ProcessEnded), sql.Leave(node));
         }, cancel);
         store.Hints.Left(node);
-        store.Hints.Committed();
+        store.Hints.Committed(News.ForAny);
     }
 }
 
@@ -68,7 +68,7 @@ internal sealed class PostgresQueues(PostgresStore store, QueueSql sql) : IQueue
         Names.ThrowIfNoName(queue);
         store.ThrowIfBeside(nameof(ResumeAsync));
         await store.Connections.WriteAsync(null, _ => Task.FromResult(true), cancel, sql.Resume(queue));
-        store.Hints.Committed();
+        store.Hints.Committed(News.ForAny);
     }
 }
 

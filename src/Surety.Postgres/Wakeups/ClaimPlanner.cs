@@ -28,8 +28,8 @@ internal sealed record ClaimPlanner
 
     /// <summary>
     /// How long a node lets messages gather when the last look brought all there was: one that looks again at once gets very few. After
-    /// many messages it waits longer, because the cost of a claim then matters more. Several nodes that all find many wait as many times as
-    /// long: together they ask as often as one, and a message waits no longer for one of them.
+    /// many messages it waits longer, because the cost of a claim then matters more. Several nodes that all look, because each finds many
+    /// or what it has committed itself, wait as many times as long: together they ask as often as one.
     /// </summary>
     public static readonly TimeSpan GatherFew = TimeSpan.FromMilliseconds(1);
     public static readonly TimeSpan GatherMany = TimeSpan.FromMilliseconds(5);
@@ -68,7 +68,8 @@ internal sealed record ClaimPlanner
 
     // When.
     private int Nodes { get; init; } = 1;
-    private bool IsOurTurn { get; init; } = true;
+    private bool IsDeaf { get; init; }
+    private TimeSpan? TurnSince { get; init; }
     private bool IsCalled { get; init; }
     private TimeSpan? Overheard { get; init; }
     private long SeenOwn { get; init; }
@@ -88,20 +89,22 @@ internal sealed record ClaimPlanner
     public bool HasLeftSome => LeftSome;
 
     /// <summary>How many nodes share the work.</summary>
-    public ClaimPlanner Among(int nodes) =>
-        nodes == Nodes ? this : this with { Nodes = nodes, IsOurTurn = IsOurTurn || nodes <= 1 };
+    public ClaimPlanner Among(int nodes) => nodes == Nodes ? this : this with { Nodes = nodes };
+
+    /// <summary>This node hears no calls, and so looks as one that is alone.</summary>
+    public ClaimPlanner Deaf() => this with { IsDeaf = true };
 
     /// <summary>Another process has committed messages, and one node is called to look.</summary>
     /// <param name="isForUs">Whether it is this one.</param>
     /// <param name="now">When this was heard.</param>
     public ClaimPlanner Heard(bool isForUs, TimeSpan now) => isForUs
-        ? this with { IsOurTurn = true, IsCalled = true }
-        : this with { IsOurTurn = Nodes <= 1, Overheard = Overheard ?? now };
+        ? this with { TurnSince = now, IsCalled = true }
+        : this with { TurnSince = null, Overheard = Overheard ?? now };
 
     /// <summary>
     /// This process has called a node to look. It knows already of what it committed itself; what is new is whose turn it is.
     /// </summary>
-    public ClaimPlanner HeardSelf(bool isForUs) => this with { IsOurTurn = isForUs || Nodes <= 1 };
+    public ClaimPlanner HeardSelf(bool isForUs, TimeSpan now) => this with { TurnSince = isForUs ? now : null };
 
     /// <summary>Something of the sort that is not plain may be claimable now: the next look looks around.</summary>
     public ClaimPlanner Made() => PlainFound || OtherFound ? this with { PlainFound = false, OtherFound = false } : this;
@@ -164,12 +167,15 @@ internal sealed record ClaimPlanner
             OtherFound = look.Other ?? OtherFound,
             LeftSome = leftSome,
             FoundMany = leftSome || count >= Many,
-            Gather = count == 0 || leftSome ? TimeSpan.Zero : count < Many ? GatherFew : GatherMany * Math.Clamp(Nodes, 1, MostNodes),
+            // Where another node has taken what this process has committed, the next that it commits may gather, too.
+            Gather = leftSome || (count == 0 && (HasTurn || !WasTold)) ? TimeSpan.Zero
+                : count < Many ? GatherFew * (HasTurn ? 1 : Sharers)
+                : GatherMany * Sharers,
             Pays = pays,
             Ended = now,
             Found = count > 0 ? now : Found,
             Next = count > 0 ? (pays ? First : Next) : WasTold || WasCalled ? Next : Least(Next * 2, Last),
-            Wait = count > 0 ? Patience : WasTold || IsOurTurn ? Wait : Least(Wait * 2, MostPatience),
+            Wait = count > 0 ? Patience : WasTold || WasCalled ? Wait : Least(Wait * 2, MostPatience),
             DueAt = look.IsAround ? now + look.Due : DueAt,
         };
     }
@@ -182,14 +188,27 @@ internal sealed record ClaimPlanner
     public TimeSpan NextLook(long own)
     {
         if (LeftSome || IsCalled || own != SeenOwn) return Earliest;
-        var next = Ended + Rare;
-        if (Ended - Found < Recent && (IsOurTurn || FoundMany)) next = Gather > TimeSpan.Zero && Pays ? Earliest : Earliest + Next;
+        // A node that had work a moment ago looks once more soon, for what that look was not asked to see.
+        var next = Ended + (Ended - Found < Recent ? MostPatience : Rare);
+        if (Ended - Found < Recent && (HasTurn || FoundMany)) next = Gather > TimeSpan.Zero && Pays ? Earliest : Earliest + Next;
         // From when it was heard: after a long silence all nodes would come at once.
         else if (Overheard is { } heard) next = Least(next, Greatest(Earliest, heard + Wait));
         // A hair late rather than a hair early, which would cost another look.
         if (DueAt is { } due) next = Least(next, Greatest(Earliest, due + TimeSpan.FromMilliseconds(1)));
         return next;
     }
+
+    /// <summary>
+    /// Whether everything that this process committed was there for a look to take, and the look could take it: no other node is needed.
+    /// </summary>
+    /// <param name="own">How many commits of this process have brought messages so far.</param>
+    public bool NeedsNobodyElse(long own) => own == SeenOwn && !LeftSome;
+
+    private int Sharers => Math.Clamp(Nodes, 1, MostNodes);
+
+    // A turn that nobody has given away is over some time after its last call: where each node finds what it committed itself, nobody is
+    // called, and all would ask for the others' messages.
+    private bool HasTurn => Nodes <= 1 || IsDeaf || (TurnSince is { } since && Ended - since < Recent);
 
     private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

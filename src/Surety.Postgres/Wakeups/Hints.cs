@@ -28,13 +28,14 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
     private static readonly TimeSpan BetweenPasses = TimeSpan.FromMilliseconds(50);
 
     private readonly string self = Guid.CreateVersion7().ToString("N");
-    // Our own units of work under way, and whether something was enqueued in them.
-    private readonly ConcurrentDictionary<DbTransaction, bool> units = new();
-    private readonly ConcurrentDictionary<DbTransaction, bool> watched = new();
+    // Our own units of work under way, and what was enqueued in them.
+    private readonly ConcurrentDictionary<DbTransaction, News> units = new();
+    private readonly ConcurrentDictionary<DbTransaction, News> watched = new();
     private readonly ConcurrentDictionary<NodeId, bool> own = new();
     private readonly SemaphoreSlim due = new(0, 1);
     private readonly CancellationTokenSource closing = new();
     private long passedAt = long.MinValue;
+    private volatile bool needsOthers;
     private Task sending = Task.CompletedTask;
     private Task listening = Task.CompletedTask;
 
@@ -45,6 +46,7 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
             sending = SendAsync();
             // A pooler's connection hears nothing: the server's, which listens, is somebody else's a moment later.
             if (!connections.ArePooled) listening = ListenAsync();
+            else looks.Change(static (plan, _) => plan.Deaf(), 0);
         }
     }
 
@@ -68,8 +70,10 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
     public void Filled() => PassOn(hops: 1);
 
     /// <summary>Messages were committed.</summary>
-    public void Committed()
+    public void Committed(News news)
     {
+        if (news == News.None) return;
+        if (news == News.ForAny) needsOthers = true;
         looks.Committed();
         try
         {
@@ -82,18 +86,19 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
     }
 
     /// <summary>Messages were enqueued in a transaction that has not committed yet.</summary>
-    public void Enqueued(NpgsqlTransaction transaction)
+    public void Enqueued(NpgsqlTransaction transaction, News news)
     {
-        if (units.ContainsKey(transaction)) units[transaction] = true;
-        else if (watched.TryAdd(transaction, true)) _ = WatchAsync(transaction);
+        if (units.TryGetValue(transaction, out var before)) units[transaction] = before > news ? before : news;
+        // Others may enqueue in it later: whatever they bring, one more look is the least.
+        else if (watched.TryAdd(transaction, News.ForAny)) _ = WatchAsync(transaction);
     }
 
     /// <summary>One of our own units of work began; <see cref="Ended"/> tells of its end.</summary>
-    public void Began(NpgsqlTransaction transaction) => units[transaction] = false;
+    public void Began(NpgsqlTransaction transaction) => units[transaction] = News.None;
 
     public void Ended(NpgsqlTransaction transaction, bool committed)
     {
-        if (units.TryRemove(transaction, out var enqueued) && enqueued && committed) Committed();
+        if (units.TryRemove(transaction, out var news) && committed) Committed(news);
     }
 
     public async ValueTask DisposeAsync()
@@ -117,7 +122,7 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
         var isForUs = !own.IsEmpty && rank.IsFor(call.Number);
         if (call.From == self)
         {
-            looks.Change(static (plan, isForUs) => plan.HeardSelf(isForUs), isForUs);
+            looks.Change(static (plan, heard) => plan.HeardSelf(heard.isForUs, heard.Now), (isForUs, looks.Now));
             return;
         }
 
@@ -164,7 +169,7 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
             await Task.Delay(TimeSpan.FromMilliseconds(pause), time, closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (closing.IsCancellationRequested) return;
             if (IsOpen(transaction)) continue;
-            Committed();
+            Committed(News.ForAny);
             break;
         }
 
@@ -192,7 +197,10 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
             try
             {
                 await due.WaitAsync(cancel);
-                await Task.Delay(isAlone ? WhileAlone : Coalesce, time, cancel);
+                await Task.Delay(isAlone && Rank.Count < 2 ? WhileAlone : Coalesce, time, cancel);
+                // Before the call: what is committed meanwhile asks for the next one.
+                if (!needsOthers && looks.NeedNobodyElse) continue;
+                needsOthers = false;
                 await using var connection = await connections.OpenOwnAsync(cancel);
                 var call = sql.Notify(self, [.. own.Keys.Select(n => n.Value)]);
                 await using var notify = new NpgsqlBatch(connection) { BatchCommands = { call } };
@@ -232,4 +240,17 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
             }
         }
     }
+}
+
+/// <summary>What a commit brought.</summary>
+internal enum News
+{
+    /// <summary>No message.</summary>
+    None,
+
+    /// <summary>Plain messages of queues that this process works, and had room for when it last looked.</summary>
+    ForUs,
+
+    /// <summary>Messages that it may have to leave to others.</summary>
+    ForAny,
 }

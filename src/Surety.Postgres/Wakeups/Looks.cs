@@ -11,6 +11,7 @@ internal sealed class Looks(WorkSignal signal)
     private ClaimPlanner plan = ClaimPlanner.New;
     private long own;
     private long begun;
+    private string[] queues = [];
 
     /// <summary>By the clock of the plan.</summary>
     public TimeSpan Now => Stopwatch.GetElapsedTime(zero);
@@ -22,6 +23,12 @@ internal sealed class Looks(WorkSignal signal)
 
     /// <summary>How many looks have begun.</summary>
     public long Begun => Interlocked.Read(ref begun);
+
+    /// <summary>Whether the looks of this process took all that it has committed.</summary>
+    public bool NeedNobodyElse => Plan.NeedsNobodyElse(Interlocked.Read(ref own));
+
+    /// <summary>Whether the newest look was into this queue, too.</summary>
+    public bool IsInto(string queue) => Array.IndexOf(Volatile.Read(ref queues), queue) >= 0;
 
     /// <summary>This process has committed messages.</summary>
     public void Committed()
@@ -37,9 +44,10 @@ internal sealed class Looks(WorkSignal signal)
         signal.Pulse();
     }
 
-    /// <summary>A look begins.</summary>
-    public LookFirst Begin()
+    /// <summary>A look begins, into these queues.</summary>
+    public LookFirst Begin(IReadOnlyList<QueueDemand> demands)
     {
+        Volatile.Write(ref queues, [.. demands.Select(d => d.Queue)]);
         Interlocked.Increment(ref begun);
         // Read before the look: what is committed later, the look may not see.
         return Change(static (plan, own) => plan.Begin(own), Interlocked.Read(ref own)).Where();

@@ -32,6 +32,14 @@ public class ClaimPlannerTests
     }
 
     [Fact]
+    public void A_node_without_the_turn_lets_what_it_commits_itself_gather_for_as_many_times_as_long()
+    {
+        foreach (var (nodes, milliseconds) in new[] { (1, 1), (2, 2), (4, 4), (9, 4) })
+            Looked(ClaimPlanner.New.Among(nodes), Three, At(100), own: 1).NextLook(2).ShouldBe(At(100 + milliseconds));
+        Looked(ClaimPlanner.New.Among(4).Heard(true, At(50)), Three, At(100), own: 1).NextLook(2).ShouldBe(At(101));
+    }
+
+    [Fact]
     public void Who_left_some_looks_at_once() => After(Backlog, At(100)).NextLook(0).ShouldBe(At(100));
 
     [Fact]
@@ -54,8 +62,18 @@ public class ClaimPlannerTests
         var plan = Looked(ClaimPlanner.New, Three, At(100), own: 4);
         plan.NextLook(5).ShouldBe(At(101));
         plan.NextLook(5).ShouldBe(plan.Earliest);
-        // Also where it is another node's turn.
-        Looked(ClaimPlanner.New.Among(2).Heard(false, At(0)), Nothing, At(100), own: 4).NextLook(5).ShouldBe(At(100));
+        // Also where another node has the turn, which may have taken what this look was for: then the next may gather.
+        Looked(ClaimPlanner.New.Among(2).Heard(false, At(0)), Nothing, At(100)).NextLook(1).ShouldBe(At(100));
+        Looked(ClaimPlanner.New.Among(2).Heard(false, At(0)), Nothing, At(100), own: 4).NextLook(5).ShouldBe(At(102));
+    }
+
+    [Fact]
+    public void Others_are_needed_until_a_look_has_begun_since_the_last_commit_and_left_nothing()
+    {
+        var plan = Looked(ClaimPlanner.New, Three, At(100), own: 4);
+        plan.NeedsNobodyElse(4).ShouldBeTrue();
+        plan.NeedsNobodyElse(5).ShouldBeFalse();
+        Looked(plan, Backlog, At(101), own: 5).NeedsNobodyElse(5).ShouldBeFalse();
     }
 
     [Fact]
@@ -87,7 +105,7 @@ public class ClaimPlannerTests
     [Fact]
     public void The_pause_is_longer_after_such_looks_that_found_nothing_and_short_again_after_one_that_found_some()
     {
-        var plan = Looked(ClaimPlanner.New.Among(2), Nothing, At(9_990));
+        var plan = Looked(ClaimPlanner.New.Among(2).Heard(true, At(0)), Nothing, At(9_990));
         foreach (var wait in new[] { 100, 200, 400, 400 })
         {
             plan = plan.Heard(false, At(10_000));
@@ -107,8 +125,18 @@ public class ClaimPlannerTests
     }
 
     [Fact]
-    public void A_node_that_hears_nothing_asks_as_one_that_is_alone() =>
-        Looked(ClaimPlanner.New.Among(4), Three, At(100)).NextLook(0).ShouldBe(At(101));
+    public void A_node_that_can_hear_nothing_asks_as_one_that_is_alone() =>
+        Looked(ClaimPlanner.New.Among(4).Deaf(), Three, At(100)).NextLook(0).ShouldBe(At(101));
+
+    [Fact]
+    public void A_turn_is_over_a_second_after_its_last_call()
+    {
+        var plan = ClaimPlanner.New.Among(4).Heard(true, At(100));
+        Looked(plan, Three, At(1_000)).NextLook(0).ShouldBe(At(1_001));
+        Looked(plan, Three, At(1_100)).NextLook(0).ShouldBe(At(1_500));
+        // And nobody has one whom nobody has called.
+        Looked(ClaimPlanner.New.Among(4), Three, At(100)).NextLook(0).ShouldBe(At(500));
+    }
 
     [Fact]
     public void The_others_leave_and_the_turn_stays_with_the_last_one() =>
@@ -117,7 +145,7 @@ public class ClaimPlannerTests
     [Fact]
     public void Its_own_call_gives_the_turn_away_and_is_nothing_to_wait_for()
     {
-        var plan = Looked(ClaimPlanner.New.Among(2), Nothing, At(100)).HeardSelf(false);
+        var plan = Looked(ClaimPlanner.New.Among(2), Nothing, At(100)).HeardSelf(false, At(101));
         plan.NextLook(0).ShouldBe(At(2100));
     }
 
@@ -207,7 +235,7 @@ public class ClaimPlannerTests
                         plan = plan.Heard(false, now);
                         break;
                     case 2:
-                        plan = plan.HeardSelf(random.Next(2) == 0);
+                        plan = plan.HeardSelf(random.Next(2) == 0, now);
                         break;
                     case 3:
                         plan = plan.Among(random.Next(1, 6));

@@ -52,6 +52,19 @@ public sealed class WorkCallTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_process_commits_for_a_queue_that_it_does_not_work_calls_another_node_though_it_looks_itself()
+    {
+        var first = (await NodesAsync(2))[0];
+        await RunAsync($"LISTEN {schema}");
+        var call = await HeardAsync(call => call.Hops == 0, async () =>
+        {
+            await stores[0].Messages.EnqueueAsync([Message() with { Queue = "elsewhere" }], null, default);
+            (await stores[0].Messages.ClaimAsync(first, [new QueueDemand("work", 1)], default)).ShouldBeEmpty();
+        });
+        call.Number.ShouldBeGreaterThan(1_000_000);
+    }
+
+    [Fact]
     public async Task Every_waiter_looks_sooner_or_later_though_one_is_called()
     {
         var nodes = await NodesAsync(3);
@@ -69,8 +82,11 @@ public sealed class WorkCallTests : IAsyncLifetime
             (await stores[i].Messages.ClaimAsync(nodes[i], [new QueueDemand("work", 1)], default)).ShouldNotBeNull();
     }
 
-    /// <summary>A call of this number that was passed on. Lost while the store does not listen yet, so the cause is repeated.</summary>
-    private async Task<WorkCall> PassedOnAsync(int number, Func<Task> cause)
+    private Task<WorkCall> PassedOnAsync(int number, Func<Task> cause) =>
+        HeardAsync(call => call.Hops > 0 && call.Number == number, cause);
+
+    /// <summary>A call is lost while the store does not listen yet, so the cause is repeated until one is heard.</summary>
+    private async Task<WorkCall> HeardAsync(Predicate<WorkCall> isWanted, Func<Task> cause)
     {
         using var limit = new CancellationTokenSource(Patience);
         while (true)
@@ -84,7 +100,7 @@ public sealed class WorkCallTests : IAsyncLifetime
                 {
                     while (heard.TryDequeue(out var payload))
                     {
-                        if (WorkCall.Read(payload) is { Hops: > 0 } call && call.Number == number) return call;
+                        if (WorkCall.Read(payload) is { } call && isWanted(call)) return call;
                     }
 
                     await connection.WaitAsync(soon.Token);
