@@ -7,9 +7,9 @@ using Surety.Postgres.Segments.Sql;
 namespace Surety.Postgres.Segments;
 
 /// <summary>
-/// The functions and views that run in the schema: the files of the folder Functions, which can be read as they are. They are made anew
-/// whenever the schema goes up to a later version, and when they are others than those it has. A program of the version before goes on
-/// calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
+/// The functions that run in the schema: the files of the folder Sql, which can be read as they are. They are made anew whenever the schema
+/// goes up to a later version, and when they are others than those it has; that waits for nobody who reads the tables. A program of the
+/// version before goes on calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
 /// </summary>
 internal static class SchemaFunctions
 {
