@@ -59,8 +59,8 @@ public static class Samples
             .UseSqlite(connectionString)
             .Handle<InvoiceDue, RemindCustomer>("mail")
             .HandleInTransaction<InvoiceBooked, BookInvoice>()
-            .Queue("mail",
-            q => {
+            .Queue("mail", q =>
+            {
                 q.Concurrency = 8;
                 q.HandlerTimeout = TimeSpan.FromSeconds(30);
                 q.Retry = Retry.Exponential(attempts: 8).RejectOn<FormatException>();
