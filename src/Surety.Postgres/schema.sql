@@ -12,11 +12,11 @@ CREATE FUNCTION $schema$.claim_messages(p_node bigint, p_number bigint, p_queues
 #variable_conflict use_column
 DECLARE
     v_newest int;
-    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a child, as one
-    -- number; 3 is the age of the newest.
+    -- What to claim from, in this order. A lane is here a queue's place from 1, how late its priority comes, and the age of a segment, as
+    -- one number that sorts: 12 * place + 4 * lateness + age. 3 is the age of the newest.
     v_lanes int[] := '{}';
     v_lane int;
-    v_ring int;
+    v_segment int;
     v_before int;
     v_had boolean := false;
     v_oldest int;
@@ -45,17 +45,17 @@ BEGIN
 
     FOR v_pass IN 0..1 LOOP
         FOR v_age IN 0..3 LOOP
-            v_ring := (v_newest + 1 + v_age) % 4;
-            CONTINUE WHEN p_oldest >= 0 AND (v_ring = p_oldest OR v_age = 3) <> (v_pass = 0);
+            v_segment := (v_newest + 1 + v_age) % 4;
+            CONTINUE WHEN p_oldest >= 0 AND (v_segment = p_oldest OR v_age = 3) <> (v_pass = 0);
             v_before := cardinality(v_lanes);
-            -- Lanes of a child with something ahead of their cursor, or of a transaction that ended after it was passed. Before any lock,
+            -- Lanes of a segment with something ahead of their cursor, or of a transaction that ended after it was passed. Before any lock,
             -- so that a look that finds nothing waits for nobody.
-            CASE v_ring
+            CASE v_segment
             WHEN 0 THEN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
-                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        -- Of many queues, few have ever had something in this segment. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
                             WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_0 s
                             WHERE s.queue = q.name OFFSET 0)) q
@@ -64,7 +64,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
-                            WHERE c.ring = 0 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 0 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_0 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -79,7 +80,7 @@ BEGIN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
-                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        -- Of many queues, few have ever had something in this segment. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
                             WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_1 s
                             WHERE s.queue = q.name OFFSET 0)) q
@@ -88,7 +89,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
-                            WHERE c.ring = 1 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 1 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_1 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -103,7 +105,7 @@ BEGIN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
-                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        -- Of many queues, few have ever had something in this segment. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
                             WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_2 s
                             WHERE s.queue = q.name OFFSET 0)) q
@@ -112,7 +114,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
-                            WHERE c.ring = 2 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 2 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_2 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -127,7 +130,7 @@ BEGIN
                 v_lanes := v_lanes || ARRAY(
                     SELECT l.lane + v_age
                     FROM (
-                        -- Of many queues, few have ever had something in this child. Of few, that would be one more page to read.
+                        -- Of many queues, few have ever had something in this segment. Of few, that would be one more page to read.
                         SELECT * FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
                             WHERE cardinality(p_queues) < 8 OR EXISTS (SELECT FROM $schema$.segment_3 s
                             WHERE s.queue = q.name OFFSET 0)) q
@@ -136,7 +139,8 @@ BEGIN
                         ELSE 2 - p.priority END) AS l (lane)
                     LEFT JOIN LATERAL (
                         SELECT c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
-                            WHERE c.ring = 3 AND c.queue = q.name AND c.priority = p.priority ORDER BY c.turn DESC LIMIT 1) c ON true
+                            WHERE c.segment = 3 AND c.queue = q.name AND c.priority = p.priority
+                            ORDER BY c.turn DESC LIMIT 1) c ON true
                     WHERE NOT ARRAY[l.lane, l.lane + 1, l.lane + 2] && v_lanes AND (
                         EXISTS (SELECT FROM $schema$.segment_3 s
                             WHERE s.queue = q.name AND s.priority = p.priority AND (s.xid, s.id) > (coalesce(c.xid, 0), coalesce(c.id, 0)))
@@ -149,9 +153,9 @@ BEGIN
                                     WHERE s.queue = q.name AND s.priority = p.priority AND s.xid = e.xid AND s.id > e.after OFFSET 0))));
             END CASE;
             IF cardinality(v_lanes) > v_before THEN
-                v_had := v_had OR v_ring = p_oldest;
+                v_had := v_had OR v_segment = p_oldest;
                 IF v_age < 3 THEN
-                    v_oldest := CASE WHEN v_oldest IS NULL THEN v_ring ELSE 4 END;
+                    v_oldest := CASE WHEN v_oldest IS NULL THEN v_segment ELSE 4 END;
                 END IF;
             END IF;
         END LOOP;
@@ -185,7 +189,7 @@ BEGIN
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_0 c
-                    WHERE c.ring = 0 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                    WHERE c.segment = 0 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
                 v_ended_after := '{}';
                 IF v_late <> '{}' THEN
@@ -217,7 +221,7 @@ BEGIN
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_0 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
                             n.ids[cardinality(n.ids)],
@@ -242,13 +246,13 @@ BEGIN
                                 WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
                                     AND s.xid <= l.up_to
                                     AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_0 w
-                                        WHERE w.ring = 0 AND w.id = s.id))
+                                        WHERE w.segment = 0 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_0 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_0 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 0, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
@@ -276,7 +280,7 @@ BEGIN
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_1 c
-                    WHERE c.ring = 1 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                    WHERE c.segment = 1 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
                 v_ended_after := '{}';
                 IF v_late <> '{}' THEN
@@ -308,7 +312,7 @@ BEGIN
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_1 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
                             n.ids[cardinality(n.ids)],
@@ -333,13 +337,13 @@ BEGIN
                                 WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
                                     AND s.xid <= l.up_to
                                     AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_1 w
-                                        WHERE w.ring = 1 AND w.id = s.id))
+                                        WHERE w.segment = 1 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_1 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_1 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 1, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
@@ -367,7 +371,7 @@ BEGIN
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_2 c
-                    WHERE c.ring = 2 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                    WHERE c.segment = 2 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
                 v_ended_after := '{}';
                 IF v_late <> '{}' THEN
@@ -399,7 +403,7 @@ BEGIN
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_2 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
                             n.ids[cardinality(n.ids)],
@@ -424,13 +428,13 @@ BEGIN
                                 WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
                                     AND s.xid <= l.up_to
                                     AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_2 w
-                                        WHERE w.ring = 2 AND w.id = s.id))
+                                        WHERE w.segment = 2 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_2 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_2 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 2, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
@@ -458,7 +462,7 @@ BEGIN
                 INTO v_turn, v_xid, v_id, v_late, v_late_after, v_withdrawn
                 FROM (SELECT) one LEFT JOIN LATERAL (
                     SELECT c.turn, c.xid, c.id, c.late, c.late_after FROM $schema$.claim_3 c
-                    WHERE c.ring = 3 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
+                    WHERE c.segment = 3 AND c.queue = v_queue AND c.priority = v_priority ORDER BY c.turn DESC LIMIT 1) c ON true;
                 v_ended := '{}';
                 v_ended_after := '{}';
                 IF v_late <> '{}' THEN
@@ -490,7 +494,7 @@ BEGIN
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_3 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(), n.highest,
                             n.ids[cardinality(n.ids)],
@@ -515,13 +519,13 @@ BEGIN
                                 WHERE s.queue = v_queue AND s.priority = v_priority AND (s.xid, s.id) > (l.xid, l.after)
                                     AND s.xid <= l.up_to
                                     AND NOT (v_withdrawn AND EXISTS (SELECT FROM $schema$.withdrawn_3 w
-                                        WHERE w.ring = 3 AND w.id = s.id))
+                                        WHERE w.segment = 3 AND w.id = s.id))
                                 ORDER BY s.xid, s.id LIMIT v_room) s
                             LIMIT v_room) a
                         WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)),
                     taken AS MATERIALIZED (SELECT * FROM measured m WHERE m.up_to <= p_bytes OR m.place = 1),
                     noted AS (
-                        INSERT INTO $schema$.claim_3 (ring, node, number, queue, priority, turn, claimed_at, xid, id, late,
+                        INSERT INTO $schema$.claim_3 (segment, node, number, queue, priority, turn, claimed_at, xid, id, late,
                             late_after, lowest_xid, highest_xid, ids)
                         SELECT 3, p_node, p_number + v_out / 8, v_queue, v_priority, v_turn + 1, $schema$.now(),
                             greatest(n.highest, v_xid), CASE WHEN n.highest < v_xid THEN v_id
@@ -545,7 +549,7 @@ BEGIN
                 GET DIAGNOSTICS v_count = ROW_COUNT;
         END CASE;
         v_room := v_room - v_count;
-        -- What lay ahead was withdrawn, or somebody else has it by now. A younger child, which was not looked at because this one came
+        -- What lay ahead was withdrawn, or somebody else has it by now. A younger segment, which was not looked at because this one came
         -- first, may have more.
         IF v_count = 0 AND v_lane % 4 < 3 AND v_lanes[1] IS DISTINCT FROM v_lane + 1 THEN
             v_lanes := v_lane + 1 || v_lanes;
@@ -558,10 +562,10 @@ CREATE FUNCTION $schema$.now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$SELECT statement_timestamp()$$;
 
-CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS boolean
+CREATE FUNCTION $schema$.rotate_segments(p_bytes bigint) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '50ms'
+    SET lock_timeout TO '20ms'
     SET jit TO 'off'
     AS $_$
 DECLARE
@@ -572,27 +576,28 @@ DECLARE
     v_left bigint;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('$schema$', 13)) THEN
-        RETURN false;
+        RETURN 0;
     END IF;
 
     SELECT last_value INTO v_newest FROM $schema$.segment_newest;
     v_next := (v_newest + 1) % 4;
     v_size := pg_table_size(format('$schema$.segment_%s', v_newest)::regclass);
     IF v_size < p_bytes THEN
-        RETURN false;
+        RETURN 0;
     END IF;
 
-    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.ring = v_next) THEN
-        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+    IF EXISTS (SELECT FROM $schema$.segment s WHERE s.segment = v_next) THEN
+        SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.segment = v_next;
         v_left := v_rows - $schema$.segment_done(v_next);
         IF v_left > 0 THEN
-            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up the ring.
-            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.ring = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
+            -- What moves will be done soon. What does not (a paused queue, a handler that runs for hours) would hold up
+            -- the others.
+            IF NOT EXISTS (SELECT FROM $schema$.claim c WHERE c.segment = v_next AND c.claimed_at > $schema$.now() - interval '10 s')
                 AND (v_left * 2 <= v_rows OR v_size >= 8 * p_bytes) THEN
                 PERFORM $schema$.take_out_leftovers(v_next, 5000);
             END IF;
 
-            RETURN false;
+            RETURN 0;
         END IF;
 
         BEGIN
@@ -600,22 +605,22 @@ BEGIN
             EXECUTE format(
                 'LOCK TABLE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s '
                 'IN ACCESS EXCLUSIVE MODE', v_next);
-            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.ring = v_next;
+            SELECT count(*) INTO v_rows FROM $schema$.segment s WHERE s.segment = v_next;
             IF v_rows <> $schema$.segment_done(v_next) THEN
-                RETURN false;
+                RETURN 0;
             END IF;
 
             EXECUTE format(
                 'TRUNCATE ONLY $schema$.claim_%1$s, ONLY $schema$.segment_%1$s, ONLY $schema$.receipt_%1$s, ONLY $schema$.withdrawn_%1$s',
                 v_next);
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            RETURN false;
+            RETURN 2;
         END;
     END IF;
 
     PERFORM setval('$schema$.segment_newest', v_next);
     PERFORM brin_summarize_new_values(format('$schema$.segment_%s_id_idx', v_newest)::regclass);
-    RETURN true;
+    RETURN 1;
 END
 $_$;
 
@@ -627,34 +632,34 @@ CREATE FUNCTION $schema$.segment_counts() RETURNS TABLE(queue text, ready bigint
     SET enable_sort TO 'off'
     SET enable_incremental_sort TO 'off'
     AS $$
-    WITH RECURSIVE lane (ring, queue, priority) AS (
-        SELECT child.ring, f.queue, f.priority FROM (SELECT n::smallint AS ring FROM generate_series(0, 3) AS n) child
-            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s WHERE s.ring = child.ring
+    WITH RECURSIVE lane (segment, queue, priority) AS (
+        SELECT g.segment, f.queue, f.priority FROM (SELECT n::smallint AS segment FROM generate_series(0, 3) AS n) g
+            CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s WHERE s.segment = g.segment
                 ORDER BY s.queue, s.priority LIMIT 1) f
         UNION ALL
-        SELECT l.ring, n.queue, n.priority FROM lane l
+        SELECT l.segment, n.queue, n.priority FROM lane l
             CROSS JOIN LATERAL (SELECT s.queue, s.priority FROM $schema$.segment s
-                WHERE s.ring = l.ring AND (s.queue, s.priority) > (l.queue, l.priority) ORDER BY s.queue, s.priority LIMIT 1) n),
+                WHERE s.segment = l.segment AND (s.queue, s.priority) > (l.queue, l.priority) ORDER BY s.queue, s.priority LIMIT 1) n),
     placed AS (
         SELECT l.*, coalesce(c.xid, 0) AS xid, coalesce(c.id, 0) AS id, coalesce(c.late, '{}') AS late, coalesce(c.late_after,
             '{}') AS late_after FROM lane l
-            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c WHERE c.ring = l.ring AND c.queue = l.queue AND c.priority = l.priority
-                ORDER BY c.turn DESC LIMIT 1) c ON true),
+            LEFT JOIN LATERAL (SELECT c.* FROM $schema$.claim c
+                WHERE c.segment = l.segment AND c.queue = l.queue AND c.priority = l.priority ORDER BY c.turn DESC LIMIT 1) c ON true),
     counted AS (
         SELECT p.queue, near.count AS near, near.first, near.last, near.oldest, late.count AS late, late.oldest AS late_oldest,
-            (SELECT s.id FROM $schema$.segment s WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority
+            (SELECT s.id FROM $schema$.segment s WHERE s.segment = p.segment AND s.queue = p.queue AND s.priority = p.priority
                 AND (s.xid, s.id) > (p.xid, p.id) ORDER BY s.xid DESC, s.id DESC LIMIT 1) AS end
         FROM placed p CROSS JOIN LATERAL (
             SELECT count(*), min(n.id) AS first, max(n.id) AS last, min(n.enqueued_at) AS oldest FROM (
                 SELECT s.id, s.enqueued_at FROM $schema$.segment s
-                    WHERE s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND (s.xid, s.id) > (p.xid, p.id)
-                    AND NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = p.ring AND w.id = s.id)
+                    WHERE s.segment = p.segment AND s.queue = p.queue AND s.priority = p.priority AND (s.xid, s.id) > (p.xid, p.id)
+                    AND NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.segment = p.segment AND w.id = s.id)
                         ORDER BY s.xid, s.id LIMIT 100000) n) near
         CROSS JOIN LATERAL (
             SELECT count(*), min(s.enqueued_at) AS oldest FROM unnest(p.late, p.late_after) AS l (xid, after)
-                JOIN $schema$.segment s ON s.ring = p.ring AND s.queue = p.queue AND s.priority = p.priority AND s.xid = l.xid
+                JOIN $schema$.segment s ON s.segment = p.segment AND s.queue = p.queue AND s.priority = p.priority AND s.xid = l.xid
                     AND s.id > l.after
-            WHERE NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.ring = p.ring AND w.id = s.id)) late),
+            WHERE NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.segment = p.segment AND w.id = s.id)) late),
     ready AS (
         SELECT queue, sum(late + CASE WHEN near < 100000 OR "end" <= last OR last = first THEN near
             ELSE (near * ("end" - first)::numeric / (last - first))::bigint END)::bigint AS ready,
@@ -662,34 +667,34 @@ CREATE FUNCTION $schema$.segment_counts() RETURNS TABLE(queue text, ready bigint
         FROM counted GROUP BY queue),
     running AS (
         SELECT c.queue, sum(cardinality(c.ids) - coalesce(r.count, 0))::bigint AS running FROM $schema$.claim c LEFT JOIN (
-            SELECT ring, node, number, sum(CASE WHEN id < 0 THEN cardinality(ids) ELSE 1 END) AS count
-                FROM $schema$.receipt GROUP BY ring, node, number) r
-            ON r.ring = c.ring AND r.node = c.node AND r.number = c.number
+            SELECT segment, node, number, sum(CASE WHEN id < 0 THEN cardinality(ids) ELSE 1 END) AS count
+                FROM $schema$.receipt GROUP BY segment, node, number) r
+            ON r.segment = c.segment AND r.node = c.node AND r.number = c.number
         GROUP BY c.queue)
     SELECT coalesce(ready.queue, running.queue), coalesce(ready, 0), coalesce(running, 0), oldest FROM ready FULL
         JOIN running ON running.queue = ready.queue
 $$;
 
-CREATE FUNCTION $schema$.segment_done(p_ring smallint) RETURNS bigint
+CREATE FUNCTION $schema$.segment_done(p_segment smallint) RETURNS bigint
     LANGUAGE sql STABLE
     AS $$
     SELECT coalesce((SELECT sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END) FROM $schema$.receipt r
-        WHERE r.ring = p_ring), 0)::bigint
-        + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.ring = p_ring)
+        WHERE r.segment = p_segment), 0)::bigint
+        + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.segment = p_segment)
 $$;
 
-CREATE FUNCTION $schema$.settle_segment(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[], p_each boolean) RETURNS bigint[]
+CREATE FUNCTION $schema$.settle_segment(p_segment smallint, p_node bigint, p_number bigint, p_ids bigint[], p_each boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
     v_ids bigint[];
 BEGIN
     PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
-    v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
+    v_ids := $schema$.unsettled(p_segment, p_node, p_number, p_ids);
     IF p_each THEN
-        INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
+        INSERT INTO $schema$.receipt (segment, node, number, id) SELECT p_segment, p_node, p_number, unnest(v_ids);
     ELSIF cardinality(v_ids) > 0 THEN
-        INSERT INTO $schema$.receipt (ring, node, number, id, ids) VALUES (p_ring, p_node, p_number, -v_ids[1], v_ids);
+        INSERT INTO $schema$.receipt (segment, node, number, id, ids) VALUES (p_segment, p_node, p_number, -v_ids[1], v_ids);
     END IF;
 
     RETURN v_ids;
@@ -701,12 +706,12 @@ CREATE FUNCTION $schema$.settle_segment_one_0(p_node bigint, p_number bigint, p_
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt_0 (ring, node, number, id)
+    INSERT INTO $schema$.receipt_0 (segment, node, number, id)
     SELECT 0, p_node, p_number, p_id FROM $schema$.claim_0 c
-    WHERE c.ring = 0 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+    WHERE c.segment = 0 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
         AND NOT EXISTS (
             SELECT FROM $schema$.receipt_0 r
-            WHERE r.ring = 0 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+            WHERE r.segment = 0 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END
@@ -717,12 +722,12 @@ CREATE FUNCTION $schema$.settle_segment_one_1(p_node bigint, p_number bigint, p_
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt_1 (ring, node, number, id)
+    INSERT INTO $schema$.receipt_1 (segment, node, number, id)
     SELECT 1, p_node, p_number, p_id FROM $schema$.claim_1 c
-    WHERE c.ring = 1 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+    WHERE c.segment = 1 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
         AND NOT EXISTS (
             SELECT FROM $schema$.receipt_1 r
-            WHERE r.ring = 1 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+            WHERE r.segment = 1 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END
@@ -733,12 +738,12 @@ CREATE FUNCTION $schema$.settle_segment_one_2(p_node bigint, p_number bigint, p_
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt_2 (ring, node, number, id)
+    INSERT INTO $schema$.receipt_2 (segment, node, number, id)
     SELECT 2, p_node, p_number, p_id FROM $schema$.claim_2 c
-    WHERE c.ring = 2 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+    WHERE c.segment = 2 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
         AND NOT EXISTS (
             SELECT FROM $schema$.receipt_2 r
-            WHERE r.ring = 2 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+            WHERE r.segment = 2 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END
@@ -749,25 +754,25 @@ CREATE FUNCTION $schema$.settle_segment_one_3(p_node bigint, p_number bigint, p_
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashint8extended(p_number, p_node));
-    INSERT INTO $schema$.receipt_3 (ring, node, number, id)
+    INSERT INTO $schema$.receipt_3 (segment, node, number, id)
     SELECT 3, p_node, p_number, p_id FROM $schema$.claim_3 c
-    WHERE c.ring = 3 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
+    WHERE c.segment = 3 AND c.node = p_node AND c.number = p_number AND p_id = ANY (c.ids)
         AND NOT EXISTS (
             SELECT FROM $schema$.receipt_3 r
-            WHERE r.ring = 3 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
+            WHERE r.segment = 3 AND r.node = p_node AND r.number = p_number AND r.id < 0 AND p_id = ANY (r.ids))
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END
 $$;
 
-CREATE FUNCTION $schema$.take_out(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS integer
+CREATE FUNCTION $schema$.take_out(p_segment smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS integer
     LANGUAGE plpgsql
     AS $$
 DECLARE
     v_ids bigint[];
 BEGIN
     PERFORM pg_advisory_xact_lock(hashint8extended(p_number, p_node));
-    v_ids := $schema$.unsettled(p_ring, p_node, p_number, p_ids);
+    v_ids := $schema$.unsettled(p_segment, p_node, p_number, p_ids);
     IF cardinality(v_ids) = 0 THEN
         RETURN 0;
     END IF;
@@ -775,31 +780,33 @@ BEGIN
     INSERT INTO $schema$.message (id, state, priority, version, claim, node, enqueued_at, due_at, claimed_at, tracked, queue, kind,
         headers, body)
     SELECT s.id, 4, s.priority, s.version, 1, p_node, s.enqueued_at, s.enqueued_at, c.claimed_at, false, s.queue, s.kind, s.headers, s.body
-    FROM $schema$.claim c JOIN $schema$.segment s ON s.ring = p_ring AND s.queue = c.queue AND s.priority = c.priority
+    FROM $schema$.claim c JOIN $schema$.segment s ON s.segment = p_segment AND s.queue = c.queue AND s.priority = c.priority
         AND s.xid BETWEEN c.lowest_xid AND c.highest_xid
-    WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
+    WHERE c.segment = p_segment AND c.node = p_node AND c.number = p_number AND s.id = ANY (v_ids);
     -- Each by itself: a transaction that waits to end one with its effect does not look again, and meets the key.
-    INSERT INTO $schema$.receipt (ring, node, number, id) SELECT p_ring, p_node, p_number, unnest(v_ids);
+    INSERT INTO $schema$.receipt (segment, node, number, id) SELECT p_segment, p_node, p_number, unnest(v_ids);
     RETURN cardinality(v_ids);
 END
 $$;
 
-CREATE FUNCTION $schema$.take_out_leftovers(p_ring smallint, p_limit integer) RETURNS void
+CREATE FUNCTION $schema$.take_out_leftovers(p_segment smallint, p_limit integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
     v_claim record;
 BEGIN
-    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 4 LIMIT p_limit LOOP
+    FOR v_claim IN SELECT DISTINCT o.node, o.number FROM $schema$.segment_open o
+        WHERE o.segment = p_segment AND o.state = 4 LIMIT p_limit
+    LOOP
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
-            PERFORM $schema$.take_out(p_ring, v_claim.node, v_claim.number, NULL);
+            PERFORM $schema$.take_out(p_segment, v_claim.node, v_claim.number, NULL);
         END IF;
     END LOOP;
 
     PERFORM pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('$schema$' || s.queue, 11) AS key FROM $schema$.segment s
-        WHERE s.ring = p_ring ORDER BY 1) AS lanes;
-    WITH ready AS (SELECT * FROM $schema$.segment_open o WHERE o.ring = p_ring AND o.state = 1 LIMIT p_limit),
-    noted AS (INSERT INTO $schema$.withdrawn (ring, id) SELECT p_ring, r.id FROM ready r)
+        WHERE s.segment = p_segment ORDER BY 1) AS lanes;
+    WITH ready AS (SELECT * FROM $schema$.segment_open o WHERE o.segment = p_segment AND o.state = 1 LIMIT p_limit),
+    noted AS (INSERT INTO $schema$.withdrawn (segment, id) SELECT p_segment, r.id FROM ready r)
     INSERT INTO $schema$.message (id, state, priority, version, enqueued_at, due_at, tracked, queue, kind, headers, body)
     SELECT r.id, 1, r.priority, r.version, r.enqueued_at, r.enqueued_at, false, r.queue, r.kind, r.headers, r.body FROM ready r;
 END
@@ -820,15 +827,15 @@ DECLARE
     v_count int := 0;
 BEGIN
     FOR v_claim IN
-        SELECT c.ring, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS child (ring)
-            JOIN $schema$.claim c ON c.ring = child.ring AND c.node = n.id
+        SELECT c.segment, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS g (segment)
+            JOIN $schema$.claim c ON c.segment = g.segment AND c.node = n.id
         WHERE (n.id = p_node OR p_node IS NULL AND n.dead_at IS NOT NULL AND NOT n.emptied) AND cardinality(c.ids) > (
             SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM $schema$.receipt r
-                WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
+                WHERE r.segment = c.segment AND r.node = c.node AND r.number = c.number)
     LOOP
         v_any := true;
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
-            v_count := v_count + $schema$.take_out(v_claim.ring, v_claim.node, v_claim.number, NULL);
+            v_count := v_count + $schema$.take_out(v_claim.segment, v_claim.node, v_claim.number, NULL);
         END IF;
 
         EXIT WHEN v_count >= p_limit;
@@ -851,13 +858,13 @@ CREATE FUNCTION $schema$.take_out_one(p_id bigint) RETURNS integer
 DECLARE
     v_open record;
 BEGIN
-    SELECT o.ring, o.queue, o.node, o.number INTO v_open FROM $schema$.segment_open o WHERE o.id = p_id;
+    SELECT o.segment, o.queue, o.node, o.number INTO v_open FROM $schema$.segment_open o WHERE o.id = p_id;
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
 
     IF v_open.node IS NOT NULL THEN
-        RETURN $schema$.take_out(v_open.ring, v_open.node, v_open.number, ARRAY[p_id]);
+        RETURN $schema$.take_out(v_open.segment, v_open.node, v_open.number, ARRAY[p_id]);
     END IF;
 
     PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || v_open.queue, 11));
@@ -868,12 +875,12 @@ BEGIN
         RETURN 2;
     END IF;
 
-    INSERT INTO $schema$.withdrawn (ring, id) VALUES (v_open.ring, p_id);
+    INSERT INTO $schema$.withdrawn (segment, id) VALUES (v_open.segment, p_id);
     RETURN 1;
 END
 $$;
 
-CREATE FUNCTION $schema$.unsettled(p_ring smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS bigint[]
+CREATE FUNCTION $schema$.unsettled(p_segment smallint, p_node bigint, p_number bigint, p_ids bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -885,22 +892,22 @@ CREATE FUNCTION $schema$.unsettled(p_ring smallint, p_node bigint, p_number bigi
 DECLARE
     v_ids bigint[];
 BEGIN
-    SELECT c.ids INTO v_ids FROM $schema$.claim c WHERE c.ring = p_ring AND c.node = p_node AND c.number = p_number;
+    SELECT c.ids INTO v_ids FROM $schema$.claim c WHERE c.segment = p_segment AND c.node = p_node AND c.number = p_number;
     IF v_ids IS NULL THEN
         RETURN '{}';
     END IF;
 
-    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number) AND (p_ids IS NULL
-        OR p_ids = v_ids) THEN
+    IF NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number)
+        AND (p_ids IS NULL OR p_ids = v_ids) THEN
         RETURN v_ids;
     END IF;
 
     RETURN ARRAY(
         SELECT unnest(coalesce(p_ids, v_ids)) INTERSECT SELECT unnest(v_ids)
         EXCEPT (
-            SELECT r.id FROM $schema$.receipt r WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id > 0
+            SELECT r.id FROM $schema$.receipt r WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number AND r.id > 0
             UNION ALL SELECT unnest(r.ids) FROM $schema$.receipt r
-                WHERE r.ring = p_ring AND r.node = p_node AND r.number = p_number AND r.id < 0)
+                WHERE r.segment = p_segment AND r.node = p_node AND r.number = p_number AND r.id < 0)
         ORDER BY 1);
 END
 $$;
@@ -929,7 +936,7 @@ CREATE TABLE $schema$.attempt (
 );
 
 CREATE TABLE $schema$.claim (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -944,10 +951,10 @@ CREATE TABLE $schema$.claim (
     highest_xid bigint NOT NULL,
     ids bigint[] NOT NULL
 )
-PARTITION BY LIST (ring);
+PARTITION BY LIST (segment);
 
 CREATE TABLE $schema$.claim_0 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -965,7 +972,7 @@ CREATE TABLE $schema$.claim_0 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.claim_1 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -983,7 +990,7 @@ CREATE TABLE $schema$.claim_1 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.claim_2 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -1001,7 +1008,7 @@ CREATE TABLE $schema$.claim_2 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.claim_3 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -1119,16 +1126,16 @@ CREATE TABLE $schema$.quota (
 );
 
 CREATE TABLE $schema$.receipt (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
     ids bigint[]
 )
-PARTITION BY LIST (ring);
+PARTITION BY LIST (segment);
 
 CREATE TABLE $schema$.receipt_0 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
@@ -1137,7 +1144,7 @@ CREATE TABLE $schema$.receipt_0 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.receipt_1 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
@@ -1146,7 +1153,7 @@ CREATE TABLE $schema$.receipt_1 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.receipt_2 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
@@ -1155,7 +1162,7 @@ CREATE TABLE $schema$.receipt_2 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.receipt_3 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
@@ -1164,7 +1171,7 @@ CREATE TABLE $schema$.receipt_3 (
 WITH (autovacuum_enabled='false', toast_tuple_target='8160', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.segment (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version integer NOT NULL,
     xid bigint NOT NULL,
@@ -1175,10 +1182,10 @@ CREATE TABLE $schema$.segment (
     headers text,
     body bytea NOT NULL
 )
-PARTITION BY LIST (ring);
+PARTITION BY LIST (segment);
 
 CREATE TABLE $schema$.segment_0 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version integer NOT NULL,
     xid bigint NOT NULL,
@@ -1192,7 +1199,7 @@ CREATE TABLE $schema$.segment_0 (
 WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.segment_1 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version integer NOT NULL,
     xid bigint NOT NULL,
@@ -1206,7 +1213,7 @@ CREATE TABLE $schema$.segment_1 (
 WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.segment_2 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version integer NOT NULL,
     xid bigint NOT NULL,
@@ -1220,7 +1227,7 @@ CREATE TABLE $schema$.segment_2 (
 WITH (autovacuum_enabled='false', toast.autovacuum_enabled='false');
 
 CREATE TABLE $schema$.segment_3 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version integer NOT NULL,
     xid bigint NOT NULL,
@@ -1242,14 +1249,14 @@ CREATE SEQUENCE $schema$.segment_newest
     CACHE 1;
 
 CREATE TABLE $schema$.withdrawn (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL
 )
-PARTITION BY LIST (ring);
+PARTITION BY LIST (segment);
 
 CREATE VIEW $schema$.segment_open AS
  WITH lane AS (
-         SELECT DISTINCT ON (claim.ring, claim.queue, claim.priority) claim.ring,
+         SELECT DISTINCT ON (claim.segment, claim.queue, claim.priority) claim.segment,
             claim.queue,
             claim.priority,
             claim.xid,
@@ -1257,9 +1264,9 @@ CREATE VIEW $schema$.segment_open AS
             claim.late,
             claim.late_after
            FROM $schema$.claim
-          ORDER BY claim.ring, claim.queue, claim.priority, claim.turn DESC
+          ORDER BY claim.segment, claim.queue, claim.priority, claim.turn DESC
         )
- SELECT s.ring,
+ SELECT s.segment,
     s.id,
     (1)::smallint AS state,
     s.priority,
@@ -1273,12 +1280,12 @@ CREATE VIEW $schema$.segment_open AS
     s.headers,
     s.body
    FROM ($schema$.segment s
-     LEFT JOIN lane l ON (((l.ring = s.ring) AND (l.queue = s.queue) AND (l.priority = s.priority))))
-  WHERE (((l.ring IS NULL) OR (ROW(s.xid, s.id) > ROW(l.xid, l.id)) OR (s.id > l.late_after[array_position(l.late, s.xid)])) AND (NOT (EXISTS ( SELECT
+     LEFT JOIN lane l ON (((l.segment = s.segment) AND (l.queue = s.queue) AND (l.priority = s.priority))))
+  WHERE (((l.segment IS NULL) OR (ROW(s.xid, s.id) > ROW(l.xid, l.id)) OR (s.id > l.late_after[array_position(l.late, s.xid)])) AND (NOT (EXISTS ( SELECT
            FROM $schema$.withdrawn w
-          WHERE ((w.ring = s.ring) AND (w.id = s.id))))))
+          WHERE ((w.segment = s.segment) AND (w.id = s.id))))))
 UNION ALL
- SELECT s.ring,
+ SELECT s.segment,
     s.id,
     (4)::smallint AS state,
     s.priority,
@@ -1293,10 +1300,10 @@ UNION ALL
     s.body
    FROM (($schema$.claim c
      CROSS JOIN LATERAL unnest(c.ids) claimed(id))
-     JOIN $schema$.segment s ON (((s.ring = c.ring) AND (s.queue = c.queue) AND (s.priority = c.priority) AND ((s.xid >= c.lowest_xid) AND (s.xid <= c.highest_xid)) AND (s.id = claimed.id))))
+     JOIN $schema$.segment s ON (((s.segment = c.segment) AND (s.queue = c.queue) AND (s.priority = c.priority) AND ((s.xid >= c.lowest_xid) AND (s.xid <= c.highest_xid)) AND (s.id = claimed.id))))
   WHERE (NOT (EXISTS ( SELECT
            FROM $schema$.receipt r
-          WHERE ((r.ring = c.ring) AND (r.node = c.node) AND (r.number = c.number) AND ((r.id = claimed.id) OR (claimed.id = ANY (r.ids)))))));
+          WHERE ((r.segment = c.segment) AND (r.node = c.node) AND (r.number = c.number) AND ((r.id = claimed.id) OR (claimed.id = ANY (r.ids)))))));
 
 CREATE TABLE $schema$.unique_key (
     kind text NOT NULL,
@@ -1324,25 +1331,25 @@ CREATE TABLE $schema$.upload (
 );
 
 CREATE TABLE $schema$.withdrawn_0 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL
 )
 WITH (autovacuum_enabled='false');
 
 CREATE TABLE $schema$.withdrawn_1 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL
 )
 WITH (autovacuum_enabled='false');
 
 CREATE TABLE $schema$.withdrawn_2 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL
 )
 WITH (autovacuum_enabled='false');
 
 CREATE TABLE $schema$.withdrawn_3 (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL
 )
 WITH (autovacuum_enabled='false');
@@ -1386,19 +1393,19 @@ ALTER TABLE ONLY $schema$.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (message_id, number);
 
 ALTER TABLE ONLY $schema$.claim
-    ADD CONSTRAINT claim_pkey PRIMARY KEY (ring, node, number);
+    ADD CONSTRAINT claim_pkey PRIMARY KEY (segment, node, number);
 
 ALTER TABLE ONLY $schema$.claim_0
-    ADD CONSTRAINT claim_0_pkey PRIMARY KEY (ring, node, number);
+    ADD CONSTRAINT claim_0_pkey PRIMARY KEY (segment, node, number);
 
 ALTER TABLE ONLY $schema$.claim_1
-    ADD CONSTRAINT claim_1_pkey PRIMARY KEY (ring, node, number);
+    ADD CONSTRAINT claim_1_pkey PRIMARY KEY (segment, node, number);
 
 ALTER TABLE ONLY $schema$.claim_2
-    ADD CONSTRAINT claim_2_pkey PRIMARY KEY (ring, node, number);
+    ADD CONSTRAINT claim_2_pkey PRIMARY KEY (segment, node, number);
 
 ALTER TABLE ONLY $schema$.claim_3
-    ADD CONSTRAINT claim_3_pkey PRIMARY KEY (ring, node, number);
+    ADD CONSTRAINT claim_3_pkey PRIMARY KEY (segment, node, number);
 
 ALTER TABLE ONLY $schema$.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (key);
@@ -1422,19 +1429,19 @@ ALTER TABLE ONLY $schema$.quota
     ADD CONSTRAINT quota_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY $schema$.receipt
-    ADD CONSTRAINT receipt_pkey PRIMARY KEY (ring, node, number, id);
+    ADD CONSTRAINT receipt_pkey PRIMARY KEY (segment, node, number, id);
 
 ALTER TABLE ONLY $schema$.receipt_0
-    ADD CONSTRAINT receipt_0_pkey PRIMARY KEY (ring, node, number, id);
+    ADD CONSTRAINT receipt_0_pkey PRIMARY KEY (segment, node, number, id);
 
 ALTER TABLE ONLY $schema$.receipt_1
-    ADD CONSTRAINT receipt_1_pkey PRIMARY KEY (ring, node, number, id);
+    ADD CONSTRAINT receipt_1_pkey PRIMARY KEY (segment, node, number, id);
 
 ALTER TABLE ONLY $schema$.receipt_2
-    ADD CONSTRAINT receipt_2_pkey PRIMARY KEY (ring, node, number, id);
+    ADD CONSTRAINT receipt_2_pkey PRIMARY KEY (segment, node, number, id);
 
 ALTER TABLE ONLY $schema$.receipt_3
-    ADD CONSTRAINT receipt_3_pkey PRIMARY KEY (ring, node, number, id);
+    ADD CONSTRAINT receipt_3_pkey PRIMARY KEY (segment, node, number, id);
 
 ALTER TABLE ONLY $schema$.unique_key
     ADD CONSTRAINT unique_key_pkey PRIMARY KEY (kind, key);
@@ -1443,29 +1450,29 @@ ALTER TABLE ONLY $schema$.upload
     ADD CONSTRAINT upload_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY $schema$.withdrawn
-    ADD CONSTRAINT withdrawn_pkey PRIMARY KEY (ring, id);
+    ADD CONSTRAINT withdrawn_pkey PRIMARY KEY (segment, id);
 
 ALTER TABLE ONLY $schema$.withdrawn_0
-    ADD CONSTRAINT withdrawn_0_pkey PRIMARY KEY (ring, id);
+    ADD CONSTRAINT withdrawn_0_pkey PRIMARY KEY (segment, id);
 
 ALTER TABLE ONLY $schema$.withdrawn_1
-    ADD CONSTRAINT withdrawn_1_pkey PRIMARY KEY (ring, id);
+    ADD CONSTRAINT withdrawn_1_pkey PRIMARY KEY (segment, id);
 
 ALTER TABLE ONLY $schema$.withdrawn_2
-    ADD CONSTRAINT withdrawn_2_pkey PRIMARY KEY (ring, id);
+    ADD CONSTRAINT withdrawn_2_pkey PRIMARY KEY (segment, id);
 
 ALTER TABLE ONLY $schema$.withdrawn_3
-    ADD CONSTRAINT withdrawn_3_pkey PRIMARY KEY (ring, id);
+    ADD CONSTRAINT withdrawn_3_pkey PRIMARY KEY (segment, id);
 
-CREATE UNIQUE INDEX claim_turn ON ONLY $schema$.claim USING btree (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_turn ON ONLY $schema$.claim USING btree (segment, queue, priority, turn);
 
-CREATE UNIQUE INDEX claim_0_ring_queue_priority_turn_idx ON $schema$.claim_0 USING btree (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_0_segment_queue_priority_turn_idx ON $schema$.claim_0 USING btree (segment, queue, priority, turn);
 
-CREATE UNIQUE INDEX claim_1_ring_queue_priority_turn_idx ON $schema$.claim_1 USING btree (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_1_segment_queue_priority_turn_idx ON $schema$.claim_1 USING btree (segment, queue, priority, turn);
 
-CREATE UNIQUE INDEX claim_2_ring_queue_priority_turn_idx ON $schema$.claim_2 USING btree (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_2_segment_queue_priority_turn_idx ON $schema$.claim_2 USING btree (segment, queue, priority, turn);
 
-CREATE UNIQUE INDEX claim_3_ring_queue_priority_turn_idx ON $schema$.claim_3 USING btree (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_3_segment_queue_priority_turn_idx ON $schema$.claim_3 USING btree (segment, queue, priority, turn);
 
 CREATE INDEX idempotency_expires ON $schema$.idempotency USING btree (expires_at);
 
@@ -1519,19 +1526,19 @@ CREATE INDEX upload_open ON $schema$.upload USING btree (owner, expires_at) WHER
 
 ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_0_pkey;
 
-ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_0_ring_queue_priority_turn_idx;
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_0_segment_queue_priority_turn_idx;
 
 ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_1_pkey;
 
-ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_1_ring_queue_priority_turn_idx;
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_1_segment_queue_priority_turn_idx;
 
 ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_2_pkey;
 
-ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_2_ring_queue_priority_turn_idx;
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_2_segment_queue_priority_turn_idx;
 
 ALTER INDEX $schema$.claim_pkey ATTACH PARTITION $schema$.claim_3_pkey;
 
-ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_3_ring_queue_priority_turn_idx;
+ALTER INDEX $schema$.claim_turn ATTACH PARTITION $schema$.claim_3_segment_queue_priority_turn_idx;
 
 ALTER INDEX $schema$.receipt_pkey ATTACH PARTITION $schema$.receipt_0_pkey;
 

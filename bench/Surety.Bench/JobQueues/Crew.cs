@@ -9,6 +9,7 @@ internal sealed class Crew : IAsyncDisposable
     private readonly Lock gate = new();
     private readonly List<Member> nodes = [];
     private readonly List<long> handled = [];
+    private List<Member> atWork = [];
     private TaskCompletionSource more = NewSignal();
     private bool disposed;
 
@@ -48,15 +49,22 @@ internal sealed class Crew : IAsyncDisposable
         }
     }
 
-    public Task WorkAsync(Order start)
+    /// <param name="start">What they are told.</param>
+    /// <param name="most">How many of the nodes are to work; the others' processes stay idle.</param>
+    public Task WorkAsync(Order start, int most = int.MaxValue)
     {
+        atWork = [.. nodes.Take(most)];
         lock (gate)
         {
             for (var i = 0; i < handled.Count; i++) handled[i] = 0;
         }
 
-        return Task.WhenAll(nodes.Select(node => node.DoAsync(start with { Do = "start" }, "started")));
+        return Task.WhenAll(atWork.Select(node => node.DoAsync(start with { Do = "start" }, "started")));
     }
+
+    /// <summary>Gives each node that works an order of its own, by its place.</summary>
+    public Task<Said[]> DoAsync(Func<int, Order> order, string answer) =>
+        Task.WhenAll(atWork.Select((node, place) => node.DoAsync(order(place), answer)));
 
     /// <summary>Completes when the nodes have begun this many jobs since their start.</summary>
     public async Task UntilHandledAsync(long count, TimeSpan limit)
@@ -83,13 +91,13 @@ internal sealed class Crew : IAsyncDisposable
     }
 
     /// <summary>From here on only the waiting of later jobs counts.</summary>
-    public Task ForgetAsync() => Task.WhenAll(nodes.Select(node => node.DoAsync(new Order("forget"), "forgotten")));
+    public Task ForgetAsync() => Task.WhenAll(atWork.Select(node => node.DoAsync(new Order("forget"), "forgotten")));
 
     /// <summary>Ends the nodes' work and returns what they did.</summary>
     public async Task<Tally> RestAsync()
     {
         var tally = new Tally();
-        foreach (var said in await Task.WhenAll(nodes.Select(node => node.DoAsync(new Order("stop"), "stopped")))) tally.Add(said);
+        foreach (var said in await Task.WhenAll(atWork.Select(node => node.DoAsync(new Order("stop"), "stopped")))) tally.Add(said);
         return tally;
     }
 

@@ -38,5 +38,6 @@ internal static class Documentation
 
     private static string Day(Results day) =>
         $"\n{day.Date}: {day.Machine}. Every figure: "
-            + $"[bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}";
+            + $"[bench/results/{day.FileName}](../bench/results/{day.FileName}).\n\n{ResultTables.Summary(day.Cells)}"
+            + $"{ResultTables.LowRates(day.Cells)}";
 }

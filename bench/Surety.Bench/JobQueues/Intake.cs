@@ -37,6 +37,10 @@ internal sealed class SuretyIntake : IIntake
         there = new EnqueueOptions { Queue = order.Queue };
     }
 
+    /// <summary>Enqueues through a host that works, too.</summary>
+    public void Use(IHost worker, Order order) =>
+        (queue, there) = (worker.Services.GetRequiredService<IQueue>(), new EnqueueOptions { Queue = order.Queue });
+
     public async Task SendAsync(long first, int count, long at)
     {
         if (count == 1)

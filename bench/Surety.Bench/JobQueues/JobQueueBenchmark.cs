@@ -70,6 +70,14 @@ internal static class JobQueueBenchmark
                 r => r.Contender == contender) is { } row ? Math.Max(100, (long)row.Median(m => m.Rate) * percent / 100) : null);
         }
 
+        foreach (var byNodes in (bool[])[false, true])
+        {
+            foreach (var rate in LowRate.Rates)
+            {
+                if (settings.Wants(LowRate.NameOf(rate, byNodes))) yield return await LowRate.MeasureAsync(bench, rate, byNodes);
+            }
+        }
+
         foreach (var pressure in Pressure.All)
         {
             if (settings.Wants($"pressure: {pressure.Name}")) yield return await Sustained.MeasureAsync(bench, few, pressure);
@@ -121,6 +129,7 @@ internal static class JobQueueBenchmark
         if (row.Rounds.Any(r => !double.IsNaN(r.P50)))
             line += string.Create(
                 CultureInfo.InvariantCulture, $"  p50 {row.Median(m => m.P50):0.0} ms p99 {row.Median(m => m.P99):0.0} ms");
+        if (LowRate.Of(cell, row) is { } low) line += $"  {low}";
         return line + string.Create(
             CultureInfo.InvariantCulture,
             $"  WAL {row.Median(m => m.Wal),6:N0} B  commits {row.Median(m => m.Commits):0.000} (writing "

@@ -27,6 +27,9 @@ internal sealed record Measured
     public double P50 { get; init; } = double.NaN;
 
     public double P99 { get; init; } = double.NaN;
+
+    /// <summary>The workers' transactions a second, without the enqueues; NaN where that is not the question.</summary>
+    public double Transactions { get; init; } = double.NaN;
 }
 
 /// <summary>All rounds of one contender in one cell.</summary>

@@ -82,6 +82,7 @@ internal sealed class Player(IIntake intake)
             else if (order.Handler == "fail") surety.Handle<Job, FailTenth>(order.Queue);
             else surety.Handle<Job, CountJob>(order.Queue);
         });
+        (intake as SuretyIntake)?.Use(worker, order);
         var told = 0L;
         ticking = TimeProvider.System.CreateTimer(
             _ =>

@@ -42,6 +42,7 @@ internal static class ResultTables
     /// <summary>One line a cell: Surety, and its ratio to each of the others.</summary>
     public static string Summary(IReadOnlyList<Cell> cells)
     {
+        if (!cells.Any(c => c.Rows.Any(r => r.Contender == Contender.Surety))) return "";
         var text = new StringBuilder(
             "| | Surety, jobs/s | to pgbench | to pgbench-log | to npgsql | to graphile-worker | to pg-boss | to itself at ease | p50 / "
                 + "p99 ms | WAL B a job | commits a job |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
@@ -57,6 +58,24 @@ internal static class ResultTables
                 $"| {Title(cell)} | {Rate(row)} | {To(Contender.Raw)} | {To(Contender.RawLog)} | {To(Contender.Driver)} | "
                     + $"{(IsPaced(cell) ? "" : To("graphile"))} | {(IsPaced(cell) ? "" : To("pgboss"))} | {To("surety at ease")} | {waits} "
                     + $"| {row.Median(m => m.Wal):N0} | {row.Median(m => m.Commits):0.000} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Several nodes at a low rate by one; empty when that was not run.</summary>
+    public static string LowRates(IReadOnlyList<Cell> cells)
+    {
+        if (!cells.Any(LowRate.Is)) return "";
+        var text = new StringBuilder("\n| | | transactions/s | by one node's | p50 / p99 ms | p99 by one node's |\n|---|---|---|---|---|---|\n");
+        foreach (var cell in cells)
+        {
+            foreach (var row in cell.Rows)
+            {
+                if (LowRate.Of(cell, row) is not { } low) continue;
+                text.Append(CultureInfo.InvariantCulture, $"| {cell.Name} | {row.Contender} | {low.Transactions:N0} | {low.TimesTransactions:0.00} ");
+                text.Append(CultureInfo.InvariantCulture, $"| {row.Median(m => m.P50):0.0} / {row.Median(m => m.P99):0.0} | {low.TimesP99:0.00} |\n");
+            }
         }
 
         return text.ToString();
@@ -85,6 +104,16 @@ internal static class ResultTables
         {
             aims.AtMost($"{Title(cell)}: p50, ms", 5, row.Median(m => m.P50));
             aims.AtMost($"{Title(cell)}: p99, ms", 25, row.Median(m => m.P99));
+        }
+
+        foreach (var cell in cells.Where(LowRate.Is))
+        {
+            foreach (var row in cell.Rows.Where(r => r.Contender.StartsWith(Contender.Surety, StringComparison.Ordinal)))
+            {
+                if (row.Contender == LowRate.RowOf(Contender.Surety, 1) || LowRate.Of(cell, row) is not { } low) continue;
+                aims.AtMost($"{cell.Name}: {row.Contender}, transactions by one node's", 2, low.TimesTransactions);
+                aims.AtMost($"{cell.Name}: {row.Contender}, p99 by one node's", 2, low.TimesP99);
+            }
         }
 
         foreach (var pressure in Pressure.All.Where(p => p.Handler == "none"))

@@ -82,7 +82,7 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             for (var i = 0; i < entrants.Count; i++)
             {
                 Seconds = entrants[i].WarmsUp ? Math.Max(WarmUpSeconds, settings.Seconds) : 1;
-                for (var (turn, share) = (1, 1.0); turn <= MostWarmUps && share > CompiledShare; turn++)
+                for (var (turn, share) = (1, 1.0); turn <= Math.Min(MostWarmUps, entrants[i].MostWarmUps) && share > CompiledShare; turn++)
                 {
                     var (compiled, spent) = (entrants[i].Compiled(), entrants[i].ProcessorTime());
                     statements[i] = (await OnceAsync(entrants[i], counts: true)).Statements;
@@ -134,7 +134,7 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             double jobs = result.Jobs;
             return new Measured
             {
-                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Wal = (after.Wal - before.Wal) / jobs,
+                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Transactions = result.Transactions, Wal = (after.Wal - before.Wal) / jobs,
                     Writes = (after.Transactions - before.Transactions) / jobs, Commits = commits / jobs,
                 ClientMicroseconds = (after.Client - before.Client).TotalMicroseconds / jobs,
                     ServerMicroseconds = (after.Server - before.Server).TotalMicroseconds / jobs, Statements = statements / jobs,
@@ -199,6 +199,9 @@ internal abstract class Entrant(string name) : IAsyncDisposable
     /// <summary>Whether it is faster after a while.</summary>
     public virtual bool WarmsUp => true;
 
+    /// <summary>How many rounds of warming up are enough, however busy the compilers still are.</summary>
+    public virtual int MostWarmUps => int.MaxValue;
+
     /// <summary>Before anything is measured.</summary>
     public abstract Task PrepareAsync(string database);
 
@@ -222,4 +225,6 @@ internal abstract class Entrant(string name) : IAsyncDisposable
 /// <param name="Rate">How many a second, in what was timed.</param>
 /// <param name="P50">Median wait in milliseconds, where it was asked for.</param>
 /// <param name="P99">The wait of the slowest hundredth.</param>
-internal readonly record struct Result(long Jobs, double Rate, double P50 = double.NaN, double P99 = double.NaN);
+/// <param name="Transactions">The workers' transactions a second, where they were asked for.</param>
+internal readonly record struct Result(
+    long Jobs, double Rate, double P50 = double.NaN, double P99 = double.NaN, double Transactions = double.NaN);

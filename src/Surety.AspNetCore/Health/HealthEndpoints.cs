@@ -17,7 +17,7 @@ internal static class HealthEndpoints
 
     public static void Map(IEndpointRouteBuilder endpoints)
     {
-        Map(endpoints, "/livez", (http, _) => Answer(http, new Report(true, "ok", [], [])));
+        Map(endpoints, "/livez", (http, _) => Answer(http, new HostReport(true, "ok", [], [])));
         Map(endpoints, "/readyz", ReadyAsync);
         Map(endpoints, "/startupz", (http, services) => Answer(http, Started(services)));
     }
@@ -38,10 +38,10 @@ internal static class HealthEndpoints
     private static async Task ReadyAsync(HttpContext http, IServiceProvider services) =>
         await Answer(http, await Readiness.ReadAsync(services, http.RequestAborted));
 
-    private static Report Started(IServiceProvider services) =>
-        Readiness.IsStarted(services) ? new Report(true, "ok", [], []) : new Report(false, "starting", [], []);
+    private static HostReport Started(IServiceProvider services) =>
+        Readiness.IsStarted(services) ? new HostReport(true, "ok", [], []) : new HostReport(false, "starting", [], []);
 
-    private static Task Answer(HttpContext http, Report report)
+    private static Task Answer(HttpContext http, HostReport report)
     {
         http.Response.StatusCode = report.Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.Headers.CacheControl = "no-store";

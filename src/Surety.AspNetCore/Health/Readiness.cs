@@ -10,7 +10,7 @@ namespace Surety.AspNetCore.Health;
 /// <param name="Status">One word or two for probes.</param>
 /// <param name="Problems">What keeps it from that, each a sentence.</param>
 /// <param name="Details">What operators want to know besides.</param>
-internal readonly record struct Report(bool Ok, string Status, IReadOnlyList<string> Problems, IReadOnlyList<string> Details);
+internal readonly record struct HostReport(bool Ok, string Status, IReadOnlyList<string> Problems, IReadOnlyList<string> Details);
 
 /// <summary>
 /// Whether the host can do its work and is not going away: what <c>/readyz</c> says, and Surety's entry in the framework's health checks.
@@ -19,7 +19,7 @@ internal static class Readiness
 {
     private static readonly TimeSpan StorePatience = TimeSpan.FromSeconds(2);
 
-    public static async Task<Report> ReadAsync(IServiceProvider services, CancellationToken cancel)
+    public static async Task<HostReport> ReadAsync(IServiceProvider services, CancellationToken cancel)
     {
         var health = services.GetRequiredService<SuretyHealth>();
         var isStopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
@@ -32,7 +32,7 @@ internal static class Readiness
         if (!store.Ready) problems.Add($"Store: {store.Detail}");
         problems.AddRange(health.Problems);
         var status = problems.Count == 0 ? "ok" : isStopping ? "draining" : "not ready";
-        return new Report(problems.Count == 0, status, problems, [.. Details(services, store, health)]);
+        return new HostReport(problems.Count == 0, status, problems, [.. Details(services, store, health)]);
     }
 
     /// <summary>Surety has started, and whatever else the host runs.</summary>

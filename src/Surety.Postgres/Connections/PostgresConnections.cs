@@ -66,6 +66,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     private static async ValueTask<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancel)
     {
+        // The driver hands out an idle connection without a look at the token, and no statement of ours looks again once it is sent.
+        cancel.ThrowIfCancellationRequested();
         try
         {
             return await source.OpenConnectionAsync(cancel);

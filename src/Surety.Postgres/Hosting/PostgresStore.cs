@@ -26,10 +26,11 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         var s = PostgresMigrations.Quoted(options.Schema);
         connections = new PostgresConnections(connectionString);
         session = new PostgresSession(connections);
-        Hints = new Hints(connections, new HintSql(s, options.Schema), Work, time);
-        Segments = new PostgresSegments(session, new SegmentSql(s, options.Schema));
+        var looks = new Looks(new WorkSignal());
+        Hints = new Hints(connections, new HintSql(s, options.Schema), looks, time);
+        Segments = new PostgresSegments(session, looks, new SegmentSql(s, options.Schema));
         var tables = new MessageTables(s);
-        Messages = new PostgresMessages(session, Segments, Hints, new Looks(Hints, Work), tables);
+        Messages = new PostgresMessages(session, Segments, Hints, looks, tables);
         Nodes = new PostgresNodes(session, Segments, Hints, tables.Nodes, tables.Messages);
         Queues = new PostgresQueues(session, Hints, tables.Queues);
         Idempotency = new PostgresIdempotency(session, new IdempotencySql(s, options.Schema));
@@ -39,7 +40,6 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
         Database = new PostgresDatabase(connections, session, Hints, options.UnitOfWorkTimeout);
     }
 
-    public WorkSignal Work { get; } = new();
     public Hints Hints { get; }
     public PostgresSegments Segments { get; }
     public PostgresMessages Messages { get; }

@@ -153,14 +153,14 @@ CREATE INDEX quota_end ON $schema$.quota (window_end);
 -- vacuum, and a transaction held open elsewhere slows nothing down. A message for which anything else happens (a retry, a cancellation, a
 -- rescue, a progress report) is first copied to the table message, under the same id, and goes on there.
 --
--- There are four children of each table, used in turns. A row that the cursor of its queue has not passed is ready; one in a claim is
--- running; one in a receipt has left.
+-- There are four segments, used in turns. Each has its part of the four tables that follow. A message that the cursor of its queue has not
+-- passed is ready; one in a claim is running; one in a receipt has left.
 
 CREATE SEQUENCE $schema$.segment_newest AS integer MINVALUE 0 MAXVALUE 3 START 0;
 SELECT setval('$schema$.segment_newest', 0);
 
 CREATE TABLE $schema$.segment (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     priority smallint NOT NULL,
     version int NOT NULL,
     xid bigint NOT NULL, -- the transaction that enqueued it
@@ -170,7 +170,7 @@ CREATE TABLE $schema$.segment (
     kind text NOT NULL,
     headers text,
     body bytea NOT NULL
-) PARTITION BY LIST (ring);
+) PARTITION BY LIST (segment);
 
 CREATE INDEX segment_lane ON $schema$.segment (queue, priority, xid, id);
 CREATE INDEX segment_id ON $schema$.segment USING brin (id) WITH (pages_per_range = 16);
@@ -178,7 +178,7 @@ CREATE INDEX segment_id ON $schema$.segment USING brin (id) WITH (pages_per_rang
 -- The newest claim of a queue and priority is its cursor: everything up to (xid, id) has been handed out, except what transactions in
 -- "late" enqueued, which were still running then.
 CREATE TABLE $schema$.claim (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL, -- counts the claims of its node
     queue text COLLATE "C" NOT NULL,
@@ -192,50 +192,70 @@ CREATE TABLE $schema$.claim (
     lowest_xid bigint NOT NULL, -- between these two lie the messages claimed
     highest_xid bigint NOT NULL,
     ids bigint[] NOT NULL,
-    PRIMARY KEY (ring, node, number)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, node, number)
+) PARTITION BY LIST (segment);
 
-CREATE UNIQUE INDEX claim_turn ON $schema$.claim (ring, queue, priority, turn);
+CREATE UNIQUE INDEX claim_turn ON $schema$.claim (segment, queue, priority, turn);
 
 -- Who has left its claim: one message (id), or several at once (id is the first one's, negative).
 CREATE TABLE $schema$.receipt (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     node bigint NOT NULL,
     number bigint NOT NULL,
     id bigint NOT NULL,
     ids bigint[],
-    PRIMARY KEY (ring, node, number, id)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, node, number, id)
+) PARTITION BY LIST (segment);
 
 -- Messages taken out before any claim; the cursor steps over them.
 CREATE TABLE $schema$.withdrawn (
-    ring smallint NOT NULL,
+    segment smallint NOT NULL,
     id bigint NOT NULL,
-    PRIMARY KEY (ring, id)
-) PARTITION BY LIST (ring);
+    PRIMARY KEY (segment, id)
+) PARTITION BY LIST (segment);
 
 -- Emptied by truncation, never by vacuum, and read by index whatever the statistics say. A list of hundreds of ids is stored as it is: to
 -- compress it took an eighth of a claim's time.
 DO $do$
 BEGIN
-    FOR child IN 0..3 LOOP
+    FOR segment IN 0..3 LOOP
         EXECUTE format(
             'CREATE TABLE $schema$.segment_%1$s PARTITION OF $schema$.segment FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.claim_%1$s PARTITION OF $schema$.claim FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.receipt_%1$s PARTITION OF $schema$.receipt FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', child);
+            'WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)', segment);
         EXECUTE format(
             'CREATE TABLE $schema$.withdrawn_%1$s PARTITION OF $schema$.withdrawn FOR VALUES IN (%1$s) '
-            'WITH (autovacuum_enabled = false)', child);
-        EXECUTE format('ALTER TABLE $schema$.claim_%1$s SET (toast_tuple_target = 8160)', child);
-        EXECUTE format('ALTER TABLE $schema$.receipt_%1$s SET (toast_tuple_target = 8160)', child);
+            'WITH (autovacuum_enabled = false)', segment);
+        EXECUTE format('ALTER TABLE $schema$.claim_%1$s SET (toast_tuple_target = 8160)', segment);
+        EXECUTE format('ALTER TABLE $schema$.receipt_%1$s SET (toast_tuple_target = 8160)', segment);
     END LOOP;
 END
 $do$;
+
+-- Every message in a segment that has not left it: ready (1) or running (4), in the columns of the table message. Here and not among the
+-- functions, which are made anew with every change of the program: a view that is made anew waits for every session that reads it, as a
+-- dump does for hours.
+CREATE VIEW $schema$.segment_open AS
+WITH lane AS (SELECT DISTINCT ON (segment, queue, priority) segment, queue, priority, xid, id, late, late_after FROM $schema$.claim
+    ORDER BY segment, queue, priority, turn DESC)
+SELECT s.segment, s.id, 1::smallint AS state, s.priority, s.version, NULL::bigint AS node, NULL::bigint AS number, s.enqueued_at,
+    NULL::timestamptz AS claimed_at, s.queue, s.kind, s.headers, s.body
+FROM $schema$.segment s LEFT JOIN lane l ON l.segment = s.segment AND l.queue = s.queue AND l.priority = s.priority
+WHERE (l.segment IS NULL OR (s.xid, s.id) > (l.xid, l.id) OR s.id > l.late_after[array_position(l.late, s.xid)])
+    AND NOT EXISTS (SELECT FROM $schema$.withdrawn w WHERE w.segment = s.segment AND w.id = s.id)
+UNION ALL
+SELECT s.segment, s.id, 4::smallint, s.priority, s.version, c.node, c.number, s.enqueued_at, c.claimed_at, s.queue, s.kind, s.headers,
+    s.body
+FROM $schema$.claim c CROSS JOIN LATERAL unnest(c.ids) AS claimed (id)
+    JOIN $schema$.segment s ON s.segment = c.segment AND s.queue = c.queue AND s.priority = c.priority AND s.xid BETWEEN c.lowest_xid
+        AND c.highest_xid AND s.id = claimed.id
+WHERE NOT EXISTS (SELECT FROM $schema$.receipt r WHERE r.segment = c.segment AND r.node = c.node AND r.number = c.number
+    AND (r.id = claimed.id OR claimed.id = ANY (r.ids)));
 
 -- What the edge hands out and wants back unchanged is signed with it, by every process of this store. Two random UUIDs are 244 random bits,
 -- and need no extension.

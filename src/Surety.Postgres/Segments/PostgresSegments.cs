@@ -1,11 +1,9 @@
-using System.Diagnostics;
 using Npgsql;
 using Surety.Postgres.Connections;
 using Surety.Postgres.Segments.Sql;
 using Surety.Postgres.Sql;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
-
-#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
 
 namespace Surety.Postgres.Segments;
 
@@ -13,42 +11,35 @@ namespace Surety.Postgres.Segments;
 /// The road of plain messages: appended, claimed by a cursor, settled by a receipt. Whatever else happens to one, it is first taken out
 /// into the table of messages, whose road it goes from then on.
 /// </summary>
-internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
+internal sealed class PostgresSegments(PostgresSession session, Looks looks, SegmentSql sql)
 {
     /// <summary>The claim number of every message in a segment; the table of messages counts on from it.</summary>
     private const long FirstClaim = 1;
 
-    // One claim's answer stays within what a connection's buffers hold.
-    private const int AnswerBytes = 64 * 1024;
-    private const int LeastBytes = 8 * 1024;
-    private const int RowBytes = 100;
-    private const int LeastRows = 8;
-    private const int MostRows = AnswerBytes / RowBytes;
+    private const int HinderedByReader = 2;
 
-    // How many messages of the size last seen fit one answer: asking for more would make the server fetch what it then leaves behind.
-    private int fitting = 256;
-    private readonly OldestChild oldest = new();
+    private readonly Hindrance hindrance = new();
     private long numbers;
 
-    /// <summary>How large a child grows before the next one takes new messages.</summary>
-    public long ChildBytes { get; set; } = 64L << 20;
+    /// <summary>How large a segment grows before the next one takes new messages.</summary>
+    public long SegmentBytes { get; set; } = 64L << 20;
 
-    public static bool Takes(NewMessage message) => message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
+    public static bool Takes(NewMessage message) =>
+        message is { OrderingKey: null, UniqueKey: null, Owner: null, Tracked: false, DueAt: null, Delay.Ticks: <= 0 };
 
-    /// <returns>What it got, and whether that was all there was.</returns>
-    public async ValueTask<(List<(int Priority, ClaimedMessage Message)> Messages, bool All)> ClaimAsync(NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
+    public async ValueTask<SegmentAnswer> ClaimAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         // Queues in one order everywhere, or two nodes could wait for each other.
         var ordered = demands.Count == 1 ? demands : [.. demands.OrderBy(d => d.Queue, StringComparer.Ordinal)];
         var queues = ordered.Select(d => d.Queue).ToArray();
-        var limits = ordered.Select(d => Math.Min(d.Limit, fitting)).ToArray();
-        var bytes = Math.Max(LeastBytes, AnswerBytes / ordered.Count);
-        var number = Interlocked.Add(ref numbers, ordered.Count * SegmentSql.NumbersPerClaim) - ordered.Count * SegmentSql.NumbersPerClaim;
+        var (plan, began) = (looks.Plan, looks.Now);
+        var (asked, (rows, bytes)) = (plan.OldestFor(queues, began), plan.Most(queues.Length));
+        var limits = ordered.Select(d => Math.Min(d.Limit, rows)).ToArray();
+        var number = Interlocked.Add(ref numbers, ordered.Count * SegmentLane.Count) - ordered.Count * SegmentLane.Count;
         var claimed = new List<(int Priority, ClaimedMessage Message)>();
         var bodiless = 0;
         var got = new (int Count, int Bytes)[ordered.Count];
-        var asked = oldest.For(queues);
-        var began = Stopwatch.GetTimestamp();
         SegmentLane? lane = null;
         await session.WriteAsync(null, async reader =>
         {
@@ -60,22 +51,25 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
             while (await reader.ReadAsync(CancellationToken.None))
             {
                 var here = new SegmentLane(reader.GetInt32(0));
-                if (here != lane) origin = new SegmentClaim((short)here.Child, node.Value, number + here.Number);
+                if (here != lane) origin = new SegmentClaim((short)here.Segment, node.Value, number + here.Number);
                 lane = here;
                 var message = Read(reader, origin!, queues[here.Place]);
                 if (message.Body.IsEmpty && reader.IsDBNull(6)) bodiless++;
                 claimed.Add((here.Priority, message));
-                got[here.Place] = (got[here.Place].Count + 1, got[here.Place].Bytes + RowBytes + message.Body.Length);
+                got[here.Place] = (got[here.Place].Count + 1, got[here.Place].Bytes + ClaimPlanner.RowBytes + message.Body.Length);
             }
 
             return true;
         }, cancel, sql.Claim(node, number, queues, limits, [.. ordered.Select(d => d.LowestFirst)], bytes, asked));
-        oldest.Looked(queues, asked, began, lane);
-        // Well within both limits and from the oldest child: nothing was cut off, and nothing of a younger one left out.
-        var all = bodiless == 0 && lane?.Child == lane?.Oldest && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
-        if (claimed.Count > 0) fitting = Math.Clamp((int)(bytes * 1.1 / (RowBytes + claimed.Average(m => m.Message.Body.Length))), LeastRows, MostRows);
+        looks.Change(static (plan, look) => plan.FoundInSegments(look), new SegmentLook(queues, asked, began, bytes)
+        {
+            Count = claimed.Count, BodyBytes = claimed.Sum(m => (long)m.Message.Body.Length), Oldest = lane?.Oldest,
+        });
+        // Well within both limits and from the oldest segment: nothing was cut off, and nothing of a younger one left out.
+        var all = bodiless == 0 && lane?.Segment == lane?.Oldest
+            && got.Zip(limits).All(g => g.First.Count < g.Second && g.First.Bytes < bytes / 2);
         if (bodiless > 0) await FetchBodiesAsync(claimed);
-        return (claimed, all);
+        return new SegmentAnswer(claimed, all, asked < 0);
     }
 
     /// <summary>
@@ -84,9 +78,12 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
     /// </summary>
     public async ValueTask ThrowIfRestoredAsync(CancellationToken cancel)
     {
-        if (!await session.ReadAsync(async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead())) return;
-        throw new StoreException("The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. Nothing was touched. "
-            + "Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
+        var isAhead = await session.ReadAsync(
+            async reader => await reader.ReadAsync(cancel) && reader.GetBoolean(0), cancel, sql.IsAhead());
+        if (!isAhead) return;
+        throw new StoreException(
+            "The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. "
+            + "Nothing was touched. Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
     }
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
@@ -109,10 +106,12 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
 
         var parts = new List<SegmentPart>();
         // Claims in one order everywhere, as above.
-        foreach (var (claim, (done, others)) in claims.Select(c => ((SegmentClaim)c.Key, c.Value)).OrderBy(c => c.Item1.Node).ThenBy(c => c.Item1.Number))
+        var ordered = claims.Select(c => ((SegmentClaim)c.Key, c.Value)).OrderBy(c => c.Item1.Node).ThenBy(c => c.Item1.Number);
+        foreach (var (claim, (done, others)) in ordered)
         {
             var ids = Ids(done);
-            if (ids.Length > 0) parts.Add(new SegmentPart(done, ids, ids.Length == 1 ? sql.SettleOne(claim, ids[0]) : sql.Settle(claim, ids, each)));
+            var settle = ids.Length == 1 ? sql.SettleOne(claim, ids[0]) : sql.Settle(claim, ids, each);
+            if (ids.Length > 0) parts.Add(new SegmentPart(done, ids, settle));
             if (others.Count > 0) parts.Add(new SegmentPart([], [], sql.TakeOut(claim, Ids(others))));
         }
 
@@ -127,7 +126,8 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
     }
 
     /// <summary>Settles one that went well, or fails as <see cref="SaysNotHeld"/> knows.</summary>
-    public NpgsqlBatchCommand SettleOrThrow(Settlement settlement) => sql.SettleOneOrThrow((SegmentClaim)settlement.Message.Origin!, settlement.Message.Claim.Id.Value);
+    public NpgsqlBatchCommand SettleOrThrow(Settlement settlement) =>
+        sql.SettleOneOrThrow((SegmentClaim)settlement.Message.Origin!, settlement.Message.Claim.Id.Value);
 
     public bool SaysNotHeld(PostgresException e) => sql.SaysNotHeld(e);
 
@@ -138,7 +138,8 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
     {
         while (true)
         {
-            var answer = await session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
+            var answer = await session.WriteAsync(
+                null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.TakeOut(id));
             if (answer < 2) return answer == 1;
         }
     }
@@ -154,15 +155,23 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
     /// </summary>
     public NpgsqlBatchCommand TakeOut(NodeId node, long[] known) => sql.TakeOut(node, known);
 
-    /// <summary>Frees the room of segments that are done with.</summary>
-    public ValueTask<bool> RotateAsync(CancellationToken cancel) =>
-        session.WriteAsync(null, async reader => await reader.ReadAsync(CancellationToken.None) && reader.GetBoolean(0), cancel, sql.Rotate(ChildBytes));
+    /// <summary>Frees the room of segments that are done with. While a reader keeps it from that, it tries less and less often.</summary>
+    /// <returns>Whether the next segment takes new messages now.</returns>
+    public async ValueTask<bool> RotateAsync(CancellationToken cancel)
+    {
+        if (hindrance.IsTooEarly) return false;
+        var answer = await session.WriteAsync(
+            null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.Rotate(SegmentBytes));
+        hindrance.Answered(answer == HinderedByReader);
+        return answer == 1;
+    }
 
     private async ValueTask FetchBodiesAsync(List<(int Priority, ClaimedMessage Message)> claimed)
     {
         try
         {
-            foreach (var claim in claimed.Select(m => m.Message).Where(m => m.Body.IsEmpty).GroupBy(m => (SegmentClaim)m.Origin!).ToList())
+            var bodiless = claimed.Select(m => m.Message).Where(m => m.Body.IsEmpty).GroupBy(m => (SegmentClaim)m.Origin!).ToList();
+            foreach (var claim in bodiless)
             {
                 var found = await session.ReadAsync(async reader =>
                 {
@@ -203,6 +212,12 @@ internal sealed class PostgresSegments(PostgresSession session, SegmentSql sql)
         };
     }
 }
+
+/// <summary>What a claim from segments brought.</summary>
+/// <param name="Messages">Each with its priority.</param>
+/// <param name="IsAll">Whether that was all there was.</param>
+/// <param name="IsFromAll">Whether it asked every segment, not only the oldest that had something and the newest.</param>
+internal readonly record struct SegmentAnswer(List<(int Priority, ClaimedMessage Message)> Messages, bool IsAll, bool IsFromAll);
 
 /// <summary>One statement of a settlement in the segments, and which settlements it ends.</summary>
 /// <param name="Places">Of those that went well; none for those that are taken out.</param>

@@ -7,16 +7,16 @@ using Surety.Postgres.Segments.Sql;
 namespace Surety.Postgres.Segments;
 
 /// <summary>
-/// The functions and views that run in the schema: the files of the folder Functions, which can be read as they are. They are made anew
-/// whenever the schema goes up to a later version, and when they are others than those it has. A program of the version before goes on
-/// calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
+/// The functions that run in the schema: the files of the folder Sql, which can be read as they are. They are made anew whenever the schema
+/// goes up to a later version, and when they are others than those it has; that waits for nobody who reads the tables. A program of the
+/// version before goes on calling them: one whose parameters or answer change gets a new name, and the old one stays for a version.
 /// </summary>
 internal static class SchemaFunctions
 {
     private const string Folder = "Functions/";
 
-    // What stands between these two lines is there for every child of the segments, whose number {child} stands for.
-    private const string Begin = "-- for each child", End = "-- end";
+    // What stands between these two lines is there for every segment, whose number {segment} stands for.
+    private const string Begin = "-- for each segment", End = "-- end";
 
     private static readonly Lazy<string> Whole = new(Read);
 
@@ -26,7 +26,7 @@ internal static class SchemaFunctions
     /// <summary>Names this text.</summary>
     public static string Digest { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text)).AsSpan(0, 8));
 
-    /// <summary>The text with what is there for every child, four times. Pure.</summary>
+    /// <summary>The text with what is there for every segment, four times. Pure.</summary>
     public static string Expanded(string text)
     {
         var (whole, block) = (new StringBuilder(), (StringBuilder?)null);
@@ -39,8 +39,8 @@ internal static class SchemaFunctions
                     break;
                 case End when block is not null:
                     var each = block.ToString();
-                    for (var child = 0; child < SegmentSql.Children; child++)
-                        whole.Append(each.Replace("{child}", child.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+                    for (var segment = 0; segment < SegmentSql.Segments; segment++)
+                        whole.Append(each.Replace("{segment}", segment.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
                     block = null;
                     break;
                 default:

@@ -8,12 +8,18 @@ namespace Surety.Postgres.Sql;
 internal sealed class NodeSql(string s)
 {
     private readonly string join =
-        $"INSERT INTO {s}.node (name, joined_at, lease_until) VALUES ($1, {s}.now(), {s}.now() + $2) RETURNING id";
+        $"""
+        INSERT INTO {s}.node (name, joined_at, lease_until) VALUES ($1, {s}.now(), {s}.now() + $2)
+        RETURNING id, (SELECT count(*)::int FROM {s}.node n WHERE n.dead_at IS NULL AND n.lease_until > {s}.now())
+        """;
+
     private readonly string heartbeat =
         $"""
         UPDATE {s}.node SET lease_until = {s}.now() + $2 WHERE id = $1 AND dead_at IS NULL
-        RETURNING (SELECT count(*) FROM {s}.node n WHERE n.dead_at IS NULL AND n.lease_until > {s}.now())
+        RETURNING (SELECT count(*)::int FROM {s}.node n WHERE n.id < $1 AND n.dead_at IS NULL AND n.lease_until > {s}.now()),
+            (SELECT count(*)::int FROM {s}.node n WHERE n.id <> $1 AND n.dead_at IS NULL AND n.lease_until > {s}.now())
         """;
+
     private readonly string isAlive = $"SELECT id FROM {s}.node WHERE id = $1 AND dead_at IS NULL FOR UPDATE";
     private readonly string leave = $"UPDATE {s}.node SET dead_at = {s}.now() WHERE id = $1 AND dead_at IS NULL";
     private readonly string hasDead =
@@ -24,9 +30,10 @@ internal sealed class NodeSql(string s)
     // A day later no claim of it can still be on its way.
     private readonly string forgetDead = $"DELETE FROM {s}.node n WHERE dead_at < {s}.now() - interval '1 day' AND emptied";
 
+    /// <summary>The new node, and how many others are alive, all of which joined before it.</summary>
     public NpgsqlBatchCommand Join(string name, TimeSpan lease) => Statement.Of(join).With(name).With(lease);
 
-    /// <summary>One row, if the node is alive: how many are.</summary>
+    /// <summary>One row, if the node is alive: how many others are that joined before it, and how many others in all.</summary>
     public NpgsqlBatchCommand Heartbeat(NodeId node, TimeSpan lease) => Statement.Of(heartbeat).With(node.Value).With(lease);
 
     public NpgsqlBatchCommand IsAlive(NodeId node) => Statement.Of(isAlive).With(node.Value);

@@ -22,12 +22,6 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
     private static readonly MessageState[] Waiting =
         [MessageState.Arrived, MessageState.Ready, MessageState.Scheduled, MessageState.Blocked];
 
-    // How many claims of a busy node share one look at what has arrived and become due.
-    private const int LookEvery = 8;
-
-    private int claims;
-    private bool plainFound;
-    private bool otherFound;
     private readonly MessageSql sql = tables.Messages;
     private readonly MessageInfoSql infos = tables.Infos;
     private readonly PlainIntake intake = new(session, segments, tables.Queues);
@@ -40,7 +34,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             ? await intake.EnqueueAsync(messages, transaction, cancel)
             : transaction is null ? await session.TransactAsync(own => EnqueueEachAsync(messages, own, cancel), cancel)
             : await EnqueueEachAsync(messages, session.Own(transaction), cancel);
-        Hint(transaction);
+        Hint(transaction, NewsOf(messages));
         return results;
     }
 
@@ -48,41 +42,42 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
         NodeId node, IReadOnlyList<QueueDemand> demands, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(demands);
-        looks.Begin();
-        // While claims find something, most of them do not look around first. Not all, or a backlog of one sort would hold up for ever what
-        // becomes due, what has a place to take, and the other sort.
-        var turn = Interlocked.Increment(ref claims);
-        if (turn % LookEvery != 0 && (plainFound || otherFound))
+        var first = looks.Begin(demands);
+        var plainIsEmpty = false;
+        if (first == LookFirst.Plain)
         {
-            if (plainFound && (!otherFound || turn % 2 == 0))
-            {
-                var (messages, all) = await segments.ClaimAsync(node, demands, cancel);
-                if (messages.Count > 0) return InOrder(messages, all && !otherFound, demands);
-                plainFound = false;
-            }
-            else if (await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
-            {
-                return InOrder(more, false, demands);
-            }
+            var plain = await segments.ClaimAsync(node, demands, cancel);
+            // The other sort was not asked, and may have had some a moment ago.
+            if (plain.Messages is { Count: > 0 and var count } messages)
+                return End(new Look(count, plain.IsAll && !looks.Plan.OtherFound) { Plain = true }, messages, demands);
+            plainIsEmpty = plain.IsFromAll;
+        }
+        else if (first == LookFirst.Other && await ClaimOthersAsync(node, demands, promote: false, cancel) is { Count: > 0 } more)
+        {
+            return End(new Look(more.Count, IsAll: false) { Other = true }, more, demands);
         }
 
-        var look = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
-        if (!look.Alive) return null;
-        if (look.Arrived) await PlaceArrivedAsync(cancel);
-        var claimed = look.Any ? await ClaimOthersAsync(node, demands, look.Due, cancel) : [];
-        otherFound = claimed.Count > 0;
+        return await LookAroundAsync(node, demands, plainIsEmpty, cancel);
+    }
+
+    private async ValueTask<IReadOnlyList<ClaimedMessage>?> LookAroundAsync(
+        NodeId node, IReadOnlyList<QueueDemand> demands, bool plainIsEmpty, CancellationToken cancel)
+    {
+        var around = await PeekAsync(node, [.. demands.Select(d => d.Queue)], cancel);
+        if (!around.Alive) return null;
+        if (around.Arrived) await PlaceArrivedAsync(cancel);
+        var claimed = around.Any ? await ClaimOthersAsync(node, demands, around.IsDue, cancel) : [];
+        var others = claimed.Count;
         List<QueueDemand> left = [.. demands
-            .Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) })
-            .Where(d => d.Limit > 0)];
-        // Where the others left no room, nobody looked: the next turns try, or a backlog of them would starve the plain ones.
-        plainFound = left.Count == 0;
-        var isAll = false;
-        if (left.Count > 0)
+            .Select(d => d with { Limit = d.Limit - claimed.Count(m => m.Message.Queue == d.Queue) }).Where(d => d.Limit > 0)];
+        // Where the others left no room, nobody asked: the next looks try, or a backlog of them would starve the plain ones.
+        var (hasPlain, isAll) = (left.Count == 0, false);
+        if (left.Count > 0 && !plainIsEmpty)
         {
             try
             {
                 var plain = await segments.ClaimAsync(node, left, cancel);
-                (plainFound, isAll) = (plain.Messages.Count > 0, plain.All && !otherFound);
+                (hasPlain, isAll) = (plain.Messages.Count > 0, plain.IsAll && others == 0);
                 claimed.AddRange(plain.Messages);
             }
             catch (Exception e) when (claimed.Count > 0 && e is not StoreException { InDoubt: true })
@@ -91,7 +86,8 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             }
         }
 
-        return InOrder(claimed, isAll, demands);
+        return End(
+            new Look(claimed.Count, isAll) { Plain = hasPlain, Other = others > 0, IsAround = true, Due = around.Due }, claimed, demands);
     }
 
     public ValueTask<IReadOnlyList<bool>> StartAsync(IReadOnlyList<Claim> claims, bool alone, CancellationToken cancel)
@@ -170,7 +166,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
         var answer = transaction is null
             ? await session.TransactAsync(own => CancelInAsync(id, reason, own, cancel), cancel)
             : await CancelInAsync(id, reason, session.Own(transaction), cancel);
-        if (transaction is null) hints.Committed();
+        if (transaction is null) hints.Committed(News.ForAny);
         return answer;
     }
 
@@ -213,7 +209,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             await reader.NextResultAsync(CancellationToken.None);
             return await reader.ReadAsync(CancellationToken.None) ? (int)reader.GetInt64(0) : 0;
         }, cancel, segments.TakeOut(node, ids), sql.HandBack(node, ids, LostAttempt.AnswerLost));
-        if (count > 0) hints.Committed();
+        if (count > 0) hints.Committed(News.ForAny);
         return count;
     }
 
@@ -232,7 +228,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             await reader.ReadAsync(CancellationToken.None);
             return new RescueReport(names, (int)reader.GetInt64(0));
         }, cancel, tables.Nodes.PresumeDead(), segments.TakeOut(null, limit), sql.Rescue(limit), tables.Nodes.ForgetDead());
-        if (report.Rescued > 0) hints.Committed();
+        if (report.Rescued > 0) hints.Committed(News.ForAny);
         return report;
     }
 
@@ -344,7 +340,7 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt64(0) : 0,
             cancel,
             infos.Requeue(ids, body));
-        if (count > 0) hints.Committed();
+        if (count > 0) hints.Committed(News.ForAny);
         return count;
     }
 
@@ -402,14 +398,25 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
     /// <summary>Something of the other sort may be claimable now: the next claim looks.</summary>
     private void Made(DbTransaction? transaction)
     {
-        (plainFound, otherFound) = (false, false);
-        Hint(transaction);
+        looks.Change(static (plan, _) => plan.Made(), 0);
+        Hint(transaction, News.ForAny);
     }
 
-    private void Hint(DbTransaction? transaction)
+    // Not every look is for messages that are not plain.
+    private News NewsOf(IReadOnlyList<NewMessage> messages)
     {
-        if (transaction is null) hints.Committed();
-        else hints.Enqueued(session.Own(transaction));
+        foreach (var message in messages)
+        {
+            if (!PostgresSegments.Takes(message) || !looks.IsInto(message.Queue)) return News.ForAny;
+        }
+
+        return News.ForUs;
+    }
+
+    private void Hint(DbTransaction? transaction, News news)
+    {
+        if (transaction is null) hints.Committed(news);
+        else hints.Enqueued(session.Own(transaction), news);
     }
 
     private async Task<CancelAnswer> CancelInAsync(MessageId id, string reason, NpgsqlTransaction transaction, CancellationToken cancel)
@@ -454,10 +461,16 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
             session.WriteAsync(transaction, async reader => await reader.ReadAsync(cancel), cancel, command);
     }
 
-    private IReadOnlyList<ClaimedMessage> InOrder(
-        List<(int Priority, ClaimedMessage Message)> claimed, bool all, IReadOnlyList<QueueDemand> demands)
+    /// <summary>Notes how the look ended, and puts what it found in order.</summary>
+    private IReadOnlyList<ClaimedMessage> End(Look look, List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
     {
-        looks.End(claimed.Count, all);
+        looks.Change(static (plan, ended) => plan.End(ended.look, ended.Now), (look, looks.Now));
+        if (!look.IsAll && hints.Rank.Count > 1 && demands.Any(d => claimed.Count(m => m.Message.Queue == d.Queue) >= d.Limit)) hints.Filled();
+        return InOrder(claimed, demands);
+    }
+
+    private static List<ClaimedMessage> InOrder(List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    {
         var order = demands.Select((d, i) => (d, i)).ToDictionary(d => d.d.Queue, d => (Place: d.i, d.d.LowestFirst));
         // Those of one queue and priority come in order already.
         for (var i = 1; i < claimed.Count; i++)
@@ -500,9 +513,8 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
     private ValueTask<Peeked> PeekAsync(NodeId node, string[] queues, CancellationToken cancel) => session.ReadAsync(async reader =>
     {
         await reader.ReadAsync(cancel);
-        var due = reader.IsDBNull(2) ? (TimeSpan?)null : reader.GetTimeSpan(2);
-        looks.Due(due);
-        return new Peeked(reader.GetBoolean(0), reader.GetBoolean(1), due <= TimeSpan.Zero, reader.GetBoolean(3));
+        return new Peeked(
+            reader.GetBoolean(0), reader.GetBoolean(1), reader.IsDBNull(2) ? null : reader.GetTimeSpan(2), reader.GetBoolean(3));
     }, cancel, sql.Peek(node, queues));
 
     /// <summary>
@@ -528,8 +540,10 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
     private static Task<bool> Nothing(NpgsqlDataReader reader) => Task.FromResult(true);
 
     /// <summary>What a look at the tables finds.</summary>
-    private readonly record struct Peeked(bool Alive, bool Arrived, bool Due, bool Ready)
+    private readonly record struct Peeked(bool Alive, bool Arrived, TimeSpan? Due, bool Ready)
     {
-        public bool Any => Arrived || Due || Ready;
+        public bool IsDue => Due <= TimeSpan.Zero;
+
+        public bool Any => Arrived || IsDue || Ready;
     }
 }

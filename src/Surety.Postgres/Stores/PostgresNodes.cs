@@ -12,12 +12,13 @@ internal sealed class PostgresNodes(
 {
     public async ValueTask<NodeId?> JoinAsync(string name, TimeSpan lease, CancellationToken cancel)
     {
-        var node = await session.WriteAsync(null, async reader =>
+        var (node, others) = await session.WriteAsync(null, async reader =>
         {
             await reader.ReadAsync(CancellationToken.None);
-            return new NodeId(reader.GetInt64(0));
+            return (new NodeId(reader.GetInt64(0)), reader.GetInt32(1));
         }, cancel, sql.Join(StoredText.Cut(name, 200), lease));
         hints.Joined(node);
+        hints.Rank = new NodeRank(others, others + 1);
         return node;
     }
 
@@ -25,7 +26,7 @@ internal sealed class PostgresNodes(
         session.WriteAsync(null, async reader =>
         {
             if (!await reader.ReadAsync(CancellationToken.None)) return false;
-            hints.LiveNodes = (int)reader.GetInt64(0);
+            hints.Rank = new NodeRank(reader.GetInt32(0), reader.GetInt32(1) + 1);
             return true;
         }, cancel, sql.Heartbeat(node, lease));
 
@@ -44,6 +45,6 @@ internal sealed class PostgresNodes(
                 sql.Leave(node));
         }, cancel);
         hints.Left(node);
-        hints.Committed();
+        hints.Committed(News.ForAny);
     }
 }

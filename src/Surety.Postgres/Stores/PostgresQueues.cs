@@ -30,6 +30,6 @@ internal sealed class PostgresQueues(PostgresSession session, Hints hints, Queue
         Names.ThrowIfNoName(queue);
         session.ThrowIfBeside(nameof(ResumeAsync));
         await session.WriteAsync(null, _ => Task.FromResult(true), cancellationToken, sql.Resume(queue));
-        hints.Committed();
+        hints.Committed(News.ForAny);
     }
 }

@@ -1,98 +1,85 @@
 using System.Diagnostics;
 using Surety.Storage;
 
-#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: none would end by another.
 
 namespace Surety.Postgres.Wakeups;
 
-/// <summary>
-/// When a worker looks for messages: soon after this process has enqueued some, which it knows of by itself, and otherwise the more often
-/// the more looking has found. A look that finds nothing costs the server about half as much as one that finds a message.
-/// </summary>
-internal sealed class Looks(Hints hints, WorkSignal work)
+/// <summary>What this process knows of its looks for messages: the plan, its clock, and the signal that ends a wait.</summary>
+internal sealed class Looks(WorkSignal signal)
 {
-    // How often one who has found nothing for a while looks: hints get lost, the tables do not.
-    private static readonly TimeSpan Rare = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Recent = TimeSpan.FromSeconds(1);
+    private readonly Lock gate = new();
+    private readonly long zero = Stopwatch.GetTimestamp();
+    private ClaimPlanner plan = ClaimPlanner.New;
+    private long own;
+    private long begun;
+    private string[] queues = [];
 
-    // How soon one who has just had work looks again: at first, and at most. A hint from another process takes longer than the first looks.
-    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan Last = TimeSpan.FromMilliseconds(100);
+    /// <summary>By the clock of the plan.</summary>
+    public TimeSpan Now => Stopwatch.GetElapsedTime(zero);
 
-    // How long a worker waits before the next claim when the last one brought all there was. One that claims again at once gets very few
-    // messages. After a large claim it waits longer: what a claim costs matters more then.
-    // Of several nodes each waits as much longer: together they ask as often as one, and a message waits no longer for one of them.
-    private static readonly TimeSpan Few = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan Many = TimeSpan.FromMilliseconds(5);
-    private const int AreMany = 50;
-    private const int MostNodes = 4;
-
-    // What the last look knew of; whatever came later it has not seen.
-    private long seen;
-    private long seenOwn;
-    private bool wasTold;
-    private bool leftSome;
-    private TimeSpan gather;
-    private long found;
-    private bool pays;
-    private TimeSpan next = First;
-    private (long At, TimeSpan In)? due;
-
-    private bool HasNews => work.Version != Interlocked.Read(ref seen);
-
-    /// <summary>Before a look.</summary>
-    public void Begin()
+    public ClaimPlanner Plan
     {
-        var own = hints.Own;
-        (wasTold, seenOwn) = (own != seenOwn, own);
-        (leftSome, gather) = (false, TimeSpan.Zero);
-        Interlocked.Exchange(ref seen, work.Version);
+        get { lock (gate) return plan; }
     }
 
-    /// <summary>When the next scheduled message is due.</summary>
-    public void Due(TimeSpan? wait) => due = wait is { } span ? (Stopwatch.GetTimestamp(), span) : null;
+    /// <summary>How many looks have begun.</summary>
+    public long Begun => Interlocked.Read(ref begun);
 
-    /// <summary>After a look.</summary>
-    /// <param name="count">How many messages it got.</param>
-    /// <param name="all">Whether that was all there was.</param>
-    public void End(int count, bool all)
+    /// <summary>Whether the looks of this process took all that it has committed.</summary>
+    public bool NeedNobodyElse => Plan.NeedsNobodyElse(Interlocked.Read(ref own));
+
+    /// <summary>Whether the newest look was into this queue, too.</summary>
+    public bool IsInto(string queue) => Array.IndexOf(Volatile.Read(ref queues), queue) >= 0;
+
+    /// <summary>This process has committed messages.</summary>
+    public void Committed()
     {
-        leftSome = count > 0 && !all;
-        gather = count == 0 || leftSome ? TimeSpan.Zero : count < AreMany ? Few : Many * Math.Clamp(hints.LiveNodes, 1, MostNodes);
-        if (!wasTold) pays = count > 0;
-        if (count == 0) return;
-        found = Stopwatch.GetTimestamp();
-        if (pays) next = First;
+        Interlocked.Increment(ref own);
+        signal.Pulse();
+    }
+
+    /// <summary>Another process's call was heard.</summary>
+    public void Heard(bool isForUs)
+    {
+        Change(static (plan, heard) => plan.Heard(heard.isForUs, heard.Now), (isForUs, Now));
+        signal.Pulse();
+    }
+
+    /// <summary>A look begins, into these queues.</summary>
+    public LookFirst Begin(IReadOnlyList<QueueDemand> demands)
+    {
+        Volatile.Write(ref queues, [.. demands.Select(d => d.Queue)]);
+        Interlocked.Increment(ref begun);
+        // Read before the look: what is committed later, the look may not see.
+        return Change(static (plan, own) => plan.Begin(own), Interlocked.Read(ref own)).Where();
+    }
+
+    public ClaimPlanner Change<T>(Func<ClaimPlanner, T, ClaimPlanner> change, T with)
+    {
+        lock (gate) return plan = change(plan, with);
     }
 
     /// <summary>Until there may be something that the last look has not seen.</summary>
     public async ValueTask WaitAsync(TimeSpan atMost, CancellationToken cancel)
     {
-        if (leftSome) return;
-        if (gather > TimeSpan.Zero)
+        var end = Now + atMost;
+        if (UpTo(Plan.Earliest) is { } gathering) await Task.Delay(gathering, cancel);
+        while (true)
         {
-            await Task.Delay(gather, cancel);
-            gather = TimeSpan.Zero;
-            // Where looking pays, that was the wait.
-            if (pays) return;
+            // Taken before the plan is read: what is told in between ends the wait.
+            var news = signal.Next;
+            var next = Plan.NextLook(Interlocked.Read(ref own));
+            if (UpTo(next < end ? next : end) is not { } wait) return;
+            await news.WaitAsync(wait, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancel.ThrowIfCancellationRequested();
         }
+    }
 
-        if (HasNews) return;
-        var isRecent = Stopwatch.GetElapsedTime(found) < Recent;
-        var pause = isRecent ? next : Rare;
-        if (atMost < pause) pause = atMost;
-        if (due is { } soon)
-        {
-            var left = soon.In - Stopwatch.GetElapsedTime(soon.At);
-            if (left <= TimeSpan.Zero) return;
-            // A hair late rather than a hair early, which would cost another round.
-            if (left < pause) pause = left + TimeSpan.FromMilliseconds(1);
-        }
-
-        var news = work.Next;
-        if (HasNews) return;
-        await news.WaitAsync(pause, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancel.ThrowIfCancellationRequested();
-        if (isRecent && !HasNews) next = next * 2 < Last ? next * 2 : Last;
+    /// <summary>How long until then, in whole milliseconds as timers have them; null when it is past.</summary>
+    private TimeSpan? UpTo(TimeSpan then)
+    {
+        var wait = then - Now;
+        return wait <= TimeSpan.Zero ? null : TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
     }
 }

@@ -15,6 +15,7 @@ public sealed partial class StoreMirrorTests
         ("Connections/Ahead", "a limit goes ahead of a transaction's first statement"),
         ("Connections/CommitGate", "a server's answer to COMMIT can be lost"),
         ("Connections/DriverFault", "a connection to a server breaks in many ways"),
+        ("Connections/InvariantCulture", "the driver reads connection strings by the current culture"),
         ("Connections/Server", "a server has settings of its own"),
         ("Connections/TransactionLimits", "a server goes on when its client is frozen"),
         ("Segments/", "many nodes share the work, and plain messages are appended instead of updated"),

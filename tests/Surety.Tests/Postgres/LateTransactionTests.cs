@@ -50,7 +50,7 @@ public sealed class LateTransactionTests : IAsyncLifetime
         var random = new Random(seed);
         var (open, ready, claimed, cancelled) =
             (new List<(OwnedUnitOfWork Work, List<long> Ids)>(), new HashSet<long>(), new List<long>(), 0);
-        store.Segments.ChildBytes = 16 * 1024;
+        store.Segments.SegmentBytes = 16 * 1024;
         try
         {
             for (var step = 0; step < 400; step++)
@@ -164,9 +164,9 @@ public sealed class LateTransactionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_slow_transaction_brought_to_an_older_child_waits_a_moment_while_there_are_others()
+    public async Task What_a_slow_transaction_brought_to_an_older_segment_waits_a_moment_while_there_are_others()
     {
-        store.Segments.ChildBytes = 1;
+        store.Segments.SegmentBytes = 1;
         await using var slow = await store.Database.BeginAsync();
         var late = await EnqueueAsync(3, Priority.Normal, slow.Transaction);
         await EnqueueAsync(3, Priority.Normal);
@@ -187,9 +187,9 @@ public sealed class LateTransactionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_slow_transaction_brought_to_an_older_child_does_not_wait_where_there_is_nothing_else()
+    public async Task What_a_slow_transaction_brought_to_an_older_segment_does_not_wait_where_there_is_nothing_else()
     {
-        store.Segments.ChildBytes = 1;
+        store.Segments.SegmentBytes = 1;
         await using var slow = await store.Database.BeginAsync();
         var late = await EnqueueAsync(3, Priority.Normal, slow.Transaction);
         (await store.Segments.RotateAsync(default)).ShouldBeTrue();
@@ -200,9 +200,9 @@ public sealed class LateTransactionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_withdrawn_in_an_older_child_keeps_nothing_of_the_younger_ones_back()
+    public async Task What_was_withdrawn_in_an_older_segment_keeps_nothing_of_the_younger_ones_back()
     {
-        store.Segments.ChildBytes = 1;
+        store.Segments.SegmentBytes = 1;
         foreach (var priority in new[] { Priority.Normal, Priority.High })
         {
             foreach (var withdrawn in new[] { await EnqueueAsync(1, priority), await EnqueueAsync(2, priority) })

@@ -328,17 +328,43 @@ public sealed class MigrationTests : IAsyncLifetime
         Task MakeAnotherAsync(string digest, int answer) => server.ExecuteAsync(
             $"""
             UPDATE {schema}.meta SET value = '{digest}' WHERE name = 'functions';
-            CREATE OR REPLACE FUNCTION {schema}.segment_done(p_ring smallint) RETURNS bigint LANGUAGE sql STABLE
+            CREATE OR REPLACE FUNCTION {schema}.segment_done(p_segment smallint) RETURNS bigint LANGUAGE sql STABLE
             AS 'SELECT {answer}::bigint'
             """);
     }
 
+    /// <summary>A dump holds its locks for as long as it takes; a deployment of another program is not to wait for it.</summary>
     [Fact]
-    public void What_stands_between_its_two_lines_is_there_for_every_child()
+    public async Task Functions_are_made_anew_while_a_dump_reads_everything()
     {
-        SchemaFunctions.Expanded("a\n  -- for each child\n  x_{child};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
-        Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each child\nx"));
-        SchemaFunctions.Text.ShouldNotContain("{child}");
+        await ApplyAsync();
+        await server.ExecuteAsync($"UPDATE {schema}.meta SET value = 'another' WHERE name = 'functions'");
+        await using var dump = new NpgsqlConnection(server.ConnectionString);
+        await dump.OpenAsync();
+        await using var transaction = await dump.BeginTransactionAsync();
+        await using (var read = dump.CreateCommand())
+        {
+            read.CommandText =
+                $"""
+                DO $$ DECLARE name text; BEGIN
+                    FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
+                        EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS SHARE MODE';
+                    END LOOP;
+                END $$
+                """;
+            await read.ExecuteNonQueryAsync();
+        }
+
+        await ApplyAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        (await server.ScalarAsync<string>($"SELECT value FROM {schema}.meta WHERE name = 'functions'")).ShouldBe(SchemaFunctions.Digest);
+    }
+
+    [Fact]
+    public void What_stands_between_its_two_lines_is_there_for_every_segment()
+    {
+        SchemaFunctions.Expanded("a\n  -- for each segment\n  x_{segment};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
+        Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each segment\nx"));
+        SchemaFunctions.Text.ShouldNotContain("{segment}");
     }
 
     [Fact]

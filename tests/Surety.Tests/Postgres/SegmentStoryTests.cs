@@ -125,7 +125,7 @@ public sealed class SegmentStoryTests
         private PostgresStore Open(string connectionString)
         {
             var store = new PostgresStore(connectionString, TimeProvider.System, new PostgresOptions { Schema = schema });
-            store.Segments.ChildBytes = 32 * 1024;
+            store.Segments.SegmentBytes = 32 * 1024;
             return store;
         }
 
@@ -296,9 +296,9 @@ public sealed class SegmentStoryTests
         private async Task UpkeepAsync(Random random)
         {
             await store.Messages.RescueAsync(1000, default);
-            var ring = await NumberAsync($"SELECT last_value FROM {schema}.segment_newest");
-            if (ring != lastRing) Rotations++;
-            lastRing = ring;
+            var segment = await NumberAsync($"SELECT last_value FROM {schema}.segment_newest");
+            if (segment != lastRing) Rotations++;
+            lastRing = segment;
             await Task.Delay(random.Next(1, 50), over.Token);
         }
 

@@ -1,6 +1,8 @@
 using Npgsql;
 using Shouldly;
 using Surety.Postgres.Hosting;
+using Surety.Postgres.Segments;
+using Surety.Postgres.Wakeups;
 using Surety.Storage;
 using Surety.StoreContract;
 
@@ -33,17 +35,19 @@ public sealed class SegmentTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_heartbeat_tells_how_many_nodes_are_alive()
+    public async Task A_heartbeat_tells_a_nodes_place_among_those_that_are_alive()
     {
         var lease = TimeSpan.FromMinutes(5);
+        store.Hints.Rank.ShouldBe(NodeRank.Alone);
         var other = (await store.Nodes.JoinAsync("other", lease, default))!.Value;
+        store.Hints.Rank.ShouldBe(new NodeRank(1, 2));
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.Hints.LiveNodes.ShouldBe(2);
+        store.Hints.Rank.ShouldBe(new NodeRank(0, 2));
 
         await store.Nodes.LeaveAsync(other, default);
         (await store.Nodes.HeartbeatAsync(other, lease, default)).ShouldBeFalse();
         (await store.Nodes.HeartbeatAsync(node, lease, default)).ShouldBeTrue();
-        store.Hints.LiveNodes.ShouldBe(1);
+        store.Hints.Rank.ShouldBe(NodeRank.Alone);
     }
 
     /// <summary>Those that differ in nothing but headers and body have a statement of their own.</summary>
@@ -119,7 +123,7 @@ public sealed class SegmentTests : IAsyncLifetime
         }
         else
         {
-            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(ring, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
+            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(segment, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
             (await takeOut.ExecuteScalarAsync()).ShouldBe(2);
         }
 
@@ -194,9 +198,9 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task Segments_whose_messages_have_left_are_used_again_and_a_paused_queue_does_not_hold_them_up()
     {
-        store.Segments.ChildBytes = 64 * 1024;
+        store.Segments.SegmentBytes = 64 * 1024;
         await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "paused", Body = "{}"u8.ToArray() }], null, default);
-        var rings = new HashSet<long>();
+        var segments = new HashSet<long>();
         // The claims of the first round are long past by the clock that says what stands still.
         for (var round = 0; round < 12; round++)
         {
@@ -204,20 +208,60 @@ public sealed class SegmentTests : IAsyncLifetime
             await store.Messages.SettleAsync([.. (await ClaimedAsync(400)).Select(m => m.Done())], null, default);
             await RunAsync($"UPDATE {schema}.claim SET claimed_at = claimed_at - interval '1 hour'");
             for (var turn = 0; turn < 3; turn++) await store.Segments.RotateAsync(default);
-            rings.Add((long)(await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest"))!);
+            segments.Add((long)(await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest"))!);
         }
 
-        rings.Count.ShouldBe(4);
+        segments.Count.ShouldBe(4);
         ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!).ShouldBeLessThan(2_000_000);
         (await store.Messages.ClaimAsync(node, [new QueueDemand("paused", 10)], default))!.ShouldHaveSingleItem();
     }
 
     [Fact]
-    public async Task A_backlog_in_several_children_is_handed_out_oldest_first_and_after_what_is_more_urgent()
+    public async Task A_reader_keeps_a_segment_from_being_used_again_until_it_ends()
     {
-        store.Segments.ChildBytes = 1;
+        store.Segments.SegmentBytes = 1;
+        for (var round = 0; round < 4; round++)
+        {
+            await EnqueueAsync(1);
+            await store.Messages.SettleAsync([.. (await ClaimedAsync(1)).Select(m => m.Done())], null, default);
+            if (round < 3) (await store.Segments.RotateAsync(default)).ShouldBeTrue();
+        }
+
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using (var reader = await connection.BeginTransactionAsync())
+        {
+            await using var read = new NpgsqlCommand($"SELECT count(*) FROM {schema}.segment_open", connection);
+            (await read.ExecuteScalarAsync()).ShouldBe(0L);
+            (await ScalarAsync($"SELECT {schema}.rotate_segments(1)")).ShouldBe(2);
+            (await store.Segments.RotateAsync(default)).ShouldBeFalse();
+        }
+
+        (await store.Segments.RotateAsync(default)).ShouldBeTrue();
+        (await ScalarAsync($"SELECT last_value FROM {schema}.segment_newest")).ShouldBe(0L);
+    }
+
+    [Fact]
+    public void While_a_reader_is_there_fewer_and_fewer_calls_are_tries()
+    {
+        var hindrance = new Hindrance();
+        List<int> tries = [];
+        for (var call = 0; call < 64; call++)
+        {
+            if (hindrance.IsTooEarly) continue;
+            tries.Add(call);
+            hindrance.Answered(byReader: call < 40);
+        }
+
+        tries.ShouldBe([0, 1, 2, 4, 8, 16, 32, 48, .. Enumerable.Range(49, 15)]);
+    }
+
+    [Fact]
+    public async Task A_backlog_in_several_segments_is_handed_out_oldest_first_and_after_what_is_more_urgent()
+    {
+        store.Segments.SegmentBytes = 1;
         var backlog = new List<long>();
-        for (var child = 0; child < 3; child++)
+        for (var segment = 0; segment < 3; segment++)
         {
             backlog.AddRange(await EnqueueAsync(7));
             (await store.Segments.RotateAsync(default)).ShouldBeTrue();
@@ -225,7 +269,7 @@ public sealed class SegmentTests : IAsyncLifetime
 
         backlog.AddRange(await EnqueueAsync(7));
         var got = new List<long>();
-        // In bites that end within a child and beyond its end, all within the moment in which only some children are looked at.
+        // In bites that end within a segment and beyond its end, all within the moment in which only some segments are looked at.
         while (got.Count < 14) got.AddRange(await ClaimAsync(3));
         var urgent = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = Priority.High, Body = "{}"u8.ToArray() }], null, default))[0].Id.Value;
         (await ClaimAsync(1)).ShouldBe([urgent]);
@@ -236,7 +280,7 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task A_backlog_beyond_what_is_counted_is_guessed_well()
     {
-        await RunAsync($"INSERT INTO {schema}.segment (ring, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
+        await RunAsync($"INSERT INTO {schema}.segment (segment, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
         var queue = (await store.Queues.ListAsync()).Single(q => q.Queue == "work");
         queue.Ready.ShouldBeInRange(149_000, 151_000);
     }

@@ -72,8 +72,8 @@ public class RetryTests
     {
         RetryContext? seen = null;
         var failure = new RetryContext(2, new TimeoutException("slow"), 0.25);
-        Retry.Custom(3,
-        f => {
+        Retry.Custom(3, f =>
+        {
             seen = f;
             return TimeSpan.FromSeconds(f.Failures);
         }).After(failure).ShouldBe(TimeSpan.FromSeconds(2));

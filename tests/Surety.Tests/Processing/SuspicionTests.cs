@@ -29,8 +29,8 @@ public class SuspicionTests
         Suspicion.Of(Message(deaths, alone: false), most) != Standing.GivenUp).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Whatever_turns_there_are_they_take_at_most_half_of_the_time() => Prop.ForAll(Arb.From(Turn.ListOf()),
-    turns => {
+    public void Whatever_turns_there_are_they_take_at_most_half_of_the_time() => Prop.ForAll(Arb.From(Turn.ListOf()), turns =>
+    {
         var (taken, rested, pace) = (TimeSpan.Zero, TimeSpan.Zero, LonePace.First);
         foreach (var (length, wasQuiet) in turns)
         {

@@ -200,8 +200,8 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
         ];
 
     private Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null) =>
-        WorkingHost.StartAsync(configure, place,
-    s => {
+        WorkingHost.StartAsync(configure, place, s =>
+    {
         s.AddSingleton(pings).AddSingleton(pongs);
         services?.Invoke(s);
     });

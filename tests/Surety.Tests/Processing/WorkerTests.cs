@@ -466,8 +466,8 @@ public abstract class WorkerTests(Func<Task<Place>> open) : IAsyncLifetime
 
     private async Task<WorkingHost> StartAsync(Action<SuretyBuilder> configure, Action<IServiceCollection>? services = null)
     {
-        var host = await WorkingHost.StartAsync(configure, place,
-        collection => {
+        var host = await WorkingHost.StartAsync(configure, place, collection =>
+        {
             collection.AddSingleton(pings).AddSingleton(pongs);
             services?.Invoke(collection);
         });

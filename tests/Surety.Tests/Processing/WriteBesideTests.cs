@@ -78,8 +78,8 @@ public sealed class WriteBesideTests
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var left = new TaskCompletionSource<Task<Dictionary<string, Exception?>>>();
-        await TryAsync(store, "handler",
-        services => {
+        await TryAsync(store, "handler", services =>
+        {
             left.SetResult(Later());
             return Task.FromResult(new Dictionary<string, Exception?>());
 

@@ -184,8 +184,8 @@ public sealed class ClockJumpTests : StoreContract<SqliteFixture>
         async Task<TimeSpan> PassedAsync(string boot)
         {
             var passed = default(TimeSpan);
-            await OpenedAsync(boot,
-            store => {
+            await OpenedAsync(boot, store =>
+            {
                 passed = store.Steady - began;
                 return Task.CompletedTask;
             });

@@ -14,8 +14,8 @@ public sealed class GroupCommitTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         store = await file.OpenAsync();
-        raw.sqlite3_commit_hook(store.Writer.Connection.Handle,
-        _ => {
+        raw.sqlite3_commit_hook(store.Writer.Connection.Handle, _ =>
+        {
             commits++;
             return 0;
         }, null);

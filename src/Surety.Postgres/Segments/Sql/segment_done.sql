@@ -1,8 +1,8 @@
--- How many messages of a child have left it.
-CREATE OR REPLACE FUNCTION $schema$.segment_done(p_ring smallint)
+-- How many messages of a segment have left it.
+CREATE OR REPLACE FUNCTION $schema$.segment_done(p_segment smallint)
 RETURNS bigint LANGUAGE sql STABLE
 AS $function$
     SELECT coalesce((SELECT sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END) FROM $schema$.receipt r
-        WHERE r.ring = p_ring), 0)::bigint
-        + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.ring = p_ring)
+        WHERE r.segment = p_segment), 0)::bigint
+        + (SELECT count(*) FROM $schema$.withdrawn w WHERE w.segment = p_segment)
 $function$;

@@ -10,15 +10,15 @@ DECLARE
     v_count int := 0;
 BEGIN
     FOR v_claim IN
-        SELECT c.ring, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS child (ring)
-            JOIN $schema$.claim c ON c.ring = child.ring AND c.node = n.id
+        SELECT c.segment, c.node, c.number FROM $schema$.node n CROSS JOIN generate_series(0, 3) AS g (segment)
+            JOIN $schema$.claim c ON c.segment = g.segment AND c.node = n.id
         WHERE (n.id = p_node OR p_node IS NULL AND n.dead_at IS NOT NULL AND NOT n.emptied) AND cardinality(c.ids) > (
             SELECT coalesce(sum(CASE WHEN r.id < 0 THEN cardinality(r.ids) ELSE 1 END), 0) FROM $schema$.receipt r
-                WHERE r.ring = c.ring AND r.node = c.node AND r.number = c.number)
+                WHERE r.segment = c.segment AND r.node = c.node AND r.number = c.number)
     LOOP
         v_any := true;
         IF pg_try_advisory_xact_lock(hashint8extended(v_claim.number, v_claim.node)) THEN
-            v_count := v_count + $schema$.take_out(v_claim.ring, v_claim.node, v_claim.number, NULL);
+            v_count := v_count + $schema$.take_out(v_claim.segment, v_claim.node, v_claim.number, NULL);
         END IF;
 
         EXIT WHEN v_count >= p_limit;

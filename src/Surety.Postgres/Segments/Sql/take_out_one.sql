@@ -6,13 +6,13 @@ AS $function$
 DECLARE
     v_open record;
 BEGIN
-    SELECT o.ring, o.queue, o.node, o.number INTO v_open FROM $schema$.segment_open o WHERE o.id = p_id;
+    SELECT o.segment, o.queue, o.node, o.number INTO v_open FROM $schema$.segment_open o WHERE o.id = p_id;
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
 
     IF v_open.node IS NOT NULL THEN
-        RETURN $schema$.take_out(v_open.ring, v_open.node, v_open.number, ARRAY[p_id]);
+        RETURN $schema$.take_out(v_open.segment, v_open.node, v_open.number, ARRAY[p_id]);
     END IF;
 
     PERFORM pg_advisory_xact_lock(hashtextextended('$schema$' || v_open.queue, 11));
@@ -23,7 +23,7 @@ BEGIN
         RETURN 2;
     END IF;
 
-    INSERT INTO $schema$.withdrawn (ring, id) VALUES (v_open.ring, p_id);
+    INSERT INTO $schema$.withdrawn (segment, id) VALUES (v_open.segment, p_id);
     RETURN 1;
 END
 $function$;
