@@ -37,7 +37,7 @@ internal static class KeyEndpoints
     /// <summary>The first operator's key has to come from somebody at the machine: <c>Payments keys create NAME</c>.</summary>
     public static async Task<int> CreateFirstAsync(IServiceProvider services, string principal)
     {
-        await services.GetRequiredService<IStore>().OpenAsync(CancellationToken.None);
+        await services.OpenStoreAsync();
         var key = await services.GetRequiredService<ApiKeys>().CreateAsync(principal, ["operator"]);
         Console.WriteLine(key.Secret);
         if (services is IAsyncDisposable disposable) await disposable.DisposeAsync();

@@ -64,6 +64,21 @@ public static class SuretyHost
         return host;
     }
 
+    /// <summary>
+    /// Opens the store of a host that is not started, for a command beside it, such as one that makes the first API key. A host that
+    /// starts opens its store itself.
+    /// </summary>
+    /// <param name="services">The services of the host that was built.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="InvalidOperationException">Surety is misconfigured, or was not added; names every fault at once.</exception>
+    /// <exception cref="StoreException">The store cannot be used; says which and what to do.</exception>
+    public static Task OpenStoreAsync(this IServiceProvider services, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.GetRequiredService<Configuration>().ThrowIfFaulty();
+        return services.GetRequiredService<IStore>().OpenAsync(cancellationToken);
+    }
+
     private static void AddProcessing(IServiceCollection services)
     {
         services.AddSingleton<RunningSet>();

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Shouldly;
 using Surety.Tests.Processing;
+using Surety.Tests.Sqlite;
 
 namespace Surety.Tests.Hosting;
 
@@ -33,6 +34,25 @@ public class ConfigurationTests
             "SuretyOptions.MaxDeaths", "SuretyOptions.KeepEndedKeys is 01:00:00",
         ];
         foreach (var text in expected) fault.Message.ShouldContain(text);
+    }
+
+    [Fact]
+    public async Task A_command_opens_the_store_of_a_host_that_does_not_start()
+    {
+        await using var file = new DatabaseFile();
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.AddSurety(s => s.UseSqlite($"Data Source={file.Path}"));
+        using (var host = builder.Build())
+        {
+            await host.Services.OpenStoreAsync();
+            (await host.Services.GetRequiredService<IQueues>().ListAsync()).ShouldBeEmpty();
+        }
+
+        var wrong = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        wrong.AddSurety(s => s.Configure(o => o.MaxDeaths = 0));
+        using var misconfigured = wrong.Build();
+        (await Should.ThrowAsync<InvalidOperationException>(() => misconfigured.Services.OpenStoreAsync()))
+            .Message.ShouldContain("No store is chosen");
     }
 
     [Fact]
