@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization.Metadata;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -120,6 +121,9 @@ internal static class RequestPipeline
 
     /// <summary>A host that uses the framework's own limiter as well: its refusals look like ours, not like a bare 503.</summary>
     private static void RefuseAsQuotasDo(RateLimiterOptions limiter)
+        // Last, so that it holds for the contracts of the host's own resolvers, too.
+        services.PostConfigure<JsonOptions>(json => json.SerializerOptions.TypeInfoResolver =
+            json.SerializerOptions.TypeInfoResolver?.WithAddedModifier(EdgeJson.AskForDiscriminators));
     {
         limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
         limiter.OnRejected = static (context, _) =>
