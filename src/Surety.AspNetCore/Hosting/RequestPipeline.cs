@@ -111,6 +111,8 @@ internal static class RequestPipeline
 
     /// <summary>6. The framework binds the handler's arguments and validates them.</summary>
     private static void AddBinding(IServiceCollection services)
+        services.AddTransient<IStartupFilter, UnfilteredEndpoints>();
+        services.AddSingleton<IEndpointLayer, UnfilteredEndpoints>();
     {
         services.AddOptions<JsonOptions>().Configure<IOptions<EdgeOptions>>(
             (json, edge) => EdgeJson.MakeStrict(json.SerializerOptions, edge.Value.MaxJsonDepth));
