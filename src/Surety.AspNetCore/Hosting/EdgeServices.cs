@@ -30,6 +30,9 @@ internal static class EdgeServices
         services.TryAddSingleton(s => new ApiKeys(
             s.GetRequiredService<IApiKeyStore>(), s.GetRequiredService<IStore>(), s.GetRequiredService<ApiKeyCache>(),
             s.GetRequiredService<TimeProvider>()));
+        services.AddHostedService<DevelopmentKeyWarning>();
+        services.AddMetrics();
+        services.TryAddSingleton<CallerMetrics>();
         services.TryAddSingleton<ApiKeyCache>();
         services.TryAddSingleton<OperatorsKey>();
         services.TryAddSingleton<ApiKeyUses>();

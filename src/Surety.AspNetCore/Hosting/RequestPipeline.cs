@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Validation;
 using Surety.AspNetCore.Endpoints;
@@ -93,6 +94,9 @@ internal static class RequestPipeline
             policies => policies.FallbackPolicy ??= new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
         services.Configure<RateLimiterOptions>(RefuseAsQuotasDo);
     }
+        // It writes a line at Information for each request that is not let in. First in the list, so that a rule of the host's wins.
+        services.Configure<LoggerFilterOptions>(log => log.Rules.Insert(
+            0, new LoggerFilterRule(null, typeof(DefaultAuthorizationService).FullName, LogLevel.Warning, null)));
 
     /// <summary>
     /// 5. Around the endpoint, from the outside in. Quotas first, because a refusal must not cost a transaction. The command is the
