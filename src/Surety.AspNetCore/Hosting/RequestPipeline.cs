@@ -44,7 +44,7 @@ internal static class RequestPipeline
 
     /// <summary>1. The server: what is too much for a connection or a header never becomes a request.</summary>
     private static void AddServer(IServiceCollection services) =>
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>>((kestrel, edge) =>
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>, SlowClients>((kestrel, edge, slow) =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = edge.Value.MaxBodyBytes;
