@@ -33,7 +33,7 @@ internal static class ReportEndpoints
     /// <summary>A report that cannot be made is refused here: accepted, it would end as a dead letter for somebody to look at.</summary>
     private static async Task<IResult> RequestAsync(AccountReport report, Jobs jobs, UnitOfWork work, CancellationToken cancel) =>
         await Ledger.FindAsync(work.Connection, Ids.Parse(report.Account), cancel, work) is { Kind: "customer" }
-            ? await jobs.AcceptAsync(report, cancel: cancel) : Refusal.NoAccount(report.Account).AsResult();
+            ? await jobs.AcceptAsync(report, cancellationToken: cancel) : Refusal.NoAccount(report.Account).AsResult();
 }
 
 public sealed class AccountReportHandler(Database database) : IHandler<AccountReport>
