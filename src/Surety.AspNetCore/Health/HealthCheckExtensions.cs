@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Surety.AspNetCore.Health;
 
-namespace Surety.AspNetCore;
+namespace Surety;
 
 /// <summary>Surety among ASP.NET Core's own health checks.</summary>
 public static class HealthCheckExtensions
