@@ -23,7 +23,8 @@ internal sealed record PublicSurface(string Now, string WrittenDown)
             var members = type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
                 .Where(m => m is not MethodInfo { IsSpecialName: true } || m.Name.StartsWith("op_", StringComparison.Ordinal))
                 .Where(m => !m.Name.Contains('<', StringComparison.Ordinal)
-                    && m.Name is not ("ToString" or "Equals" or "GetHashCode" or "PrintMembers" or "Deconstruct" or "op_Equality" or "op_Inequality"))
+                    && m.Name is not ("ToString" or "Equals" or "GetHashCode" or "PrintMembers" or "Deconstruct" or "op_Equality"
+                        or "op_Inequality"))
                 .Select(m => $"    {m}".Replace("Surety.", "", StringComparison.Ordinal).Replace("System.", "", StringComparison.Ordinal));
             foreach (var member in members.Distinct().OrderBy(m => m, StringComparer.Ordinal)) text.Append(member).Append('\n');
         }
