@@ -39,7 +39,7 @@ internal static class AccountEndpoints
         return Results.Created($"/accounts/{id}", AccountView.Of(account!));
     }
 
-    private static async Task<IResult> GetAsync([Id("account")] string id, Database database, CancellationToken cancel)
+    private static async Task<IResult> GetAsync([Id("account")] string id, SuretyDatabase database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await Ledger.FindAsync(connection, Ids.Parse(id), cancel) is { } account
@@ -72,7 +72,7 @@ internal static class AccountEndpoints
 
     /// <summary>Newest first. A page ends at an entry, not at a number of rows, so that entries posted meanwhile shift nothing.</summary>
     private static async Task<IResult> EntriesAsync(
-        [Id("account")] string id, string? pageToken, HttpContext http, Database database,
+        [Id("account")] string id, string? pageToken, HttpContext http, SuretyDatabase database,
             CancellationToken cancel, [Range(1, MaxPageSize), Description("How many entries a page has at most.")] int pageSize = 50)
     {
         if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;

@@ -13,7 +13,7 @@ internal static class AuditEndpoint
             "Counted from the rows themselves, in one snapshot: every sum is zero, and nothing is mismatched, unbalanced, overdrawn or "
                 + "exported twice.").Produces<AuditView>();
 
-    private static async Task<IResult> GetAsync(Database database, BookStore store, CancellationToken cancel)
+    private static async Task<IResult> GetAsync(SuretyDatabase database, BookStore store, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         await using var snapshot = await store.SnapshotAsync(connection, cancel);

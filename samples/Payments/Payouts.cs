@@ -36,7 +36,7 @@ internal static class PayoutEndpoints
 /// happens once, however often it is asked for: it is guarded
 /// by the payout's state, in the transaction that moves the money.
 /// </summary>
-public sealed class PayoutBook(Ledger ledger, Database database, PaymentProviders providers, TimeProvider time)
+public sealed class PayoutBook(Ledger ledger, SuretyDatabase database, PaymentProviders providers, TimeProvider time)
 {
     public async Task<(long Id, Refusal? Refusal)> HoldAsync(
         Account account, long amount, string destination, UnitOfWork work, CancellationToken cancel)

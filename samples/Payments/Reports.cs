@@ -36,7 +36,7 @@ internal static class ReportEndpoints
             ? await jobs.AcceptAsync(report, cancellationToken: cancel) : Refusal.NoAccount(report.Account).AsResult();
 }
 
-public sealed class AccountReportHandler(Database database) : IHandler<AccountReport>
+public sealed class AccountReportHandler(SuretyDatabase database) : IHandler<AccountReport>
 {
     /// <summary>A job keeps 1 MiB of result at most.</summary>
     private const int MaxLines = 10_000;

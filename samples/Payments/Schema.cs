@@ -4,7 +4,7 @@ using Surety;
 namespace Payments;
 
 /// <summary>Makes the payments' own tables, beside Surety's in the same database.</summary>
-internal sealed class Schema(Database database, BookStore store) : IHostedService
+internal sealed class Schema(SuretyDatabase database, BookStore store) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {

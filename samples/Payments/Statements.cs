@@ -40,7 +40,7 @@ public sealed class ImportStatementHandler(IUploads uploads, StatementBook book)
 }
 
 /// <summary>How far each file's import is, and what became of its lines.</summary>
-public sealed class StatementBook(Ledger ledger, Database database, BookStore store)
+public sealed class StatementBook(Ledger ledger, SuretyDatabase database, BookStore store)
 {
     /// <summary>A job keeps 1 MiB of result at most.</summary>
     private const int MostRejectedShown = 1_000;

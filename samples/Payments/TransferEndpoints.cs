@@ -45,7 +45,7 @@ internal static class TransferEndpoints
         return posting.Refusal?.AsResult() ?? Results.Created($"/transfers/{posting.Transfer!.Id}", TransferView.Of(posting.Transfer));
     }
 
-    private static async Task<IResult> GetAsync([Id("transfer")] string id, Database database, CancellationToken cancel)
+    private static async Task<IResult> GetAsync([Id("transfer")] string id, SuretyDatabase database, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return await Ledger.FindTransferAsync(connection, Ids.Parse(id), cancel) is { } transfer

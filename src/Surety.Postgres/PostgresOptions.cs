@@ -24,8 +24,8 @@ public sealed class PostgresOptions
     public PostgresMigration Migration { get; set; } = PostgresMigration.Apply;
 
     /// <summary>
-    /// How long a unit of work from <see cref="Database.BeginAsync"/> may wait for its next statement, or for a lock, and on PostgreSQL 17
-    /// and newer how long it may take; 1 s to 1 day. Default 5 min. Five
+    /// How long a unit of work from <see cref="SuretyDatabase.BeginAsync"/> may wait for its next statement, or for a lock, and on
+    /// PostgreSQL 17 and newer how long it may take; 1 s to 1 day. Default 5 min. Five
     /// seconds later the server ends it, so that a process which is frozen in the middle of one does not keep its locks. An endpoint's has
     /// <c>EdgeOptions.CommandTimeout</c> and a handler's
     /// <see cref="QueueOptions.HandlerTimeout"/> in its place. Where the session's own setting is shorter, that holds.

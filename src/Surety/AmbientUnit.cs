@@ -8,7 +8,7 @@ namespace Surety;
 /// <remarks>
 /// A flow is what an <see cref="AsyncLocal{T}"/> follows. What an async method sets is gone when it returns to its caller, so marks are
 /// set in two kinds of places only: in methods that are not async
-/// (<see cref="Database.BeginAsync"/>), and in those that call the user's code themselves.
+/// (<see cref="SuretyDatabase.BeginAsync"/>), and in those that call the user's code themselves.
 /// </remarks>
 internal sealed class AmbientUnit : IDisposable
 {

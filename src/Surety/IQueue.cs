@@ -15,8 +15,8 @@ public interface IQueue
     /// <summary>Enqueues the messages, all or none.</summary>
     /// <param name="messages">At most <see cref="MaxBatch"/>.</param>
     /// <param name="transaction">
-    /// The caller's own transaction on the same database (from <see cref="Database.BeginAsync"/>, or from the caller's own connection): the
-    /// messages exist exactly if it commits. Null enqueues in a transaction of its own, which is durable on return.
+    /// The caller's own transaction on the same database (from <see cref="SuretyDatabase.BeginAsync"/>, or from the caller's own
+    /// connection): the messages exist exactly if it commits. Null enqueues in a transaction of its own, which is durable on return.
     /// </param>
     /// <param name="cancellationToken">Gives up before the commit is sent; has no effect afterwards.</param>
     /// <returns>One result per message, in the same order.</returns>

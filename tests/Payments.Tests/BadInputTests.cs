@@ -250,7 +250,7 @@ public abstract partial class BadInputTests(Backend backend)
         return Directory.EnumerateFiles(Path.Combine(folder, "samples", "Payments"), "*.cs").Select(File.ReadAllText);
     }
 
-    [GeneratedRegex("(?:Problem\\.Of|new(?: Refusal)?)\\(\\d+, \"(?<code>[a-z0-9-]+)\"")]
+    [GeneratedRegex("(?:Problem\\.Of|new(?: Refusal)?)\\(\\s*\\d+,\\s*\"(?<code>[a-z0-9-]+)\"")]
     private static partial Regex ProblemCode();
 
     [Fact]

@@ -154,7 +154,7 @@ public class CommandLimitTests
         await using var app = await EdgeApp.StartAsync(deposits.Map);
         using var patience = new CancellationTokenSource();
         Task<Answer> left;
-        await using (var other = await app.Get<Database>().BeginAsync())
+        await using (var other = await app.Get<SuretyDatabase>().BeginAsync())
         {
             left = app.Alice.SendAsync(HttpMethod.Post, "/deposits", Json(), patience.Token, ("Idempotency-Key", "queued"));
             await EdgeApp.UntilAsync(() =>
@@ -198,7 +198,7 @@ public class CommandLimitTests
     public async Task A_command_waits_for_its_turn_no_longer_than_its_time_limit()
     {
         await using var app = await EdgeApp.StartAsync(deposits.Map, edge => edge.CommandTimeout = TimeSpan.FromMilliseconds(200));
-        await using (await app.Get<Database>().BeginAsync()) (await app.Alice.DepositAsync("locked")).ShouldBeProblem(503, "timeout");
+        await using (await app.Get<SuretyDatabase>().BeginAsync()) (await app.Alice.DepositAsync("locked")).ShouldBeProblem(503, "timeout");
         deposits.Runs.ShouldBe(0);
         (await app.Alice.DepositAsync("locked")).ShouldBe(201);
     }

@@ -104,7 +104,7 @@ internal sealed class EdgeApp : IAsyncDisposable
 
     public async Task<long> ScalarAsync(string sql)
     {
-        await using var connection = await Get<Database>().OpenReadAsync();
+        await using var connection = await Get<SuretyDatabase>().OpenReadAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
         return Convert.ToInt64(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);

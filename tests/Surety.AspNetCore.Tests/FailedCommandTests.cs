@@ -273,7 +273,7 @@ public abstract class FailedCommandTests
         using var log = new CapturedLog();
         await WithAppAsync(
             log,
-            app => app.MapPost("/try/{number:int}", async (int number, Database database) =>
+            app => app.MapPost("/try/{number:int}", async (int number, SuretyDatabase database) =>
             {
                 await using (var first = await database.BeginAsync())
                 {
@@ -326,7 +326,7 @@ public abstract class FailedCommandTests
     private async Task HealAsync(WebApplication app)
     {
         if (Heal is null) return;
-        await using var work = await app.Services.GetRequiredService<Database>().BeginAsync();
+        await using var work = await app.Services.GetRequiredService<SuretyDatabase>().BeginAsync();
         await ExecuteAsync(work, Heal);
         await work.CommitAsync();
     }

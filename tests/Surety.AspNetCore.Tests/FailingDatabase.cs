@@ -60,7 +60,7 @@ internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
 
     public void Wrap(IServiceCollection services)
     {
-        Replace<Database>(services, real => new FaultyDatabase(real, this));
+        Replace<SuretyDatabase>(services, real => new FaultyDatabase(real, this));
         Replace<IIdempotencyStore>(services, real => new FaultyRecords(real, this));
     }
 
@@ -71,7 +71,7 @@ internal sealed class Faults(int failing, Fault fault, bool andAllAfter = false)
     }
 }
 
-internal sealed class FaultyDatabase(Database real, Faults faults) : Database
+internal sealed class FaultyDatabase(SuretyDatabase real, Faults faults) : SuretyDatabase
 {
     public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default)
     {

@@ -47,7 +47,7 @@ public sealed class FingerprintTests
         await using var place = postgres ? await PostgresEdge.OpenAsync() : null;
         await using var app = await EdgeApp.StartAsync(deposits.Map, place: place);
         var records = app.Get<IIdempotencyStore>();
-        await using (var work = await app.Get<Database>().BeginAsync())
+        await using (var work = await app.Get<SuretyDatabase>().BeginAsync())
         {
             var key = Digest.OfKey(null, "alice", "POST", "/deposits", "one");
             var asked = Digest.Of(System.Text.Encoding.UTF8.GetBytes(Body), "POST", "/deposits", "application/json; charset=utf-8");

@@ -27,7 +27,10 @@ public abstract class StoreContract<TFixture> : IAsyncLifetime where TFixture : 
 
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    private protected static NewMessage Message(string body = "{}") => new() { Kind = "test.kind", Version = 1, Queue = Work, Body = Bytes(body) };
+    private protected static NewMessage Message(string body = "{}") => new()
+    {
+        Kind = "test.kind", Version = 1, Queue = Work, Body = Bytes(body),
+    };
 
     private protected async Task<MessageId> EnqueueAsync(NewMessage? message = null) =>
         (await Store.Messages.EnqueueAsync([message ?? Message()], null, default))[0].Id;

@@ -37,4 +37,4 @@ internal sealed record OpenStore(
     IApiKeyStore ApiKeys,
     IQuotaStore Quotas,
     IUploadStore Uploads,
-    Database Database);
+    SuretyDatabase Database);

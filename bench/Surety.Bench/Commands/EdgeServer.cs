@@ -86,7 +86,7 @@ internal static class EdgeServer
             await queue.EnqueueAsync(new TransferPosted(done.Id, done.From, done.To, done.Amount), work, cancel);
             return Results.Created($"/transfers/{done.Id}", done);
         }).RequireScope(Pay).RequireIdempotencyKey();
-        app.MapGet("/audit", async (Database database, CancellationToken cancel) =>
+        app.MapGet("/audit", async (SuretyDatabase database, CancellationToken cancel) =>
         {
             await using var connection = await database.OpenReadAsync(cancel);
             await using var command = connection.CreateCommand();
@@ -94,7 +94,7 @@ internal static class EdgeServer
             return Server.Audit(command);
         }).AllowAnonymous();
         await app.StartAsync();
-        await Server.CreateSchemaAsync(app.Services.GetRequiredService<Database>(), Ledger.PostgresSchema);
+        await Server.CreateSchemaAsync(app.Services.GetRequiredService<SuretyDatabase>(), Ledger.PostgresSchema);
         await Server.ServeAsync(app, (await app.Services.GetRequiredService<ApiKeys>().CreateAsync("payer", [Pay])).Secret);
     }
 }

@@ -31,7 +31,7 @@ internal static class Server
         if (args[0] == "surety") MapSurety(app);
         else (bare = new BareServer(folder)).Map(app);
         await app.StartAsync();
-        if (args[0] == "surety") await CreateSchemaAsync(app.Services.GetRequiredService<Database>(), Ledger.Schema);
+        if (args[0] == "surety") await CreateSchemaAsync(app.Services.GetRequiredService<SuretyDatabase>(), Ledger.Schema);
         await ServeAsync(app, "");
         bare?.Dispose();
         return 0;
@@ -74,7 +74,7 @@ internal static class Server
             return Results.Created($"/transfers/{done.Id}", done);
         }).RequireIdempotencyKey().AllowAnonymous();
 
-        app.MapGet("/audit", async (Database database, CancellationToken cancel) =>
+        app.MapGet("/audit", async (SuretyDatabase database, CancellationToken cancel) =>
         {
             await using var connection = await database.OpenReadAsync(cancel);
             await using var command = connection.CreateCommand();
@@ -83,7 +83,7 @@ internal static class Server
         }).AllowAnonymous();
     }
 
-    public static async Task CreateSchemaAsync(Database database, string schema)
+    public static async Task CreateSchemaAsync(SuretyDatabase database, string schema)
     {
         await using var work = await database.BeginAsync();
         await using var command = work.Connection.CreateCommand();

@@ -91,7 +91,7 @@ internal sealed class SuretyIntake : IIntake
 
     private async Task<long> CountAsync()
     {
-        await using var connection = await producer.Services.GetRequiredService<Database>().OpenReadAsync();
+        await using var connection = await producer.Services.GetRequiredService<SuretyDatabase>().OpenReadAsync();
         await using var count = (NpgsqlCommand)connection.CreateCommand();
         count.CommandText =
             "SELECT (SELECT count(*) FROM surety.segment_open WHERE queue = $1) + (SELECT count(*) FROM surety.message WHERE queue = $1 "

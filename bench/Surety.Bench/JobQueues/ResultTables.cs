@@ -67,14 +67,19 @@ internal static class ResultTables
     public static string LowRates(IReadOnlyList<Cell> cells)
     {
         if (!cells.Any(LowRate.Is)) return "";
-        var text = new StringBuilder("\n| | | transactions/s | by one node's | p50 / p99 ms | p99 by one node's |\n|---|---|---|---|---|---|\n");
+        var text = new StringBuilder(
+            "\n| | | transactions/s | by one node's | p50 / p99 ms | p99 by one node's |\n|---|---|---|---|---|---|\n");
         foreach (var cell in cells)
         {
             foreach (var row in cell.Rows)
             {
                 if (LowRate.Of(cell, row) is not { } low) continue;
-                text.Append(CultureInfo.InvariantCulture, $"| {cell.Name} | {row.Contender} | {low.Transactions:N0} | {low.TimesTransactions:0.00} ");
-                text.Append(CultureInfo.InvariantCulture, $"| {row.Median(m => m.P50):0.0} / {row.Median(m => m.P99):0.0} | {low.TimesP99:0.00} |\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"| {cell.Name} | {row.Contender} | {low.Transactions:N0} | {low.TimesTransactions:0.00} ");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"| {row.Median(m => m.P50):0.0} / {row.Median(m => m.P99):0.0} | {low.TimesP99:0.00} |\n");
             }
         }
 

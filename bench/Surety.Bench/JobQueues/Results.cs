@@ -82,7 +82,8 @@ internal sealed class Results
         foreach (var cell in Cells)
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: {cell.Load}.\n\n{ResultTables.Full(cell)}{ResultTables.LowRates([cell])}");
+                $"\n## {ResultTables.Title(cell)}\n\nLoad average at the end: "
+                    + $"{cell.Load}.\n\n{ResultTables.Full(cell)}{ResultTables.LowRates([cell])}");
         return text.ToString();
     }
 

@@ -134,7 +134,8 @@ internal sealed class Workbench(PrivateServer server, Settings settings)
             double jobs = result.Jobs;
             return new Measured
             {
-                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Transactions = result.Transactions, Wal = (after.Wal - before.Wal) / jobs,
+                Rate = result.Rate, P50 = result.P50, P99 = result.P99, Transactions = result.Transactions,
+                    Wal = (after.Wal - before.Wal) / jobs,
                     Writes = (after.Transactions - before.Transactions) / jobs, Commits = commits / jobs,
                 ClientMicroseconds = (after.Client - before.Client).TotalMicroseconds / jobs,
                     ServerMicroseconds = (after.Server - before.Server).TotalMicroseconds / jobs, Statements = statements / jobs,

@@ -62,7 +62,7 @@ internal sealed class SuretySide : IContender
             await handled;
             await side.UntilSettledAsync();
         }, table: "effect", handles: true);
-        await using (var work = await made.host.Services.GetRequiredService<Database>().BeginAsync())
+        await using (var work = await made.host.Services.GetRequiredService<SuretyDatabase>().BeginAsync())
         {
             await using var command = work.Connection.CreateCommand();
             (command.Transaction, command.CommandText) =
@@ -128,7 +128,7 @@ internal sealed class SuretySide : IContender
 
     private async Task<long> ScalarAsync(string sql)
     {
-        await using var connection = await host.Services.GetRequiredService<Database>().OpenReadAsync();
+        await using var connection = await host.Services.GetRequiredService<SuretyDatabase>().OpenReadAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (long)(await command.ExecuteScalarAsync())!;

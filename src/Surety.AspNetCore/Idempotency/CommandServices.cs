@@ -7,7 +7,8 @@ namespace Surety.AspNetCore.Idempotency;
 
 /// <summary>What the host's commands work with. One object for all of them, so that a request looks up one service, not eight.</summary>
 internal sealed class CommandServices(
-    IOptions<EdgeOptions> options, TimeProvider time, Database database, IStore store, IIdempotencyStore records, KeysInFlight inFlight,
+    IOptions<EdgeOptions> options, TimeProvider time, SuretyDatabase database, IStore store, IIdempotencyStore records,
+    KeysInFlight inFlight,
     Admission admission, Failpoints failpoints, ILogger<Command> logger)
 {
     public EdgeOptions Options { get; } = options.Value;

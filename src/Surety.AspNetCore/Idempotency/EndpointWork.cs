@@ -16,7 +16,7 @@ internal sealed class EndpointWork : UnitOfWork
     public override DbTransaction Transaction => begun?.Transaction ?? throw new InvalidOperationException(
         "No unit of work is open here. One is begun for handlers of endpoints marked RequireIdempotencyKey() or AcceptIdempotencyKey(), "
             + "after validation and the filters added before that mark, and ends with the handler. Elsewhere, begin your own with "
-                + "Database.BeginAsync.");
+                + "SuretyDatabase.BeginAsync.");
 
     public void Begin(OwnedUnitOfWork work, string principal) => (begun, Principal) = (work, principal);
 }

@@ -23,16 +23,20 @@ internal sealed class PlainIntake
         shared = new SharedCommit((messages, cancel) => WriteAsync(messages, null, cancel));
     }
 
-    public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel) =>
-        transaction is null && messages.Count <= SharedCommit.MostOfACall ? shared.EnqueueAsync(messages, cancel) : WriteAsync(messages, transaction, cancel);
+    public ValueTask<IReadOnlyList<Enqueued>> EnqueueAsync(
+        IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel) =>
+        transaction is null && messages.Count <= SharedCommit.MostOfACall
+            ? shared.EnqueueAsync(messages, cancel) : WriteAsync(messages, transaction, cancel);
 
-    private async ValueTask<IReadOnlyList<Enqueued>> WriteAsync(IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
+    private async ValueTask<IReadOnlyList<Enqueued>> WriteAsync(
+        IReadOnlyList<NewMessage> messages, DbTransaction? transaction, CancellationToken cancel)
     {
         var unknown = Unknown(messages);
         return await session.WriteAsync(transaction, async reader =>
         {
             var ids = new Enqueued[messages.Count];
-            for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++) ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
+            for (var i = 0; await reader.ReadAsync(CancellationToken.None); i++)
+                ids[i] = new Enqueued(new MessageId(reader.GetInt64(0)), IsDuplicate: false);
             if (unknown.Length == 0) return ids;
             await reader.NextResultAsync(CancellationToken.None);
             // Those that were there before: what this one adds, or leaves to another one, may yet be rolled back.
@@ -45,7 +49,8 @@ internal sealed class PlainIntake
     {
         for (var i = 0; i < messages.Count; i++)
         {
-            if (!noted.ContainsKey(messages[i].Queue)) return [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
+            if (!noted.ContainsKey(messages[i].Queue))
+                return [.. messages.Select(m => m.Queue).Where(q => !noted.ContainsKey(q)).Distinct()];
         }
 
         return [];

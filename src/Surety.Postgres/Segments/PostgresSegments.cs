@@ -83,7 +83,8 @@ internal sealed class PostgresSegments(PostgresSession session, Looks looks, Seg
         if (!isAhead) return;
         throw new StoreException(
             "The database was restored from a dump into a server with lower transaction numbers, so plain messages would not be found. "
-            + "Nothing was touched. Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's owner, then start again.");
+            + "Nothing was touched. Run the statements under \"Restored from a dump\" of docs/operations/postgres.md as the schema's "
+            + "owner, then start again.");
     }
 
     public NpgsqlBatchCommand Insert(IReadOnlyList<NewMessage> messages) => sql.Insert(messages);
@@ -161,7 +162,8 @@ internal sealed class PostgresSegments(PostgresSession session, Looks looks, Seg
     {
         if (hindrance.IsTooEarly) return false;
         var answer = await session.WriteAsync(
-            null, async reader => await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.Rotate(SegmentBytes));
+            null, async reader =>
+                await reader.ReadAsync(CancellationToken.None) ? reader.GetInt32(0) : 0, cancel, sql.Rotate(SegmentBytes));
         hindrance.Answered(answer == HinderedByReader);
         return answer == 1;
     }

@@ -12,6 +12,8 @@ internal sealed class MessageSql(string s)
     /// <summary>How many due messages one claim makes ready at most; the next claim goes on.</summary>
     private const int PromotedAtOnce = 1000;
 
+    private static readonly string Lost = StoredOutcome.Text(AttemptOutcome.Lost);
+
     // $1 queue … are arrays, one element a message; results come back in the order of the ordinality.
     private readonly string insert =
         $"""
@@ -202,7 +204,7 @@ internal sealed class MessageSql(string s)
                 died_alone = CASE WHEN blamed THEN abandoned.alone ELSE died_alone END, revision = revision + 1
             FROM abandoned WHERE m.id = abandoned.id RETURNING m.id, m.claim, m.claimed_at, abandoned.name),
         noted AS (
-            {AttemptSql.Add(s, "handed", $"'{StoredOutcome.Text(AttemptOutcome.Lost)}', '{LostAttempt.ProcessEnded}', handed.name, handed.claimed_at")})
+            {AttemptSql.Add(s, "handed", $"'{Lost}', '{LostAttempt.ProcessEnded}', handed.name, handed.claimed_at")})
         SELECT count(*) FROM handed
         """;
 
@@ -213,7 +215,7 @@ internal sealed class MessageSql(string s)
             UPDATE {s}.message m SET state = {Ready:D}, revision = revision + 1
             WHERE state = {Running:D} AND node = $1 AND id <> ALL ($2) RETURNING id, claim, claimed_at, node),
         noted AS (
-            {AttemptSql.Add(s, "handed", $"'{StoredOutcome.Text(AttemptOutcome.Lost)}', $3, {AttemptSql.NodeName(s, "handed")}, handed.claimed_at")})
+            {AttemptSql.Add(s, "handed", $"'{Lost}', $3, {AttemptSql.NodeName(s, "handed")}, handed.claimed_at")})
         SELECT count(*) FROM handed
         """;
 

@@ -11,7 +11,8 @@ namespace Surety.Postgres.Stores;
 /// <param name="session">Knows the data.</param>
 /// <param name="hints">Wake workers after a commit.</param>
 /// <param name="timeout">Of a unit of work for which nobody says another.</param>
-internal sealed class PostgresDatabase(PostgresConnections connections, PostgresSession session, Hints hints, TimeSpan timeout) : Database
+internal sealed class PostgresDatabase(PostgresConnections connections, PostgresSession session, Hints hints, TimeSpan timeout)
+    : SuretyDatabase
 {
     // Not async: the caller's flow is marked with the unit of work.
     public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default) =>

@@ -462,10 +462,12 @@ internal sealed class PostgresMessages(PostgresSession session, PostgresSegments
     }
 
     /// <summary>Notes how the look ended, and puts what it found in order.</summary>
-    private IReadOnlyList<ClaimedMessage> End(Look look, List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
+    private IReadOnlyList<ClaimedMessage> End(
+        Look look, List<(int Priority, ClaimedMessage Message)> claimed, IReadOnlyList<QueueDemand> demands)
     {
         looks.Change(static (plan, ended) => plan.End(ended.look, ended.Now), (look, looks.Now));
-        if (!look.IsAll && hints.Rank.Count > 1 && demands.Any(d => claimed.Count(m => m.Message.Queue == d.Queue) >= d.Limit)) hints.Filled();
+        if (!look.IsAll && hints.Rank.Count > 1 && demands.Any(d => claimed.Count(m => m.Message.Queue == d.Queue) >= d.Limit))
+            hints.Filled();
         return InOrder(claimed, demands);
     }
 

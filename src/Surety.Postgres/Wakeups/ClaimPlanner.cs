@@ -167,18 +167,26 @@ internal sealed record ClaimPlanner
             OtherFound = look.Other ?? OtherFound,
             LeftSome = leftSome,
             FoundMany = leftSome || count >= Many,
-            // Where another node has taken what this process has committed, the next that it commits may gather, too.
-            Gather = leftSome || (count == 0 && (HasTurn || !WasTold)) ? TimeSpan.Zero
-                : count < Many ? GatherFew * (HasTurn ? 1 : Sharers)
-                : GatherMany * Sharers,
+            Gather = leftSome ? TimeSpan.Zero : GatherAfter(count),
             Pays = pays,
             Ended = now,
             Found = count > 0 ? now : Found,
-            Next = count > 0 ? (pays ? First : Next) : WasTold || WasCalled ? Next : Least(Next * 2, Last),
-            Wait = count > 0 ? Patience : WasTold || WasCalled ? Wait : Least(Wait * 2, MostPatience),
+            Next = count == 0 ? Longer(Next, Last) : pays ? First : Next,
+            Wait = count == 0 ? Longer(Wait, MostPatience) : Patience,
             DueAt = look.IsAround ? now + look.Due : DueAt,
         };
     }
+
+    /// <summary>How long messages gather before the next look, when the last one took all there was.</summary>
+    private TimeSpan GatherAfter(int count)
+    {
+        // Where another node has taken what this process has committed, the next that it commits may gather, too.
+        if (count == 0 && (HasTurn || !WasTold)) return TimeSpan.Zero;
+        return count < Many ? GatherFew * (HasTurn ? 1 : Sharers) : GatherMany * Sharers;
+    }
+
+    /// <summary>Twice the pause after a look for nothing that nobody had asked for.</summary>
+    private TimeSpan Longer(TimeSpan pause, TimeSpan most) => WasTold || WasCalled ? pause : Least(pause * 2, most);
 
     /// <summary>Before this no look is worth its cost, whatever is told.</summary>
     public TimeSpan Earliest => Ended + Gather;

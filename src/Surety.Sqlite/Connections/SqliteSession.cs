@@ -76,7 +76,7 @@ internal sealed class SqliteSession(SqliteFile file, Readers readers, SteadyCloc
         if (transaction.Turn.Writer != Writer)
             throw new InvalidOperationException(
                 $"The transaction belongs to another store than this host's, which keeps its messages in {file.Name}. Begin it with this "
-                    + "host's Database.");
+                    + "host's SuretyDatabase.");
         return Writer.RunIn(transaction.Turn, db => WholeOrNotAtAll(db, run));
     }
 

@@ -41,6 +41,6 @@ public static class SqliteHosting
                 .Add<IApiKeyStore>(s => s.ApiKeys)
                 .Add<IQuotaStore>(s => s.Quotas)
                 .Add<IUploadStore>(s => s.Uploads)
-                .Add<Database>(s => s.Database));
+                .Add<SuretyDatabase>(s => s.Database));
     }
 }

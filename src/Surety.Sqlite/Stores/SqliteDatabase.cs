@@ -5,7 +5,7 @@ using Surety.Sqlite.Writer;
 namespace Surety.Sqlite.Stores;
 
 /// <summary>The application's own use of the file.</summary>
-internal sealed class SqliteDatabase(SqliteSession session, SqliteFile file) : Database
+internal sealed class SqliteDatabase(SqliteSession session, SqliteFile file) : SuretyDatabase
 {
     // Not async: the caller's flow is marked with the unit of work.
     public override ValueTask<OwnedUnitOfWork> BeginAsync(CancellationToken cancellationToken = default)

@@ -12,7 +12,7 @@ namespace Surety.Intake;
 /// when it wakes up. Knows no protocol.
 /// </summary>
 internal sealed class UploadIntake(
-    IUploadStore store, IBlobStore blobs, IQueue queue, Database database, UploadLocks locks, Failpoints failpoints) : IUploads
+    IUploadStore store, IBlobStore blobs, IQueue queue, SuretyDatabase database, UploadLocks locks, Failpoints failpoints) : IUploads
 {
     /// <summary>How much may be on its way without being durable: what a crash costs a client at most.</summary>
     public const int CheckpointBytes = 8 << 20;

@@ -7,7 +7,8 @@ namespace Surety.Operations;
 
 /// <summary>Reading, and cancelling with what the kind wants done about it.</summary>
 internal sealed class StoredMessages(
-    IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened, Database database,
+    IMessageReader reader, IMessageStore store, HandlerMap handlers, RunningSet running, IQueue queue, IStore opened,
+    SuretyDatabase database,
     ILogger<StoredMessages> log) : IMessages
 {
     public ValueTask<MessageInfo?> FindAsync(MessageId id, CancellationToken cancellationToken = default) =>

@@ -12,7 +12,7 @@ namespace Surety.Processing;
 /// </summary>
 internal sealed class Attempt(
     HandlerMap handlers, Settler settler, FollowUps followUps, RunningSet running, Company company, ProgressBoard progress,
-    IMessageStore store, IStore opened, Database database,
+    IMessageStore store, IStore opened, SuretyDatabase database,
     Streaks streaks, Outage outage, OutageLimits patience, SuretyTelemetry telemetry, Failpoints failpoints, Chance chance, Home home,
     IServiceScopeFactory scopes, TimeProvider time, ILogger<Attempt> log)
 {
@@ -394,8 +394,8 @@ internal sealed class Attempt(
     private async Task<IReadOnlyList<Outcome>> InvokeAsync(KindHandler handler, Delivery[] deliveries, UnitOfWork? work, Running run)
     {
         failpoints.Pass(Failpoint.Invoking);
-        // Here, above the handler: a mark that was set while the unit of work began may be lost on the way, as in a Database that wraps
-        // another.
+        // Here, above the handler: a mark that was set while the unit of work began may be lost on the way, as in a SuretyDatabase that
+        // wraps another.
         using var unit = work is null ? null : AmbientUnit.Enter(opened.StoreId);
         var scope = scopes.CreateAsyncScope();
         var invoked = handler.Invoker.InvokeAsync(scope.ServiceProvider, deliveries, work, run.Token);

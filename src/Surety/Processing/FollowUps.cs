@@ -6,7 +6,8 @@ namespace Surety.Processing;
 
 /// <summary>Ends messages that are given up or cancelled, and enqueues what their kind wants done about that, in one commit.</summary>
 internal sealed class FollowUps(
-    HandlerMap handlers, IMessageStore store, IStore opened, IQueue queue, Database database, SuretyTelemetry telemetry, TimeProvider time,
+    HandlerMap handlers, IMessageStore store, IStore opened, IQueue queue, SuretyDatabase database, SuretyTelemetry telemetry,
+    TimeProvider time,
     ILogger<FollowUps> log)
 {
     /// <summary>False when there is no follow-up, or none can be made: the settlement is to be stored by itself.</summary>

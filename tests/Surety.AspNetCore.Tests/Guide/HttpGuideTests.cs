@@ -20,7 +20,7 @@ public class HttpGuideTests
         {
             app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EdgeOptions>>().Value.StopDelay = TimeSpan.Zero;
             await app.StartAsync();
-            await using (var work = await app.Services.GetRequiredService<Database>().BeginAsync())
+            await using (var work = await app.Services.GetRequiredService<SuretyDatabase>().BeginAsync())
             {
                 await using var command = work.Connection.CreateCommand();
                 (command.Transaction, command.CommandText) = (

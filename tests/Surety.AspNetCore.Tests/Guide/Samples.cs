@@ -28,7 +28,7 @@ public sealed record PlacedOrder(string Id, string Item, int Count);
 [ValidatableType, Message("stock.count")]
 public sealed record CountStock([property: StringLength(40)] string Item);
 
-public sealed class CountStockHandler(Database database) : IHandler<CountStock>
+public sealed class CountStockHandler(SuretyDatabase database) : IHandler<CountStock>
 {
     public async Task<Outcome> HandleAsync(Delivery<CountStock> delivery, CancellationToken cancellationToken)
     {
@@ -92,7 +92,7 @@ public static class Stock
         return await row.ReadAsync(cancel) ? new StockRow(row.GetString(0), row.GetInt64(1), row.GetInt64(2)) : null;
     }
 
-    public static async Task<IReadOnlyList<string>> ItemsAsync(Database database, string after, int limit, CancellationToken cancel)
+    public static async Task<IReadOnlyList<string>> ItemsAsync(SuretyDatabase database, string after, int limit, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         await using var command = Command(
@@ -104,7 +104,7 @@ public static class Stock
         return items;
     }
 
-    public static async Task<long> CountAsync(Database database, string item, CancellationToken cancel)
+    public static async Task<long> CountAsync(SuretyDatabase database, string item, CancellationToken cancel)
     {
         await using var connection = await database.OpenReadAsync(cancel);
         return (await FindAsync(connection, null, item, cancel))!.Count;
@@ -264,7 +264,7 @@ public static class Samples
     {
         // sample: list
         app.MapGet("/stock", async (
-            HttpContext http, Database database, string? pageToken, CancellationToken cancel, [Range(1, 100)] int pageSize = 20) =>
+            HttpContext http, SuretyDatabase database, string? pageToken, CancellationToken cancel, [Range(1, 100)] int pageSize = 20) =>
         {
             if (Paging.Read(http, pageToken, out var after) is { } refusal) return refusal;
             // WHERE item > @after ORDER BY item LIMIT @limit
@@ -278,7 +278,7 @@ public static class Samples
     private static void Versions(WebApplication app)
     {
         // sample: conditional
-        app.MapGet("/stock/{item}", async (string item, Database database, CancellationToken cancel) =>
+        app.MapGet("/stock/{item}", async (string item, SuretyDatabase database, CancellationToken cancel) =>
         {
             await using var connection = await database.OpenReadAsync(cancel);
             return await Stock.FindAsync(connection, null, item, cancel) is { } row

@@ -24,9 +24,9 @@ public static class PublicWrites
     /// <summary>The core's.</summary>
     public static IReadOnlyList<PublicCall> OfCore { get; } =
     [
-        new("Database.BeginAsync(CancellationToken)", async s =>
-            await (await s.GetRequiredService<Database>().BeginAsync()).DisposeAsync()),
-        new("Database.OpenReadAsync(CancellationToken)", null, Reads),
+        new("SuretyDatabase.BeginAsync(CancellationToken)", async s =>
+            await (await s.GetRequiredService<SuretyDatabase>().BeginAsync()).DisposeAsync()),
+        new("SuretyDatabase.OpenReadAsync(CancellationToken)", null, Reads),
         new("IBatchHandler`1.HandleAsync(IReadOnlyList`1, CancellationToken)", null, Application),
         new("IDeadLetters.DiscardAsync(MessageId, String, CancellationToken)", async s =>
             await s.GetRequiredService<IDeadLetters>().DiscardAsync(new MessageId(1), "why")),

@@ -37,7 +37,7 @@ public partial class GuideTests
         using (var host = builder.Build())
         {
             await host.StartAsync();
-            var database = host.Services.GetRequiredService<Database>();
+            var database = host.Services.GetRequiredService<SuretyDatabase>();
             await using (var work = await database.BeginAsync())
             {
                 await WorkingHost.ExecuteAsync(work, "CREATE TABLE booking (invoice INTEGER)");

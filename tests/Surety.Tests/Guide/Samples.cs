@@ -69,7 +69,7 @@ public static class Samples
         // end
     }
 
-    public static async Task EnqueueAsync(IQueue queue, Database database, CancellationToken cancel)
+    public static async Task EnqueueAsync(IQueue queue, SuretyDatabase database, CancellationToken cancel)
     {
         // sample: enqueue
         await queue.EnqueueAsync(new InvoiceDue(42), cancel); // durable when this returns

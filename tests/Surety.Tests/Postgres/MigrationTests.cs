@@ -347,7 +347,8 @@ public sealed class MigrationTests : IAsyncLifetime
             read.CommandText =
                 $"""
                 DO $$ DECLARE name text; BEGIN
-                    FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
+                    FOR name IN SELECT c.oid::regclass FROM pg_class c
+                        WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r', 'p', 'v') LOOP
                         EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS SHARE MODE';
                     END LOOP;
                 END $$
@@ -362,7 +363,8 @@ public sealed class MigrationTests : IAsyncLifetime
     [Fact]
     public void What_stands_between_its_two_lines_is_there_for_every_segment()
     {
-        SchemaFunctions.Expanded("a\n  -- for each segment\n  x_{segment};\n  -- end\nb").ShouldBe("a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
+        SchemaFunctions.Expanded("a\n  -- for each segment\n  x_{segment};\n  -- end\nb").ShouldBe(
+            "a\n  x_0;\n  x_1;\n  x_2;\n  x_3;\nb\n");
         Should.Throw<FormatException>(() => SchemaFunctions.Expanded("-- for each segment\nx"));
         SchemaFunctions.Text.ShouldNotContain("{segment}");
     }

@@ -27,7 +27,8 @@ public sealed class SegmentStoryTests
     public async Task Every_committed_message_ends_exactly_once_whatever_happens(int seed)
     {
         var server = await PostgresServer.SharedAsync();
-        await using var story = await Story.BeginAsync($"{server.ConnectionString};Maximum Pool Size=40;Application Name=story{seed}", $"story{seed}", seed);
+        await using var story = await Story.BeginAsync(
+            $"{server.ConnectionString};Maximum Pool Size=40;Application Name=story{seed}", $"story{seed}", seed);
         await story.TellAsync(Length);
         await story.EndAsync();
         story.Committed.Count.ShouldBeGreaterThan(1000);
@@ -73,7 +74,8 @@ public sealed class SegmentStoryTests
             await Task.WhenAll([
                 .. Enumerable.Range(0, 5).Select(i => LoopAsync(new Random(seed * 100 + i), ProduceAsync)),
                 .. Enumerable.Range(0, 4).Select(i => LoopAsync(new Random(seed * 200 + i), LiveAsync)),
-                LoopAsync(new Random(seed * 300), UpkeepAsync), LoopAsync(new Random(seed * 400), CutAsync), LoopAsync(new Random(seed * 500), CancelAsync)]);
+                LoopAsync(new Random(seed * 300), UpkeepAsync), LoopAsync(
+                    new Random(seed * 400), CutAsync), LoopAsync(new Random(seed * 500), CancelAsync)]);
         }
 
         /// <summary>
@@ -90,7 +92,8 @@ public sealed class SegmentStoryTests
             {
                 var node = (await store.Nodes.JoinAsync("last", TimeSpan.FromMinutes(5), default))!.Value;
                 await store.Messages.RescueAsync(10_000, default);
-                while (await store.Messages.ClaimAsync(node, [new QueueDemand("a", 100), new QueueDemand("b", 100)], default) is { Count: > 0 } claimed)
+                while (await store.Messages.ClaimAsync(
+                    node, [new QueueDemand("a", 100), new QueueDemand("b", 100)], default) is { Count: > 0 } claimed)
                 {
                     var answers = await store.Messages.SettleAsync([.. claimed.Select(m => m.Done())], null, default);
                     for (var i = 0; i < answers.Count; i++) Note(claimed[i], answers[i]);
@@ -98,13 +101,16 @@ public sealed class SegmentStoryTests
 
                 var left = (await store.Queues.ListAsync()).Sum(q => q.Ready + q.Running + q.Scheduled);
                 if (left == 0) break;
-                if (began.Elapsed > TimeSpan.FromSeconds(60)) throw new InvalidOperationException($"{left} messages are left: {string.Join(" ", (await store.Queues.ListAsync()).Select(q => q.ToString()))}");
+                if (began.Elapsed > TimeSpan.FromSeconds(60))
+                    throw new InvalidOperationException(
+                        $"{left} messages are left: {string.Join(" ", (await store.Queues.ListAsync()).Select(q => q.ToString()))}");
                 await Task.Delay(100);
             }
 
             var stored = await NumbersAsync($"SELECT id FROM {schema}.effect");
             foreach (var id in effects.Keys.Where(id => !stored.Contains(id))) Problems.Add($"{id}'s effect was confirmed, and is gone");
-            foreach (var id in stored.Where(id => !effects.ContainsKey(id) && !doubtful.ContainsKey(id))) Problems.Add($"{id} has an effect that was not settled with it");
+            foreach (var id in stored.Where(id => !effects.ContainsKey(id) && !doubtful.ContainsKey(id)))
+                Problems.Add($"{id} has an effect that was not settled with it");
             foreach (var id in Committed.Keys.Union(maybeEnqueued.Keys))
             {
                 var count = ends.GetValueOrDefault(id) + (stored.Contains(id) ? 1 : 0) + (cancelled.ContainsKey(id) ? 1 : 0);
@@ -112,7 +118,8 @@ public sealed class SegmentStoryTests
                 if (count == 0 && !doubtful.ContainsKey(id) && Committed.ContainsKey(id)) Problems.Add($"{id} was lost");
             }
 
-            foreach (var id in ends.Keys.Union(stored).Where(id => !Committed.ContainsKey(id) && !maybeEnqueued.ContainsKey(id))) Problems.Add($"{id} was never committed, and ended");
+            foreach (var id in ends.Keys.Union(stored).Where(id => !Committed.ContainsKey(id) && !maybeEnqueued.ContainsKey(id)))
+                Problems.Add($"{id} was never committed, and ended");
         }
 
         public async ValueTask DisposeAsync()
@@ -156,7 +163,11 @@ public sealed class SegmentStoryTests
 
         private static NewMessage Message(Random random)
         {
-            var message = new NewMessage { Kind = "story", Version = 1, Queue = random.Next(3) == 0 ? "b" : "a", Priority = (Priority)random.Next(3), Body = new byte[random.Next(200) == 0 ? 40_000 : random.Next(1, 400)] };
+            var message = new NewMessage
+            {
+                Kind = "story", Version = 1, Queue = random.Next(3) == 0
+                    ? "b" : "a", Priority = (Priority)random.Next(3), Body = new byte[random.Next(200) == 0 ? 40_000 : random.Next(1, 400)],
+            };
             return random.Next(20) switch
             {
                 0 => message with { Delay = TimeSpan.FromMilliseconds(random.Next(1, 800)) },
@@ -172,7 +183,9 @@ public sealed class SegmentStoryTests
                 // Unknown ids cannot be noted before the answer; what is in doubt is found by its end.
                 try
                 {
-                    foreach (var one in await store.Messages.EnqueueAsync([.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => Message(random))], null, default)) Committed[one.Id.Value] = true;
+                    foreach (var one in await store.Messages.EnqueueAsync(
+                        [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => Message(random))],
+                        null, default)) Committed[one.Id.Value] = true;
                 }
                 catch (StoreException e) when (e.InDoubt)
                 {
@@ -186,8 +199,12 @@ public sealed class SegmentStoryTests
             await using var work = await store.Database.BeginAsync();
             for (var leg = random.Next(1, 5); leg > 0; leg--)
             {
-                ids.AddRange((await store.Messages.EnqueueAsync([.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => Message(random))], work.Transaction, default)).Select(e => e.Id.Value));
-                await RunAsync(work.Transaction, "SELECT pg_sleep($1)", random.Next(20) == 0 ? 1.5 * random.NextDouble() : 0.01 * random.NextDouble());
+                ids.AddRange(
+                    (await store.Messages.EnqueueAsync(
+                    [.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => Message(random))], work.Transaction, default)).Select(
+                    e => e.Id.Value));
+                await RunAsync(
+                    work.Transaction, "SELECT pg_sleep($1)", random.Next(20) == 0 ? 1.5 * random.NextDouble() : 0.01 * random.NextDouble());
             }
 
             if (random.Next(4) == 0)
@@ -221,7 +238,9 @@ public sealed class SegmentStoryTests
                     beat.Restart();
                 }
 
-                var claimed = await store.Messages.ClaimAsync(node, [new QueueDemand("a", random.Next(1, 150), random.Next(8) == 0), new QueueDemand("b", random.Next(1, 50))], default);
+                var claimed = await store.Messages.ClaimAsync(
+                    node, [new QueueDemand(
+                    "a", random.Next(1, 150), random.Next(8) == 0), new QueueDemand("b", random.Next(1, 50))], default);
                 if (claimed is null) break;
                 if (claimed.Count == 0) await store.Messages.WaitForWorkAsync(["a", "b"], TimeSpan.FromMilliseconds(20), default);
                 // Its answer was lost: whatever it brought goes back, and what the node knows of stays.
@@ -231,7 +250,8 @@ public sealed class SegmentStoryTests
 
             if (random.Next(3) == 0) await store.Nodes.LeaveAsync(node, default);
             // A ghost: presumed dead long ago, it settles what it once held.
-            while (forgotten.Count > 0 && await store.Nodes.HeartbeatAsync(node, TimeSpan.FromMilliseconds(1), default) && !over.IsCancellationRequested) await store.Messages.RescueAsync(1000, default);
+            while (forgotten.Count > 0 && await store.Nodes.HeartbeatAsync(node, TimeSpan.FromMilliseconds(1), default)
+                && !over.IsCancellationRequested) await store.Messages.RescueAsync(1000, default);
             if (forgotten.Count > 0) await SettleAsync([.. forgotten.Select(m => m.Done())], random.Next(2) == 0);
         }
 
@@ -247,7 +267,9 @@ public sealed class SegmentStoryTests
                     await SettleAsync([.. claimed.Skip(20).Select(m => m.Done())], inTransaction: true);
                     break;
                 case 6:
-                    await SettleAsync([.. claimed.Select(m => random.Next(4) == 0 ? m.Retry(TimeSpan.FromMilliseconds(random.Next(50))) : random.Next(6) == 0 ? m.HandBack() : m.Done())], inTransaction: false);
+                    await SettleAsync(
+                        [.. claimed.Select(m => random.Next(4) == 0 ? m.Retry(TimeSpan.FromMilliseconds(random.Next(50)))
+                        : random.Next(6) == 0 ? m.HandBack() : m.Done())], inTransaction: false);
                     break;
                 case 7:
                     await store.Messages.ReportAsync([.. claimed.Take(5).Select(m => (m.Claim, new Progress(1, 2, null, null)))], default);
@@ -269,12 +291,14 @@ public sealed class SegmentStoryTests
                 if (!inTransaction)
                 {
                     var answers = await store.Messages.SettleAsync(settlements, null, default);
-                    for (var i = 0; i < answers.Count; i++) Note(settlements[i].Message, answers[i] && settlements[i].Next == NextState.Succeeded);
+                    for (var i = 0; i < answers.Count; i++)
+                        Note(settlements[i].Message, answers[i] && settlements[i].Next == NextState.Succeeded);
                     return;
                 }
 
                 await using var work = await store.Database.BeginAsync();
-                foreach (var settlement in settlements) await RunAsync(work.Transaction, $"INSERT INTO {schema}.effect (id) VALUES ($1)", settlement.Message.Claim.Id.Value);
+                foreach (var settlement in settlements)
+                    await RunAsync(work.Transaction, $"INSERT INTO {schema}.effect (id) VALUES ($1)", settlement.Message.Claim.Id.Value);
                 var held = await store.Messages.SettleAsync(settlements, work.Transaction, default);
                 if (held.Contains(false)) return;
                 await work.CommitAsync();
@@ -283,7 +307,8 @@ public sealed class SegmentStoryTests
             catch (Exception e) when (e is StoreException or NpgsqlException)
             {
                 // Whether it happened shows in the end: then nobody else may end them.
-                if (e is StoreException { InDoubt: true }) foreach (var settlement in settlements) doubtful[settlement.Message.Claim.Id.Value] = true;
+                if (e is StoreException { InDoubt: true })
+                    foreach (var settlement in settlements) doubtful[settlement.Message.Claim.Id.Value] = true;
                 throw;
             }
         }
@@ -305,7 +330,9 @@ public sealed class SegmentStoryTests
         private async Task CutAsync(Random random)
         {
             await Task.Delay(random.Next(50, 700), over.Token);
-            await ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'story{seed}' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 2) s");
+            await ExecuteAsync(
+                $"SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'story{seed}' AND pid "
+                    + $"<> pg_backend_pid() ORDER BY random() LIMIT 2) s");
         }
 
         private async Task CancelAsync(Random random)
@@ -316,7 +343,8 @@ public sealed class SegmentStoryTests
             var id = ids[random.Next(ids.Length)];
             try
             {
-                if (await store.Messages.CancelAsync(new MessageId(id), "story", null, default) == CancelAnswer.Cancelled) cancelled[id] = true;
+                if (await store.Messages.CancelAsync(new MessageId(id), "story", null, default) == CancelAnswer.Cancelled)
+                    cancelled[id] = true;
             }
             catch (StoreException e) when (e.InDoubt)
             {
@@ -348,7 +376,10 @@ public sealed class SegmentStoryTests
 
         private static async Task RunAsync(System.Data.Common.DbTransaction transaction, string sql, object value)
         {
-            await using var command = new NpgsqlCommand(sql, (NpgsqlConnection)transaction.Connection!, (NpgsqlTransaction)transaction) { Parameters = { new() { Value = value } } };
+            await using var command = new NpgsqlCommand(sql, (NpgsqlConnection)transaction.Connection!, (NpgsqlTransaction)transaction)
+            {
+                Parameters = { new() { Value = value } },
+            };
             await command.ExecuteNonQueryAsync();
         }
 

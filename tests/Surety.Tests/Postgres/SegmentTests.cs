@@ -59,7 +59,10 @@ public sealed class SegmentTests : IAsyncLifetime
     [InlineData("version")]
     public async Task Messages_of_one_call_keep_what_each_was_given(string differs)
     {
-        var one = new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "1"u8.ToArray(), Headers = new Dictionary<string, string> { ["h"] = "1" } };
+        var one = new NewMessage
+        {
+            Kind = "k", Version = 1, Queue = "work", Body = "1"u8.ToArray(), Headers = new Dictionary<string, string> { ["h"] = "1" },
+        };
         var other = one with { Body = "2"u8.ToArray(), Headers = new Dictionary<string, string> { ["h"] = "2" } };
         var last = (differs switch
         {
@@ -73,10 +76,12 @@ public sealed class SegmentTests : IAsyncLifetime
         ids.ShouldBeInOrder();
 
         var claimed = (await store.Messages.ClaimAsync(node, [new QueueDemand("work", 10), new QueueDemand("other", 10)], default))!;
-        claimed.OrderBy(m => m.Claim.Id.Value).Select(Described).ShouldBe(new[] { one, other, last }.Zip(ids, (m, id) => $"{id} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}"));
+        claimed.OrderBy(m => m.Claim.Id.Value).Select(Described).ShouldBe(new[] { one, other, last }.Zip(
+            ids, (m, id) => $"{id} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}"));
         if (differs == "priority") claimed[0].Claim.Id.Value.ShouldBe(ids[2]);
 
-        static string Described(ClaimedMessage m) => $"{m.Claim.Id.Value} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}";
+        static string Described(ClaimedMessage m) =>
+            $"{m.Claim.Id.Value} {m.Queue} {m.Kind} {m.Version} {System.Text.Encoding.UTF8.GetString(m.Body.Span)} {Of(m.Headers)}";
 
         static string Of(IReadOnlyDictionary<string, string> headers) => string.Join(',', headers.Select(h => $"{h.Key}={h.Value}"));
     }
@@ -89,8 +94,12 @@ public sealed class SegmentTests : IAsyncLifetime
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await using (var claim = new NpgsqlCommand($"SELECT count(*) FROM {schema}.claim_messages({node.Value}, 1000000, '{{work}}', '{{50}}', '{{false}}', 65536, -1)", connection)) (await claim.ExecuteScalarAsync()).ShouldBe(50L);
-        await using var read = new NpgsqlCommand($"SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' AND relname LIKE 'segment%'", connection);
+        await using (var claim = new NpgsqlCommand(
+            $"SELECT count(*) FROM {schema}.claim_messages({node.Value}, 1000000, '{{work}}', '{{50}}', '{{false}}', 65536, -1)",
+            connection)) (await claim.ExecuteScalarAsync()).ShouldBe(50L);
+        await using var read = new NpgsqlCommand(
+            $"SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' "
+                + $"AND relname LIKE 'segment%'", connection);
         ((long)(await read.ExecuteScalarAsync())!).ShouldBeLessThan(100);
     }
 
@@ -123,13 +132,16 @@ public sealed class SegmentTests : IAsyncLifetime
         }
         else
         {
-            await using var takeOut = new NpgsqlCommand($"SELECT {schema}.take_out(segment, node, number, NULL) FROM {schema}.claim", (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
+            await using var takeOut = new NpgsqlCommand(
+                $"SELECT {schema}.take_out(segment, node, number, NULL) FROM {schema}.claim",
+                (NpgsqlConnection)first.Connection, (NpgsqlTransaction)first.Transaction);
             (await takeOut.ExecuteScalarAsync()).ShouldBe(2);
         }
 
         await using var second = await BeginAsync();
         var waiting = store.Messages.SettleAndCommitAsync([claimed[0].Done()], second, default).AsTask();
-        await Processing.WorkingHost.UntilAsync(async () => (long)(await ScalarAsync("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))! == 1);
+        await Processing.WorkingHost.UntilAsync(
+            async () => (long)(await ScalarAsync("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))! == 1);
         await first.CommitAsync();
         (await waiting).ShouldBe([false]);
         ((long)(await ScalarAsync($"SELECT {schema}.segment_done(0::smallint)"))!).ShouldBe(2);
@@ -151,7 +163,10 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task A_backlog_of_messages_that_are_kept_starves_no_plain_one()
     {
-        NewMessage[] kept = [.. Enumerable.Range(0, 10).Select(_ => new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true })];
+        NewMessage[] kept = [.. Enumerable.Range(0, 10).Select(_ => new NewMessage
+        {
+            Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true,
+        })];
         await store.Messages.EnqueueAsync(kept, null, default);
         var plain = (await EnqueueAsync(1))[0];
         for (var claims = 0; ; claims++)
@@ -165,7 +180,9 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task What_was_claimed_is_handed_out_even_when_the_rest_of_the_claim_fails()
     {
-        var kept = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true }], null, default))[0].Id.Value;
+        var kept = (await store.Messages.EnqueueAsync(
+            [new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = "{}"u8.ToArray(), Tracked = true }],
+            null, default))[0].Id.Value;
         await RunAsync($"ALTER FUNCTION {schema}.claim_messages RENAME TO away");
         (await ClaimAsync(10)).ShouldBe([kept]);
         await Should.ThrowAsync<StoreException>(() => ClaimAsync(10));
@@ -177,7 +194,8 @@ public sealed class SegmentTests : IAsyncLifetime
         await using (var work = await store.Database.BeginAsync())
         {
             var ids = await EnqueueAsync(2, work.Transaction);
-            (await store.Messages.CancelAsync(new MessageId(ids[0]), "a mistake", work.Transaction, default)).ShouldBe(CancelAnswer.Cancelled);
+            (await store.Messages.CancelAsync(new MessageId(ids[0]), "a mistake", work.Transaction, default)).ShouldBe(
+                CancelAnswer.Cancelled);
             await work.CommitAsync();
             (await ClaimAsync(10)).ShouldBe([ids[1]]);
         }
@@ -187,11 +205,13 @@ public sealed class SegmentTests : IAsyncLifetime
     public async Task Large_bodies_arrive_whole_and_a_claim_of_many_is_cut_where_a_frozen_reader_would_block_the_queue()
     {
         var bodies = Enumerable.Range(0, 6).Select(i => Enumerable.Repeat((byte)i, 200_000).ToArray()).ToArray();
-        await store.Messages.EnqueueAsync([.. bodies.Select(b => new NewMessage { Kind = "large", Version = 1, Queue = "work", Body = b })], null, default);
+        await store.Messages.EnqueueAsync(
+            [.. bodies.Select(b => new NewMessage { Kind = "large", Version = 1, Queue = "work", Body = b })], null, default);
         var first = (await store.Messages.ClaimAsync(node, [new QueueDemand("work", 100)], default))!;
         first.Count.ShouldBeInRange(1, 4);
         var rest = new List<ClaimedMessage>(first);
-        while ((await store.Messages.ClaimAsync(node, [new QueueDemand("work", 100)], default))! is { Count: > 0 } more) rest.AddRange(more);
+        while ((await store.Messages.ClaimAsync(node, [new QueueDemand("work", 100)], default))! is { Count: > 0 } more)
+            rest.AddRange(more);
         rest.Select(m => m.Body.ToArray()).ShouldBe(bodies);
     }
 
@@ -199,7 +219,8 @@ public sealed class SegmentTests : IAsyncLifetime
     public async Task Segments_whose_messages_have_left_are_used_again_and_a_paused_queue_does_not_hold_them_up()
     {
         store.Segments.SegmentBytes = 64 * 1024;
-        await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "paused", Body = "{}"u8.ToArray() }], null, default);
+        await store.Messages.EnqueueAsync(
+            [new NewMessage { Kind = "k", Version = 1, Queue = "paused", Body = "{}"u8.ToArray() }], null, default);
         var segments = new HashSet<long>();
         // The claims of the first round are long past by the clock that says what stands still.
         for (var round = 0; round < 12; round++)
@@ -212,7 +233,8 @@ public sealed class SegmentTests : IAsyncLifetime
         }
 
         segments.Count.ShouldBe(4);
-        ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!).ShouldBeLessThan(2_000_000);
+        ((long)(await ScalarAsync($"SELECT pg_total_relation_size('{schema}.segment_0') + pg_total_relation_size('{schema}.segment_1')"))!)
+            .ShouldBeLessThan(2_000_000);
         (await store.Messages.ClaimAsync(node, [new QueueDemand("paused", 10)], default))!.ShouldHaveSingleItem();
     }
 
@@ -271,7 +293,9 @@ public sealed class SegmentTests : IAsyncLifetime
         var got = new List<long>();
         // In bites that end within a segment and beyond its end, all within the moment in which only some segments are looked at.
         while (got.Count < 14) got.AddRange(await ClaimAsync(3));
-        var urgent = (await store.Messages.EnqueueAsync([new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = Priority.High, Body = "{}"u8.ToArray() }], null, default))[0].Id.Value;
+        var urgent = (await store.Messages.EnqueueAsync(
+            [new NewMessage { Kind = "k", Version = 1, Queue = "work", Priority = Priority.High, Body = "{}"u8.ToArray() }],
+            null, default))[0].Id.Value;
         (await ClaimAsync(1)).ShouldBe([urgent]);
         while (await ClaimAsync(3) is { Length: > 0 } more) got.AddRange(more);
         got.ShouldBe(backlog);
@@ -280,20 +304,27 @@ public sealed class SegmentTests : IAsyncLifetime
     [Fact]
     public async Task A_backlog_beyond_what_is_counted_is_guessed_well()
     {
-        await RunAsync($"INSERT INTO {schema}.segment (segment, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, 'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, '\\x7b7d' FROM generate_series(1, 150000)");
+        await RunAsync(
+            $"INSERT INTO {schema}.segment (segment, queue, priority, xid, id, enqueued_at, kind, version, headers, body) SELECT 0, "
+                + $"'work', 1, (SELECT pg_current_xact_id()::text::bigint), nextval('{schema}.message_id_seq'), now(), 'k', 1, NULL, "
+                + $"'\\x7b7d' FROM generate_series(1, 150000)");
         var queue = (await store.Queues.ListAsync()).Single(q => q.Queue == "work");
         queue.Ready.ShouldBeInRange(149_000, 151_000);
     }
 
     private async Task<long[]> EnqueueAsync(int count, System.Data.Common.DbTransaction? transaction = null) =>
-        [.. (await store.Messages.EnqueueAsync([.. Enumerable.Range(0, count).Select(i => new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = new byte[250] })], transaction, default)).Select(e => e.Id.Value)];
+        [.. (await store.Messages.EnqueueAsync(
+            [.. Enumerable.Range(0, count).Select(i => new NewMessage { Kind = "k", Version = 1, Queue = "work", Body = new byte[250] })],
+            transaction, default)).Select(e => e.Id.Value)];
 
-    private async Task<long[]> ClaimAsync(int limit) => [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
+    private async Task<long[]> ClaimAsync(int limit) =>
+        [.. (await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit)], default))!.Select(m => m.Claim.Id.Value)];
 
     private async Task<List<ClaimedMessage>> ClaimedAsync(int limit)
     {
         var claimed = new List<ClaimedMessage>();
-        while (claimed.Count < limit) claimed.AddRange((await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit - claimed.Count)], default))!);
+        while (claimed.Count < limit)
+            claimed.AddRange((await store.Messages.ClaimAsync(node, [new QueueDemand("work", limit - claimed.Count)], default))!);
         return claimed;
     }
 

@@ -18,7 +18,7 @@ internal sealed class WorkingHost : IAsyncDisposable
     public IQueue Queue => Get<IQueue>();
     public IMessages Messages => Get<IMessages>();
     public IDeadLetters DeadLetters => Get<IDeadLetters>();
-    public Database Database => Get<Database>();
+    public SuretyDatabase Database => Get<SuretyDatabase>();
 
     /// <param name="configure">Surety.</param>
     /// <param name="place">Where the messages are; null for a new SQLite file, which goes with the host.</param>

@@ -180,7 +180,7 @@ public sealed class WriteBesideTests
     {
         protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         {
-            await using var work = await services.GetRequiredService<Database>().BeginAsync(stoppingToken);
+            await using var work = await services.GetRequiredService<SuretyDatabase>().BeginAsync(stoppingToken);
             await act();
             await work.CommitAsync();
         }

@@ -52,7 +52,10 @@ public class UploadSegmentsTests
     [Fact]
     public void There_are_only_so_many()
     {
-        var row = Row(UploadSegments.Most, string.Join('\n', Enumerable.Range(1, UploadSegments.Most).Select(i => $"{i} 1"))) with { Writer = 5_000 };
+        var row = Row(UploadSegments.Most, string.Join('\n', Enumerable.Range(1, UploadSegments.Most).Select(i => $"{i} 1"))) with
+        {
+            Writer = 5_000,
+        };
         Should.Throw<StoreException>(() => UploadSegments.Of(row).Next(row)).Message.ShouldContain("begin a new one");
         UploadSegments.Of(row).Next(row with { IsHandedOver = true }).Number.ShouldBe(UploadSegments.Most);
     }

@@ -6,7 +6,7 @@ namespace Surety;
 /// The application's own database, in which Surety keeps its messages too. Injected as a singleton; this is where a command outside the
 /// idempotent endpoints begins its transaction.
 /// </summary>
-public abstract class Database
+public abstract class SuretyDatabase
 {
     /// <summary>
     /// Begins a transaction that may write. Messages enqueued with it, business rows and settling commit together.
