@@ -44,16 +44,16 @@ internal static class KeyEndpoints
         return 0;
     }
 
-    private static async Task<IResult> CreateAsync(NewKey request, ApiKeys keys, CancellationToken cancel)
+    private static async Task<IResult> CreateAsync(NewKey request, HttpContext http, ApiKeys keys, CancellationToken cancel)
     {
         string[] scopes = [.. request.Scopes ?? [], .. request.Operator ? ["operator"] : Array.Empty<string>()];
         var made = await keys.CreateAsync(request.Principal, scopes, request.ExpiresAt, cancel);
-        return Results.Created($"/keys/{made.Prefix}", new MadeKey(made.Prefix, request.Principal, made.Secret));
+        return Made(http, made, request.Principal);
     }
 
     /// <summary>Newest first.</summary>
     private static async Task<IResult> ListAsync(
-        [Description("Only this principal's keys."), MaxLength(200)] string? principal,
+        [Description("Only this principal's keys."), MaxLength(255)] string? principal,
         string? pageToken, HttpContext http, ApiKeys keys, CancellationToken cancel,
         [Range(1, MaxPageSize), Description("How many keys a page has at most.")] int pageSize = 100)
     {
@@ -65,15 +65,22 @@ internal static class KeyEndpoints
     private static async Task<IResult> GetAsync([KeyPrefix] string prefix, ApiKeys keys, CancellationToken cancel) =>
         await keys.FindAsync(prefix, cancel) is { } key ? Results.Ok(key) : NoSuchKey();
 
-    private static async Task<IResult> RotateAsync([KeyPrefix] string prefix, RotateKey request, ApiKeys keys, CancellationToken cancel)
+    private static async Task<IResult> RotateAsync(
+        [KeyPrefix] string prefix, RotateKey request, HttpContext http, ApiKeys keys, CancellationToken cancel)
     {
         var made = await keys.RotateAsync(prefix, TimeSpan.FromSeconds(request.OverlapSeconds), request.ExpiresAt, cancel);
-        return made is null ? NoSuchKey() : Results.Created(
-            $"/keys/{made.Prefix}", new MadeKey(made.Prefix, (await keys.FindAsync(made.Prefix, cancel))!.Principal, made.Secret));
+        return made is null ? NoSuchKey() : Made(http, made, (await keys.FindAsync(made.Prefix, cancel))!.Principal);
     }
 
     private static async Task<IResult> RevokeAsync([KeyPrefix] string prefix, ApiKeys keys, CancellationToken cancel) =>
         await keys.RevokeAsync(prefix, cancel) ? Results.NoContent() : NoSuchKey();
+
+    private static IResult Made(HttpContext http, NewApiKey made, string principal)
+    {
+        // The one answer with a secret in it: no cache on its way keeps it.
+        http.Response.Headers.CacheControl = "no-store";
+        return Results.Created($"/keys/{made.Prefix}", new MadeKey(made.Prefix, principal, made.Secret));
+    }
 
     private static IResult NoSuchKey() => HttpProblem.Of(404, "not-found", "There is no such key, or it works no more.");
 
@@ -91,7 +98,7 @@ internal sealed class KeyPrefixAttribute : Attribute, IDescribesSchema
 }
 
 public sealed record NewKey(
-    [Required, StringLength(200, MinimumLength = 1), Text, Description(
+    [Required, StringLength(255, MinimumLength = 1), Text, Description(
         "Who acts with it. Several keys may have one principal."), Example("ada")] string Principal,
     [Description("Opens every job, the keys, and the verbose health page.")] bool Operator = false,
     [MaxLength(16), Description("What it may do, beside that: each 1 to 100 letters, digits, points, colons and hyphens."), Example(

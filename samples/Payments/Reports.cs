@@ -25,8 +25,15 @@ public sealed record AccountReport(
 internal static class ReportEndpoints
 {
     public static void MapReports(this IEndpointRouteBuilder app) =>
-        app.MapJob<AccountReport>("/reports").WithTags("Reports").WithName("requestReport").WithSummary("Ask for a report")
-        .WithDescription("An account's entries between two instants, as CSV: the result of the job. At most 10,000 lines.");
+        app.MapPost("/reports", RequestAsync).AcceptIdempotencyKey()
+            .WithTags("Reports").WithName("requestReport").WithSummary("Ask for a report")
+            .WithDescription("An account's entries between two instants, as CSV: the result of the job. At most 10,000 lines.")
+            .ProducesJob().Refuses(Refusal.NoAccount("99"));
+
+    /// <summary>A report that cannot be made is refused here: accepted, it would end as a dead letter for somebody to look at.</summary>
+    private static async Task<IResult> RequestAsync(AccountReport report, Jobs jobs, UnitOfWork work, CancellationToken cancel) =>
+        await Ledger.FindAsync(work.Connection, Ids.Parse(report.Account), cancel, work) is { Kind: "customer" }
+            ? await jobs.AcceptAsync(report, cancellationToken: cancel) : Refusal.NoAccount(report.Account).AsResult();
 }
 
 public sealed class AccountReportHandler(Database database) : IHandler<AccountReport>

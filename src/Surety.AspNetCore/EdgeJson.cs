@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Surety.AspNetCore;
 
@@ -24,6 +25,23 @@ internal static class EdgeJson
         AddConverters(options);
     }
 
+    /// <summary>
+    /// A body that does not say which of an abstract type's kinds it is is the client's fault. The serializer would throw as it does for a
+    /// type that nobody can read, and so for a fault of the server's.
+    /// </summary>
+    public static void AskForDiscriminators(JsonTypeInfo type)
+    {
+        if (type is { Kind: JsonTypeInfoKind.Object, CreateObject: null, PolymorphismOptions: { } kinds }
+            && (type.Type.IsAbstract || type.Type.IsInterface))
+            type.CreateObject = () => throw new JsonException(MissingMember + kinds.TypeDiscriminatorPropertyName);
+    }
+
+    /// <summary>Begins the message about a member that is wanted; its name follows.</summary>
+    public const string MissingMember = "There must be a member that says which kind of value this is: ";
+
+    /// <summary>Ends the message about an instant that could be any of several.</summary>
+    public const string NoOffset = "The instant has no offset. End it with Z, or with one such as +02:00.";
+
     private static void AddConverters(JsonSerializerOptions options)
     {
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
@@ -39,11 +57,17 @@ internal static class EdgeJson
         return options;
     }
 
-    /// <summary>Instants are written in UTC with <c>Z</c>; they are read in any offset.</summary>
+    /// <summary>
+    /// Instants are written in UTC with <c>Z</c>; they are read in any offset, but not without one: the framework would take the server's,
+    /// and so read the same text differently from node to node.
+    /// </summary>
     private sealed class UtcInstantConverter : JsonConverter<DateTimeOffset>
     {
-        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.GetDateTimeOffset();
+        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var instant = reader.GetDateTimeOffset();
+            return reader.GetDateTime().Kind == DateTimeKind.Unspecified ? throw new JsonException(NoOffset) : instant;
+        }
 
         public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.UtcDateTime);

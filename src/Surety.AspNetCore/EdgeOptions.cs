@@ -1,8 +1,5 @@
+using Microsoft.AspNetCore.Http;
 using Surety.AspNetCore;
-
-
-
-
 
 namespace Surety;
 
@@ -83,6 +80,14 @@ public sealed class EdgeOptions
     /// acts again.
     /// </summary>
     public TimeSpan KeepAnswers { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// Whose data a request is about, where one host serves several tenants and a caller may act for more than one: its idempotency keys
+    /// are then each tenant's own. Called for each command with a key, once the caller is known. Default null: keys belong to their caller
+    /// alone, as they do where it returns null or nothing. What it throws is answered with 500, before anything has begun.
+    /// </summary>
+    /// <remarks>Once keys are in use, a change of what it returns makes them other keys: a repeat across it acts again.</remarks>
+    public Func<HttpContext, string?>? TenantOf { get; set; }
 
     /// <summary>
     /// How long an endpoint that takes idempotency keys may wait for its transaction and work in it, 100 ms to 10 min. Default 30 s. Then

@@ -151,7 +151,7 @@ public sealed record EnqueueOptions
     /// </summary>
     public bool Tracked { get; init; }
 
-    /// <summary>Who the message belongs to; at most 200 characters. <c>MapJob</c> sets it to the authenticated principal.</summary>
+    /// <summary>Who the message belongs to; at most 255 characters. <c>MapJob</c> sets it to the authenticated principal.</summary>
     public string? Owner { get; init; }
 }
 

@@ -12,6 +12,9 @@ internal static class StoredText
     /// <summary>What to say of a text that is refused.</summary>
     public const string Fault = "holds U+0000 or half a surrogate pair, which no database keeps as text";
 
+    /// <summary>The most characters of an owner's name. OpenID Connect allows a subject of so many.</summary>
+    public const int LongestOwner = 255;
+
     private const char Replacement = '\uFFFD';
 
     /// <summary>Whether every database can keep it as it is.</summary>

@@ -219,6 +219,7 @@ public abstract partial class BadInputTests(Backend backend)
     public async Task A_key_made_by_an_operator_works_until_it_is_revoked_and_makes_no_others()
     {
         var made = (await backend.PostTextAsync("/keys", """{"principal":"shop"}""")).ShouldBe(201);
+        made.Header("Cache-Control").ShouldBe("no-store");
         using var shop = new HttpClient
         {
             BaseAddress = backend.Rig.Payments.BaseAddress,

@@ -128,6 +128,17 @@ public abstract class PayoutTests(Backend backend)
             .ShouldBeProblem(400, "validation").ShouldPointAt("#/to");
     }
 
+    [Theory]
+    [InlineData("999999999")]
+    [InlineData("nonsense")]
+    public async Task A_report_of_an_account_that_does_not_exist_is_refused_and_leaves_no_job(string account)
+    {
+        var asked = new { account, from = "2000-01-01T00:00:00Z", to = "2100-01-01T00:00:00Z" };
+        (await backend.PostAsync("/reports", asked)).ShouldBeProblem(404, "account-not-found");
+        var dead = (await backend.GetAsync("/jobs?kind=report.requested&status=dead")).ShouldBe(200);
+        dead.Json.GetProperty("items").GetArrayLength().ShouldBe(0);
+    }
+
     private async Task<List<ProviderPayment>> PaymentsToAsync(string destination) =>
         [.. (await ProviderPayment.AllAsync(backend.Rig, default)).Where(p => p.Destination == destination)];
 

@@ -55,7 +55,7 @@ internal sealed class FileApp : IAsyncDisposable
 
     public static async Task<FileApp> StartAsync(
         Action<UploadOptions>? options = null, bool ownClock = false, Action<SuretyBuilder>? surety = null,
-            Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null)
+            Action<WebApplication>? map = null, Action<WebApplicationBuilder>? configure = null, EdgePlace? place = null)
     {
         var files = new FileApp();
         files.App = await EdgeApp.StartAsync(
@@ -75,7 +75,8 @@ internal sealed class FileApp : IAsyncDisposable
                 builder.Services.AddSingleton<ReadFiles>();
                 configure?.Invoke(builder);
                 if (ownClock) builder.Services.AddSingleton<TimeProvider>(files.Clock);
-            });
+            },
+            place: place);
         return files;
     }
 

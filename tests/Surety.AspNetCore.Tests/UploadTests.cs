@@ -105,6 +105,21 @@ public sealed class UploadTests : IAsyncLifetime
         exposed["Access-Control-Allow-Origin"].ShouldBeNull("that is the host's to say");
     }
 
+    [Theory]
+    [InlineData("Upload-Concat", "partial", "concatenation")]
+    [InlineData("Upload-Concat", "final;/files/a /files/b", "concatenation")]
+    [InlineData("Trailer", "Upload-Checksum", "checksum-trailer")]
+    public async Task An_extension_that_is_not_spoken_is_refused_by_its_name_before_anything_begins(
+        string header, string value, string name)
+    {
+        (await files.Alice.SendAsync(HttpMethod.Post, "/files", null, Tus(("Upload-Length", "5"), (header, value))))
+            .ShouldBeProblem(400, "bad-request").Member("detail").ShouldNotBeNull().ShouldContain($"\"{name}\"");
+        (await files.App.ScalarAsync("SELECT count(*) FROM surety_upload")).ShouldBe(0);
+        var address = await files.BeginAsync(5);
+        (await files.PatchAsync(address, 0, Bytes(5), (header, value))).ShouldBeProblem(400, "bad-request");
+        (await files.OffsetAsync(address)).ShouldBe(0);
+    }
+
     [Fact]
     public async Task A_wrong_offset_changes_nothing()
     {

@@ -11,6 +11,7 @@ internal static class TusWords
     public const string UploadMetadata = "Upload-Metadata";
     public const string UploadExpires = "Upload-Expires";
     public const string UploadChecksum = "Upload-Checksum";
+    public const string UploadConcat = "Upload-Concat";
     public const string MethodOverride = "X-HTTP-Method-Override";
     public const string OffsetStream = "application/offset+octet-stream";
     public const string Extensions = "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination";

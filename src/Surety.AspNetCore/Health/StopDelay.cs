@@ -21,11 +21,7 @@ internal sealed class StopDelay(
         await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    public Task StartingAsync(CancellationToken cancellationToken)
-    {
-        if (options.Value.DevelopmentKey is not null) logger.DevelopmentKeyActive();
-        return Task.CompletedTask;
-    }
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

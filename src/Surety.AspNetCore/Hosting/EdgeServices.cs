@@ -21,12 +21,18 @@ internal static class EdgeServices
         AddLimits(services);
         AddCommands(services);
         AddJobs(services);
+        // In the order from last to first: the clients' time begins when the delay is over.
+        services.TryAddSingleton<SlowClients>();
+        services.AddHostedService(s => s.GetRequiredService<SlowClients>());
         services.AddHostedService<StopDelay>();
     }
 
     private static void AddSecurity(IServiceCollection services)
     {
         services.TryAddSingleton<Signatures>();
+        services.AddHostedService<DevelopmentKeyWarning>();
+        services.AddMetrics();
+        services.TryAddSingleton<CallerMetrics>();
         services.TryAddSingleton(s => new ApiKeys(
             s.GetRequiredService<IApiKeyStore>(), s.GetRequiredService<IStore>(), s.GetRequiredService<ApiKeyCache>(),
             s.GetRequiredService<TimeProvider>()));

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -6,11 +8,13 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Validation;
 using Surety.AspNetCore.Endpoints;
@@ -18,6 +22,7 @@ using Surety.AspNetCore.Idempotency;
 using Surety.AspNetCore.Limits;
 using Surety.AspNetCore.Problems;
 using Surety.AspNetCore.Security;
+using ControllerJson = Microsoft.AspNetCore.Mvc.JsonOptions;
 using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
 namespace Surety.AspNetCore.Hosting;
@@ -42,8 +47,9 @@ internal static class RequestPipeline
 
     /// <summary>1. The server: what is too much for a connection or a header never becomes a request.</summary>
     private static void AddServer(IServiceCollection services) =>
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>>((kestrel, edge) =>
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>, SlowClients>((kestrel, edge, slow) =>
         {
+            kestrel.ConfigureEndpointDefaults(listen => listen.Use(slow.Watch));
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = edge.Value.MaxBodyBytes;
             kestrel.Limits.MaxConcurrentConnections = edge.Value.MaxConnections;
@@ -91,6 +97,9 @@ internal static class RequestPipeline
         services.PostConfigure<AuthorizationOptions>(
             policies => policies.FallbackPolicy ??= new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
         services.Configure<RateLimiterOptions>(RefuseAsQuotasDo);
+        // It writes a line at Information for each request that is not let in. First in the list, so that a rule of the host's wins.
+        services.Configure<LoggerFilterOptions>(log => log.Rules.Insert(
+            0, new LoggerFilterRule(null, typeof(DefaultAuthorizationService).FullName, LogLevel.Warning, null)));
     }
 
     /// <summary>
@@ -105,6 +114,8 @@ internal static class RequestPipeline
         services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<EdgeOptions>>(
             (timeouts, edge) => timeouts.DefaultPolicy = new RequestTimeoutPolicy { Timeout = edge.Value.RequestTimeout });
         services.AddSingleton<IEndpointLayer, TimeLimits>();
+        services.AddTransient<IStartupFilter, UnfilteredEndpoints>();
+        services.AddSingleton<IEndpointLayer, UnfilteredEndpoints>();
         services.AddSingleton<IEndpointLayer, CommandLayer>();
     }
 
@@ -113,10 +124,30 @@ internal static class RequestPipeline
     {
         services.AddOptions<JsonOptions>().Configure<IOptions<EdgeOptions>>(
             (json, edge) => EdgeJson.MakeStrict(json.SerializerOptions, edge.Value.MaxJsonDepth));
+        // Last, so that it holds for the contracts of the host's own resolvers, too.
+        services.PostConfigure<JsonOptions>(json => AskForDiscriminators(json.SerializerOptions));
+        AddControllers(services);
         // The reason of a refusal reaches ProblemMiddleware only inside the exception; without it, clients would get a bare status.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddSingleton<IPostConfigureOptions<ValidationOptions>, KnownValidatables.InFront>();
     }
+
+    /// <summary>Controllers read JSON by options of their own. A host without any pays nothing for this.</summary>
+    private static void AddControllers(IServiceCollection services)
+    {
+        services.AddOptions<ControllerJson>().Configure<IOptions<EdgeOptions>>((json, edge) =>
+        {
+            EdgeJson.MakeStrict(json.JsonSerializerOptions, edge.Value.MaxJsonDepth);
+            // Then the exception itself arrives, which ControllerProblems reads as it does everybody's.
+            json.AllowInputFormatterExceptionMessages = false;
+        });
+        services.PostConfigure<ControllerJson>(json => AskForDiscriminators(json.JsonSerializerOptions));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<ApiBehaviorOptions>, ControllerProblems>());
+        services.Configure<MvcOptions>(mvc => mvc.Filters.Add(new ControllerProblems()));
+    }
+
+    private static void AskForDiscriminators(JsonSerializerOptions json) =>
+        json.TypeInfoResolver = json.TypeInfoResolver?.WithAddedModifier(EdgeJson.AskForDiscriminators);
 
     /// <summary>A host that uses the framework's own limiter as well: its refusals look like ours, not like a bare 503.</summary>
     private static void RefuseAsQuotasDo(RateLimiterOptions limiter)

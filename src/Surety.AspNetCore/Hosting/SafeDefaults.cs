@@ -57,6 +57,7 @@ internal sealed class SafeDefaults(IOptions<EdgeOptions> options) : IStartupFilt
 
     private Task ApplyAsync(HttpContext http, RequestDelegate next)
     {
+        SlowClients.Note(http);
         http.Response.OnStarting(Add, http);
         // Probes come from the machine itself, mostly in plain.
         if (!edge.RequireHttps || http.Request.IsHttps || Probes.Contains(http.Request.Path)) return next(http);

@@ -40,8 +40,9 @@ internal sealed class Command
             return;
         }
 
+        var caller = given is null ? http.User.Keepable() : http.User.Named();
         using var body = await RequestBody.BufferAsync(http, services.Options, services.Time);
-        if (given is not null) request.Key = CommandKey.Of(http, given, body);
+        if (given is not null) request.Key = await CommandKey.OfAsync(http, services.Options.TenantOf?.Invoke(http), caller, given, body);
         using var answer = new AnswerBuffer(services.Options.MaxAnswerBytes);
         using var time = new CommandTime(http, services.Time);
         var result = await WorkAsync(endpoint, answer, time);

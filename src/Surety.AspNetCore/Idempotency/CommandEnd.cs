@@ -15,7 +15,7 @@ internal sealed class CommandEnd(CommandRequest request, CommandWork work, Comma
     public async Task<IResult> FinishAsync(AnswerBuffer answer)
     {
         // Refused before the transaction: by binding, validation, a filter, or because the key is in use here.
-        if (work.Unit is not { } unit) return new HeldAnswer(answer.Written);
+        if (work.Unit is not { } unit) return http.Response.StatusCode >= 400 ? new HeldAnswer(answer.Written) : throw Unmade();
         if (work.Held.State != KeyState.Taken) return await CommandRepeat.AnswerAsync(request, unit, work.Held);
         switch (Endings.Of(http.Response.StatusCode))
         {
@@ -28,6 +28,19 @@ internal sealed class CommandEnd(CommandRequest request, CommandWork work, Comma
                 await unit.RollbackAsync();
                 return new HeldAnswer(answer.Written);
         }
+    }
+
+    /// <summary>
+    /// A success that no unit of work stands behind: a filter answered in the handler's place, or the handler ran past ours. What it may
+    /// have done would happen again with the next repeat, so no client must take it for a command's success.
+    /// </summary>
+    private InvalidOperationException Unmade()
+    {
+        request.MayHaveEffect = true;
+        return new InvalidOperationException(
+            $"The endpoint answered {http.Response.StatusCode} before its unit of work began, so nothing of it was committed or is "
+            + "remembered under its key. A filter that answers before RequireIdempotencyKey() or AcceptIdempotencyKey() may only refuse "
+            + "(400 and above).");
     }
 
     /// <summary>

@@ -35,10 +35,10 @@ internal static class CommandRepeat
                 "The answer stored under an idempotency key could not be confirmed as durable.", isTransient: true, inDoubt: true, failed);
         }
 
-        return held.Fingerprint.Span.SequenceEqual(request.Key!.Fingerprint)
+        return request.Key!.Fingerprint.Matches(held.Fingerprint)
             ? new RepeatedAnswer(held.Answer!)
             : CommandRequest.Refused(
                 422, ProblemCodes.KeyReused,
-                "This key was used for a request with another method, target, content type or body. A new command needs a new key.");
+                "This key was used for a request with another method, host, target, content type or body. A new command needs a new key.");
     }
 }

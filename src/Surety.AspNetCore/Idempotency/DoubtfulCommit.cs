@@ -63,7 +63,7 @@ internal sealed class DoubtfulCommit(CommandRequest request, CommandKey key, Sto
     {
         await using var barrier = await services.BeginAsync(cancel);
         var nothing = new StoredAnswer(StatusCodes.Status204NoContent, new Dictionary<string, string>(), default);
-        var record = new KeyRecord(nothing, key.Fingerprint, TimeSpan.FromMinutes(1));
+        var record = new KeyRecord(nothing, key.Fingerprint.Bytes, TimeSpan.FromMinutes(1));
         await services.Records.AnswerAsync(RandomNumberGenerator.GetBytes(32), record, barrier.Transaction, cancel);
         await barrier.CommitAsync();
     }

@@ -11,7 +11,8 @@ public static class IdempotencyExtensions
     /// <summary>
     /// Runs the endpoint's handler in a unit of work, and refuses requests without an <c>Idempotency-Key</c> header. Effects, enqueued
     /// messages and the stored answer commit together, before the first byte is answered; a repeat gets the stored answer and
-    /// <c>Idempotent-Replayed: true</c>. For minimal-API endpoints.
+    /// <c>Idempotent-Replayed: true</c>. For minimal APIs and controllers. Others (Razor Pages, proxies) run no endpoint
+    /// filters: a host with one so marked does not start.
     /// </summary>
     /// <remarks>
     /// The handler takes a <see cref="UnitOfWork"/> and never commits. An answer below 400 commits. A 4xx rolls the handler's writes back
@@ -31,8 +32,8 @@ public static class IdempotencyExtensions
     public static TBuilder AcceptIdempotencyKey<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
         Apply(endpoints, keyRequired: false);
 
-    private static readonly Func<EndpointFilterFactoryContext, EndpointFilterDelegate, EndpointFilterDelegate> Filter =
-        static (_, handler) => context => BoundEndpoint.Of(context.HttpContext).HandleAsync(() => handler(context));
+    private static ValueTask<object?> HandleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate handler) =>
+        BoundEndpoint.Of(context.HttpContext).HandleAsync(() => handler(context));
 
     private static TBuilder Apply<TBuilder>(TBuilder endpoints, bool keyRequired) where TBuilder : IEndpointConventionBuilder
     {
@@ -42,9 +43,8 @@ public static class IdempotencyExtensions
         {
             // A group's mark is applied first, and the endpoint's own counts more.
             if (endpoint.Metadata.OfType<CommandMetadata>().FirstOrDefault() is { } group) endpoint.Metadata.Remove(group);
-            endpoint.FilterFactories.Remove(Filter);
             endpoint.Metadata.Add(new CommandMetadata(keyRequired));
-            endpoint.FilterFactories.Add(Filter);
+            new FilterMark("RequireIdempotencyKey() or AcceptIdempotencyKey()", HandleAsync).AddTo(endpoint);
         });
         return endpoints;
     }

@@ -17,7 +17,7 @@ internal static class KeptAnswer
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var name in Headers)
             if (response.Headers.TryGetValue(name, out var value) && value.Count > 0) headers[name] = value.ToString();
-        return new KeyRecord(new StoredAnswer(response.StatusCode, headers, answer.Written), key.Fingerprint, keep);
+        return new KeyRecord(new StoredAnswer(response.StatusCode, headers, answer.Written), key.Fingerprint.Bytes, keep);
     }
 
     /// <summary>Another answer takes the place of this one.</summary>

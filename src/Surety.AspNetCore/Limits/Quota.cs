@@ -34,7 +34,7 @@ internal sealed class Quota : IDisposable
         {
             if (known.TryAdd(caller, true)) Interlocked.Increment(ref count);
             if (!options.Shared) return new LocalQuota(options.Permits, options.Window, time, () => Forget(caller));
-            var key = Digest.OfKey(name, options.Window.ToString("c", CultureInfo.InvariantCulture), "quota", caller);
+            var key = Digest.OfKey(null, name, options.Window.ToString("c", CultureInfo.InvariantCulture), "quota", caller);
             return new SharedQuota(key, name, options, store, time, logger, () => Forget(caller));
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Surety.AspNetCore.Descriptions;
+using Surety.AspNetCore.Endpoints;
 using Surety.AspNetCore.Lists;
 using Surety.AspNetCore.Problems;
 
@@ -43,13 +44,22 @@ public static class Preconditions
     /// Refuses requests without <c>If-Match</c> with 428 <c>precondition-required</c>. Call it before <c>RequireIdempotencyKey</c> or
     /// <c>AcceptIdempotencyKey</c>: then the refusal costs no transaction.
     /// </summary>
-    public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder =>
-        endpoints.AddEndpointFilter(static async (context, next) =>
+    /// <remarks>
+    /// For minimal APIs and controllers. Others (Razor Pages, proxies) run no endpoint filters: a host with one so marked does not start.
+    /// </remarks>
+    public static TBuilder RequireIfMatch<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        endpoints.Add(static endpoint => new FilterMark("RequireIfMatch()", RefuseWithoutAsync).AddTo(endpoint));
+        return endpoints.Describe(EntityTagOperations.Require);
+    }
+
+    private static async ValueTask<object?> RefuseWithoutAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
         context.HttpContext.Request.Headers.IfMatch.Count == 0
-            ? (object?)HttpProblem.Of(
+            ? HttpProblem.Of(
                 428, ProblemCodes.PreconditionRequired,
                 "Read it first, and send the ETag you got in If-Match, so that nobody's change is lost.")
-            : await next(context)).Describe(EntityTagOperations.Require);
+            : await next(context);
 
     /// <summary>
     /// Says that the endpoints answer with an <c>ETag</c>: of a read, that <c>If-None-Match</c> is obeyed (304), and of a change, that

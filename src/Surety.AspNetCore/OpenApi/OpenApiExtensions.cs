@@ -37,7 +37,7 @@ public static class OpenApiExtensions
         return services.AddOpenApi(ServedDocument.Name, document =>
         {
             document.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            document.CreateSchemaReferenceId = SchemaNames.Of;
+            document.CreateSchemaReferenceId = new SchemaNames().Of;
             document.AddSchemaTransformer(SchemaNotes.ApplyAsync);
             document.AddOperationTransformer<EdgeOperation>();
             document.AddDocumentTransformer((whole, context, _) =>
@@ -98,7 +98,8 @@ public static class OpenApiExtensions
     internal static void Map(IEndpointRouteBuilder endpoints)
     {
         if (endpoints.ServiceProvider.GetService<ServedDocument>() is not { } document) return;
-        endpoints.MapGet(ServedDocument.Path, (CancellationToken cancel) => document.GetAsync(cancel)).AllowAnonymous()
-            .ExcludeFromDescription();
+        endpoints.MapGet(
+                ServedDocument.Path, (HttpContext http, CancellationToken cancel) => document.GetAsync(http.Request.PathBase, cancel))
+            .AllowAnonymous().ExcludeFromDescription();
     }
 }

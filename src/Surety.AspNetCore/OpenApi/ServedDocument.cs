@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OpenApi;
@@ -13,17 +14,26 @@ internal sealed class ServedDocument([FromKeyedServices(ServedDocument.Name)] IO
     public const string Name = "v1";
     public const string Path = "/openapi/v1.json";
 
-    private volatile Made? made;
+    // A host has one path base or two; more are somebody's play with upper and lower case, and are made anew each time.
+    private const int MostKept = 8;
 
-    public async Task<IResult> GetAsync(CancellationToken cancel)
+    private readonly ConcurrentDictionary<PathString, Made> made = [];
+
+    public async Task<IResult> GetAsync(PathString pathBase, CancellationToken cancel)
     {
-        var document = made ??= await MakeAsync(cancel);
+        if (!made.TryGetValue(pathBase, out var document))
+        {
+            document = await MakeAsync(pathBase, cancel);
+            if (made.Count < MostKept) made[pathBase] = document;
+        }
+
         return Results.Bytes(document.Json, "application/json; charset=utf-8", entityTag: document.Tag);
     }
 
-    private async Task<Made> MakeAsync(CancellationToken cancel)
+    private async Task<Made> MakeAsync(PathString pathBase, CancellationToken cancel)
     {
         var document = await provider.GetOpenApiDocumentAsync(cancel);
+        WholeDocument.ServeUnder(document, pathBase);
         using var json = new MemoryStream();
         await document.SerializeAsJsonAsync(json, OpenApiSpecVersion.OpenApi3_1, cancel);
         var bytes = json.ToArray();

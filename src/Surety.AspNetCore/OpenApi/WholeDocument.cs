@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.OpenApi;
 using Surety.AspNetCore.Descriptions;
 
@@ -6,9 +7,16 @@ namespace Surety.AspNetCore.OpenApi;
 /// <summary>What can be said only when every operation is there.</summary>
 internal static class WholeDocument
 {
+    private const string ThisHost = "The host that serves this document.";
+
     /// <summary>So that the document is the same wherever it is made: the framework names the address it was asked at.</summary>
-    public static void Begin(OpenApiDocument document) =>
-        document.Servers = [new OpenApiServer { Url = "/", Description = "The host that serves this document." }];
+    public static void Begin(OpenApiDocument document) => document.Servers = [new OpenApiServer { Url = "/", Description = ThisHost }];
+
+    /// <summary>The paths begin behind the base that the host is asked under. What the application itself says of servers stays.</summary>
+    public static void ServeUnder(OpenApiDocument document, PathString pathBase)
+    {
+        if (pathBase.HasValue && document.Servers is [{ Url: "/", Description: ThisHost } server]) server.Url = pathBase.ToUriComponent();
+    }
 
     public static void Complete(OpenApiDocument document)
     {

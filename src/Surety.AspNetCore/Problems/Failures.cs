@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Surety.AspNetCore.Endpoints;
+using Surety.AspNetCore.Security;
 using Surety.Storage;
 
 namespace Surety.AspNetCore.Problems;
@@ -44,6 +45,7 @@ internal static partial class Failures
     private static ProblemDetails? OfRequest(Exception exception, EdgeOptions options, Endpoint? endpoint) => exception switch
     {
         _ when FormFaultException.In(exception) is { } form => form.Name is { } field ? RequestShape.Unkept(field) : UnreadableForm(),
+        CallerNameException caller => ProblemCodes.Create(caller.StatusCode, ProblemCodes.CodeOf(caller.StatusCode), caller.Message),
         BadHttpRequestException { InnerException: JsonException fault } => MalformedBody.Problem(fault, options.MaxJsonDepth),
         BadHttpRequestException { StatusCode: 400 } bad => Unbound(bad.Message, endpoint),
         BadHttpRequestException bad => ProblemCodes.Create(bad.StatusCode, ProblemCodes.CodeOf(bad.StatusCode), null),

@@ -39,6 +39,9 @@ internal static partial class MalformedBody
 
         if (DuplicateMember().Match(fault.Message) is { Success: true } twice)
             return $"The member \"{JsonPointer.Short(twice.Groups["name"].Value)}\" is given twice.";
+        if (fault.Message.StartsWith(EdgeJson.MissingMember, StringComparison.Ordinal))
+            return $"The value at {pointer} needs the member \"{fault.Message[EdgeJson.MissingMember.Length..]}\", which says its kind.";
+        if (fault.Message == EdgeJson.NoOffset) return EdgeJson.NoOffset;
         if (fault.Message.Contains("maximum configured depth", StringComparison.Ordinal))
             return $"The body nests deeper than {maxDepth} levels.";
         // The reader's own exception inside means that the text is no JSON; anything else is JSON of another shape.

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -15,6 +16,10 @@ namespace Surety.AspNetCore.Problems;
 internal sealed class RequestShape(EndpointMetadataCollection metadata)
 {
     private readonly FrozenSet<string> single = metadata.GetOrderedMetadata<IParameterBindingMetadata>().Where(IsSingle)
+        .Select(p => ParameterNames.Of(metadata, p.Name))
+        .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private readonly FrozenSet<string> instants = metadata.GetOrderedMetadata<IParameterBindingMetadata>().Where(IsInstant)
         .Select(p => ParameterNames.Of(metadata, p.Name))
         .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
@@ -41,6 +46,8 @@ internal sealed class RequestShape(EndpointMetadataCollection metadata)
                 return Validation.Problem("duplicate", $"The parameter has one value and is given {values.Count} times.", declared);
             if (name.Contains('\0', StringComparison.Ordinal)
                 || values.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true)) return Unkept(name);
+            if (instants.TryGetValue(name, out var instant) && values.Any(LacksOffset))
+                return Validation.Problem("invalid", EdgeJson.NoOffset, instant);
         }
 
         return null;
@@ -63,6 +70,17 @@ internal sealed class RequestShape(EndpointMetadataCollection metadata)
             : ProblemCodes.Create(
                 StatusCodes.Status415UnsupportedMediaType, ProblemCodes.UnsupportedMediaType,
                 "JSON is UTF-8; the Content-Type names another charset.");
+    }
+
+    /// <summary>The framework would read it in the server's time zone.</summary>
+    private static bool LacksOffset(string? value) =>
+        DateTime.TryParse(value, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var time)
+        && time.Kind == DateTimeKind.Unspecified;
+
+    private static bool IsInstant(IParameterBindingMetadata parameter)
+    {
+        var type = parameter.ParameterInfo.ParameterType;
+        return (type.IsArray ? type.GetElementType()! : Nullable.GetUnderlyingType(type) ?? type) == typeof(DateTimeOffset);
     }
 
     private static bool IsSingle(IParameterBindingMetadata parameter)

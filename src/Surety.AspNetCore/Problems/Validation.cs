@@ -11,9 +11,10 @@ namespace Surety.AspNetCore.Problems;
 /// <summary>Turns the framework's validation errors, which speak C#, into ones that speak the client's JSON.</summary>
 internal static class Validation
 {
-    public static ProblemDetails Problem(IEnumerable<KeyValuePair<string, string[]>> failed, Endpoint? endpoint, JsonSerializerOptions json)
+    public static ProblemDetails Problem(
+        IEnumerable<KeyValuePair<string, string[]>> failed, Endpoint? endpoint, JsonSerializerOptions json, Type? body = null)
     {
-        var body = endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
+        body ??= endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
         var errors = new Dictionary<string, List<string>>();
         var violations = new List<Violation>();
         foreach (var (path, messages) in failed)

@@ -5,7 +5,7 @@ using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Claim = System.Security.Claims.Claim;
 
@@ -13,9 +13,10 @@ namespace Surety.AspNetCore.Security;
 
 /// <summary><c>Authorization: Bearer sk_…</c>. Bearer tokens of another form are left to the host's other schemes.</summary>
 internal sealed class ApiKeyHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, ApiKeyCache keys,
-        ApiKeyUses uses, IOptions<EdgeOptions> edge)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, UrlEncoder encoder, ApiKeyCache keys, ApiKeyUses uses,
+    IOptions<EdgeOptions> edge, CallerMetrics metrics)
+    // Without a log: the base class writes lines at Information for each request that it refuses. CallerMetrics counts them.
+    : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, NullLoggerFactory.Instance, encoder)
 {
     public const string SchemeName = "ApiKey";
     private const string Bearer = "Bearer ";
@@ -55,6 +56,7 @@ internal sealed class ApiKeyHandler(
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var offered = Request.Headers.Authorization.Count > 0;
+        metrics.Refused(offered);
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers.Append("WWW-Authenticate", offered
             ? "Bearer realm=\"surety\", error=\"invalid_token\"" : "Bearer realm=\"surety\"");

@@ -19,7 +19,7 @@ public sealed class ApiKeys
         (this.store, this.opened, this.cache, this.time) = (store, opened, cache, time);
 
     /// <summary>Makes a key of 256 random bits. Only its digest is stored, so this is the one time it can be shown.</summary>
-    /// <param name="principal">Who acts with it; 1 to 200 characters. Several keys may have one principal, and share what is its.</param>
+    /// <param name="principal">Who acts with it; 1 to 255 characters. Several keys may have one principal, and share what is its.</param>
     /// <param name="scopes">
     /// What it may do; each becomes a claim of type <c>scope</c>. <c>operator</c> opens every job and the verbose health page. At most 32,
     /// each 1 to 100 visible ASCII characters without spaces, quotes and backslashes, as OAuth 2.0 has it.
@@ -37,7 +37,7 @@ public sealed class ApiKeys
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(principal);
         opened.ThrowIfBeside(nameof(CreateAsync));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(principal.Length, 200, nameof(principal));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(principal.Length, StoredText.LongestOwner, nameof(principal));
         ArgumentNullException.ThrowIfNull(scopes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scopes.Count, 32, nameof(scopes));
         ThrowIfPast(expiresAt);

@@ -11,17 +11,14 @@ internal static class Digest
     // What is longer is digested where it lies.
     private const int MostCopied = 16_384;
 
-    /// <summary>Who uses which key where: what an idempotency record is found by.</summary>
-    public static byte[] OfKey(string principal, string method, string route, string key) => Of([], principal, method, route, key);
-
-    /// <summary>What was asked: the same key with another fingerprint is a client's mistake.</summary>
-    public static byte[] OfRequest(string method, string target, string? contentType, ReadOnlySpan<byte> body) =>
-        Of(body, method, target, contentType ?? "");
+    /// <summary>Who uses which key where: what an idempotency record is found by. A host without tenants has no part for them.</summary>
+    public static byte[] OfKey(string? tenant, string principal, string method, string route, string key) =>
+        string.IsNullOrEmpty(tenant) ? Of([], principal, method, route, key) : Of([], tenant, principal, method, route, key);
 
     /// <summary>What is signed, for one purpose and no other.</summary>
     public static byte[] OfSigned(string purpose, params ReadOnlySpan<string> parts) => Of([], [purpose, .. parts]);
 
-    private static byte[] Of(ReadOnlySpan<byte> tail, params ReadOnlySpan<string> parts)
+    public static byte[] Of(ReadOnlySpan<byte> tail, params ReadOnlySpan<string> parts)
     {
         var size = tail.Length <= MostCopied ? tail.Length : 0;
         foreach (var part in parts) size += sizeof(int) + Encoding.UTF8.GetMaxByteCount(part.Length);

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Surety.AspNetCore.Security;
 
 namespace Surety;
 
@@ -23,14 +24,23 @@ public static class Principals
         return user.FindFirst(ClaimTypes.NameIdentifier)?.Value ?? user.FindFirst("sub")?.Value ?? user.Identity.Name ?? "";
     }
 
-    /// <summary>As <see cref="Principal"/>, for what belongs to its caller: two callers without a name must not be taken for one.</summary>
+    /// <summary>As <see cref="Principal"/>, where it may become the name of an owner: asked before anything is read or begun.</summary>
+    /// <exception cref="CallerNameException">It is longer than what is kept.</exception>
+    /// <exception cref="InvalidOperationException">No database keeps such a text.</exception>
+    internal static string Keepable(this ClaimsPrincipal user)
+    {
+        var principal = user.Principal();
+        if (principal.Length > StoredText.LongestOwner) throw new CallerNameException(principal.Length);
+        return StoredText.IsStorable(principal) ? principal : throw new InvalidOperationException(
+            $"The caller's name {StoredText.Fault}. Map another claim of the credential to the name identifier.");
+    }
+
+    /// <summary>As <see cref="Keepable"/>, for what belongs to its caller: two callers without a name must not be taken for one.</summary>
+    /// <exception cref="CallerNameException">The name is longer than what is kept.</exception>
     /// <exception cref="InvalidOperationException">The caller is authenticated and has no name, or one that no database keeps.</exception>
     internal static string Named(this ClaimsPrincipal user)
     {
-        var principal = user.Principal();
-        if (!StoredText.IsStorable(principal))
-            throw new InvalidOperationException(
-                $"The caller's name {StoredText.Fault}. Map another claim of the credential to the name identifier.");
+        var principal = user.Keepable();
         if (principal.Length > 0 || user.Identity?.IsAuthenticated != true) return principal;
         throw new InvalidOperationException(
             $"The caller is authenticated (by {user.Identity.AuthenticationType}) but has no name identifier, \"sub\" or name, so all "

@@ -14,21 +14,22 @@ using Surety.Storage;
 namespace Surety.AspNetCore.Uploads;
 
 /// <summary>
-/// What a form is answered with, and its idempotency key. The record commits with the upload's completion; the fingerprint is the content's
-/// digest, since boundaries differ from one repeat to the next.
+/// What a form is answered with, and its idempotency key. The record commits with the upload's completion.
 /// </summary>
 internal sealed class UploadKey(HttpContext http, UploadRoute route, string owner, string? key) : IOnce
 {
-    private readonly byte[] scoped = key is null ? [] : Digest.OfKey(owner, "POST", route.Pattern, key);
+    private readonly IOptions<EdgeOptions> options = http.RequestServices.GetRequiredService<IOptions<EdgeOptions>>();
     private readonly IIdempotencyStore records = http.RequestServices.GetRequiredService<IIdempotencyStore>();
     private KeyAnswer held = new(KeyState.Taken);
-    private ReadOnlyMemory<byte> fingerprint;
+    private byte[] scoped = [];
+    private Fingerprint? fingerprint;
     private StoredAnswer? answer;
 
     public async Task<bool> TakeAsync(DbTransaction transaction, ReadOnlyMemory<byte> sha256, CancellationToken cancel)
     {
-        fingerprint = sha256;
         if (key is null) return true;
+        scoped = Digest.OfKey(options.Value.TenantOf?.Invoke(http), owner, "POST", route.Pattern, key);
+        fingerprint = Fingerprint.OfFile(http.Request, sha256);
         held = await records.TakeAsync(scoped, transaction, cancel);
         return held.State == KeyState.Taken;
     }
@@ -40,10 +41,9 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
             message, services.GetRequiredService<IQueueCatalog>()
                 .KindOf(route.MessageType), MessageStatus.Queued, services.GetRequiredService<TimeProvider>().GetUtcNow(), owner);
         answer = job.Stored(http);
-        if (key is not null)
+        if (fingerprint is not null)
             await records.AnswerAsync(
-                scoped, new KeyRecord(answer, fingerprint, services.GetRequiredService<IOptions<EdgeOptions>>().Value.KeepAnswers),
-                transaction, cancel);
+                scoped, new KeyRecord(answer, fingerprint.Bytes, options.Value.KeepAnswers), transaction, cancel);
     }
 
     /// <summary>What the client is told, once the commit is durable.</summary>
@@ -51,9 +51,10 @@ internal sealed class UploadKey(HttpContext http, UploadRoute route, string owne
     {
         KeyState.Taken => new Stored(answer!, IsRepeat: false),
         KeyState.InProgress => UploadRequest.Refused(409, ProblemCodes.KeyInProgress, "Repeat the request in a moment to get its answer."),
-        _ when !held.Fingerprint.Span.SequenceEqual(fingerprint.Span) =>
+        _ when !fingerprint!.Matches(held.Fingerprint) =>
             UploadRequest.Refused(
-                422, ProblemCodes.KeyReused, "This key was used for a form with another file. A new upload needs a new key."),
+                422, ProblemCodes.KeyReused,
+                "This key was used for a form with another file, or at another host. A new upload needs a new key."),
         _ => new Stored(held.Answer!, IsRepeat: true),
     };
 

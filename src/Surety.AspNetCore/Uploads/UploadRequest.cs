@@ -68,7 +68,7 @@ internal sealed class UploadRequest
     {
         var method = Request.Headers[TusWords.MethodOverride] is { Count: > 0 } named && HttpMethods.IsPost(Request.Method)
             ? named.ToString().ToUpperInvariant() : Request.Method;
-        var answer = WrongVersion() ?? method switch
+        var answer = WrongVersion() ?? NotSpoken() ?? method switch
         {
             "HEAD" => await HeadAsync(),
             "PATCH" => await PatchAsync(),
@@ -92,7 +92,7 @@ internal sealed class UploadRequest
     {
         (length, metadata) = (null, []);
         brings = Request.ContentLength > 0 || (Request.ContentLength is null && Request.ContentType is not null);
-        if ((WrongVersion() ?? ReadLength(out length)) is { } bad) return bad;
+        if ((WrongVersion() ?? NotSpoken() ?? ReadLength(out length)) is { } bad) return bad;
         if (!Tus.TryReadMetadata(Request.Headers[TusWords.UploadMetadata].ToString(), out metadata))
         {
             return Refused(
@@ -371,6 +371,30 @@ internal sealed class UploadRequest
             return WrongType("multipart/form-data");
         Response.Headers["Tus-Version"] = TusWords.Version;
         return Refused(412, ProblemCodes.TusVersion, $"Send {TusWords.Resumable}: {TusWords.Version}.");
+    }
+
+    /// <summary>
+    /// An extension of the protocol that is not spoken here. Without a word about it a half would be taken for a whole file, and a checksum
+    /// that nobody looks at for one that was right.
+    /// </summary>
+    private ProblemResult? NotSpoken()
+    {
+        if (Request.Headers[TusWords.UploadConcat].Count > 0)
+        {
+            return Refused(
+                400, "bad-request",
+                $"The tus extension \"concatenation\" ({TusWords.UploadConcat}) is not supported. Send the file as one upload (with "
+                    + "tus-js-client: without parallelUploads).");
+        }
+
+        if (Request.Headers.Trailer.ToString().Contains(TusWords.UploadChecksum, StringComparison.OrdinalIgnoreCase))
+        {
+            return Refused(
+                400, "bad-request",
+                "The tus extension \"checksum-trailer\" is not supported. Send the checksum in a header, before the body.");
+        }
+
+        return null;
     }
 
     private ProblemResult NotAllowed()

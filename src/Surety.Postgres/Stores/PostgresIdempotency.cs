@@ -71,7 +71,7 @@ internal sealed class PostgresIdempotency(PostgresSession session, IdempotencySq
     {
         ArgumentNullException.ThrowIfNull(answer);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(answer.Fingerprint.Length, 32, nameof(answer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(answer.Fingerprint.Length, 64, nameof(answer));
         return sql.Answer(key, answer);
     }
 

@@ -24,7 +24,7 @@ internal sealed class SqliteIdempotency(SqliteSession session) : IIdempotencySto
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentNullException.ThrowIfNull(answer);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, 64, nameof(key));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(answer.Fingerprint.Length, 32, nameof(answer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(answer.Fingerprint.Length, 64, nameof(answer));
         if (await session.WriteAsync(transaction, db => IdempotencySql.Answer(db, key.Span, answer, session.Steady).Run() == 0, cancel))
             throw new InvalidOperationException("The idempotency key has an answer already. Take it first.");
     }

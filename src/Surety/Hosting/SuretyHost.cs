@@ -36,6 +36,7 @@ public static class SuretyHost
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton<SuretyTelemetry>();
+        services.AddSingleton<FileSizeSignal>();
         services.AddSingleton(Failpoints.OfProcess);
         services.AddSingleton(Chance.OfProcess);
         services.AddSingleton(new Home());
@@ -129,6 +130,7 @@ public static class SuretyHost
             if (services.GetService<IServiceProviderIsKeyedService>() is { } known)
                 configuration.Check(new Dependencies(registered, known));
             configuration.ThrowIfFaulty();
+            services.GetRequiredService<FileSizeSignal>();
             var store = services.GetRequiredService<IStore>();
             await store.OpenAsync(cancellationToken);
             Log.StoreOpened(log, (await store.CheckAsync(cancellationToken)).Detail);

@@ -65,12 +65,12 @@ internal sealed class MessageQueue(
             // Databases have no day as early as some that mean "long ago".
             DueAt = given.DueAt < DateTimeOffset.UnixEpoch ? DateTimeOffset.UnixEpoch : given.DueAt,
             Priority = given.Priority,
-            OrderingKey = Key(envelope, given.OrderingKey, nameof(given.OrderingKey), type.Kind),
-            UniqueKey = Key(envelope, given.UniqueKey, nameof(given.UniqueKey), type.Kind),
+            OrderingKey = Key(envelope, given.OrderingKey, 200, nameof(given.OrderingKey), type.Kind),
+            UniqueKey = Key(envelope, given.UniqueKey, 200, nameof(given.UniqueKey), type.Kind),
             UniqueFor = given.UniqueFor,
             Headers = WithTrace(given.Headers),
             Tracked = given.Tracked,
-            Owner = Key(envelope, given.Owner, nameof(given.Owner), type.Kind),
+            Owner = Key(envelope, given.Owner, StoredText.LongestOwner, nameof(given.Owner), type.Kind),
         };
     }
 
@@ -89,10 +89,11 @@ internal sealed class MessageQueue(
         if (given.UniqueFor is not null && given.UniqueKey is null) throw Fault(envelope, kind, "UniqueFor is set without a UniqueKey.");
     }
 
-    private static string? Key(Envelope envelope, string? key, string name, string kind) => key switch
+    private static string? Key(Envelope envelope, string? key, int most, string name, string kind) => key switch
     {
         null => null,
-        { Length: < 1 or > 200 } => throw Fault(envelope, kind, $"{name} has {key.Length} characters; 1 to 200 are allowed."),
+        _ when key.Length < 1 || key.Length > most =>
+            throw Fault(envelope, kind, $"{name} has {key.Length} characters; 1 to {most} are allowed."),
         // Databases have no such text: two keys could become one.
         _ when !StoredText.IsStorable(key) => throw Fault(envelope, kind, $"{name} {StoredText.Fault}."),
         _ => key,

@@ -45,6 +45,8 @@ internal sealed class UploadIntake(
     /// <summary>Null when its owner has too many unfinished ones.</summary>
     public ValueTask<UploadRecord?> BeginAsync(NewUpload upload, TimeSpan expireAfter, int mostOpen, CancellationToken cancel)
     {
+        if (upload.Owner.Length > StoredText.LongestOwner)
+            throw new ArgumentException($"The upload's owner has more than {StoredText.LongestOwner} characters.", nameof(upload));
         if (!StoredText.IsStorable(upload.Owner)
             || upload.Metadata.Any(m => !StoredText.IsStorable(m.Key) || !StoredText.IsStorable(m.Value)))
             throw new ArgumentException($"The upload's owner or metadata {StoredText.Fault}.", nameof(upload));

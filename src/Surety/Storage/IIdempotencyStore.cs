@@ -43,7 +43,7 @@ internal readonly record struct KeyAnswer(KeyState State, ReadOnlyMemory<byte> F
 
 /// <summary>What is kept under a key.</summary>
 /// <param name="Answer">What was answered.</param>
-/// <param name="Fingerprint">The digest of the request that was answered; 32 bytes.</param>
+/// <param name="Fingerprint">The digest of the request that was answered; at most 64 bytes.</param>
 /// <param name="KeepFor">How long it is kept from now.</param>
 internal sealed record KeyRecord(StoredAnswer Answer, ReadOnlyMemory<byte> Fingerprint, TimeSpan KeepFor);
 

@@ -23,8 +23,8 @@ public sealed class SkuAttribute : ValidationAttribute, IDescribesSchema
 
 public sealed record PlacedOrder(string Id, string Item, int Count);
 
-#pragma warning disable ASP0029
 // sample: job-message
+#pragma warning disable ASP0029 // the framework still calls [ValidatableType] experimental
 [ValidatableType, Message("stock.count")]
 public sealed record CountStock([property: StringLength(40)] string Item);
 
@@ -38,7 +38,6 @@ public sealed class CountStockHandler(Database database) : IHandler<CountStock>
     }
 }
 // end
-#pragma warning restore ASP0029
 
 // sample: upload-handler
 [Message("lines.count")]

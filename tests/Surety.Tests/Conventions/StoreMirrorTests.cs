@@ -23,6 +23,9 @@ public sealed partial class StoreMirrorTests
         ("Sql/LimitSql", "as TransactionLimits"),
         ("Sql/MessageTables", "its statements depend on the schema's name, so they are objects that are passed on"),
         ("Stores/SettlePlan", "a group of settlements is one round trip"),
+        ("Wakeups/ClaimPlanner", "many nodes look for messages, and each look is a round trip"),
+        ("Wakeups/NodeRank", "as WorkCall"),
+        ("Wakeups/WorkCall", "one node of many is called at a time"),
         ("Wakeups/Hints", "processes are woken through the server"),
     ];
 
