@@ -1,4 +1,5 @@
--- Nodes that start at once make the tables one after the other, and only the first makes anything: CREATE INDEX IF NOT EXISTS locks its table even when there is nothing to make, which could deadlock with the payments of a node that works already.
+-- Nodes that start at once make the tables one after the other, and only the first makes anything: CREATE INDEX IF NOT EXISTS locks its
+-- table even when there is nothing to make, which could deadlock with the payments of a node that works already.
 SELECT pg_advisory_xact_lock(8316291741);
 
 DO $make$
@@ -14,7 +15,8 @@ CREATE TABLE account (
     balance BIGINT NOT NULL DEFAULT 0,
     overdraft_limit BIGINT NOT NULL DEFAULT 0 CHECK (overdraft_limit >= 0),
     revision BIGINT NOT NULL DEFAULT 1,
-    -- The last word on money that is not there, whatever the code above it believes. A settlement account mirrors the world outside and owes what the customers own.
+    -- The last word on money that is not there, whatever the code above it believes. A settlement account mirrors the world outside and
+    -- owes what the customers own.
     CONSTRAINT not_overdrawn CHECK (kind = 'settlement' OR balance >= -overdraft_limit)
 );
 

@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS account (
     balance INTEGER NOT NULL DEFAULT 0 CHECK (typeof(balance) = 'integer'),
     overdraft_limit INTEGER NOT NULL DEFAULT 0 CHECK (overdraft_limit >= 0),
     revision INTEGER NOT NULL DEFAULT 1,
-    -- The last word on money that is not there, whatever the code above it believes. A settlement account mirrors the world outside and owes what the customers own.
+    -- The last word on money that is not there, whatever the code above it believes. A settlement account mirrors the world outside and
+    -- owes what the customers own.
     CONSTRAINT not_overdrawn CHECK (kind = 'settlement' OR balance >= -overdraft_limit)
 );
 

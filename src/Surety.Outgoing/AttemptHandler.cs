@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Surety.Outgoing;
 
 /// <summary>The innermost handler of a client: one attempt at a call, counted by how it ended.</summary>
-internal sealed class AttemptHandler(string client) : DelegatingHandler
+internal sealed class AttemptHandler(string client, OutgoingCalls calls) : DelegatingHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -16,7 +16,7 @@ internal sealed class AttemptHandler(string client) : DelegatingHandler
         }
         finally
         {
-            OutgoingCalls.Ended(client, how);
+            calls.Ended(client, how);
         }
     }
 

@@ -1,20 +1,23 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Polly.CircuitBreaker;
+using Surety.Telemetry;
 
 namespace Surety;
 
 /// <summary>The state of the host's outgoing calls, by the name of their HTTP client. Injected as a singleton.</summary>
 public sealed class OutgoingCalls : IWorries
 {
-    private static readonly Meter Meter = new("Surety");
-    private static readonly Counter<long> Attempts =
-        Meter.CreateCounter<long>("surety.outgoing.attempts", "{attempt}", "Attempts at outgoing calls, by how they ended.");
-
     private readonly ConcurrentDictionary<string, CircuitBreakerStateProvider> circuits = new(StringComparer.Ordinal);
+    private readonly Counter<long> attempts;
 
-    internal OutgoingCalls() =>
-        Meter.CreateObservableGauge("surety.outgoing.circuit.open", Measure, "{circuit}", "1 while nothing is sent.");
+    internal OutgoingCalls(IMeterFactory meters)
+    {
+        // The host's own: it ends with the host.
+        var meter = meters.Create(SuretyTelemetry.Name);
+        attempts = meter.CreateCounter<long>("surety.outgoing.attempts", "{attempt}", "Attempts at outgoing calls, by how they ended.");
+        meter.CreateObservableGauge("surety.outgoing.circuit.open", Measure, "{circuit}", "1 while nothing is sent.");
+    }
 
     /// <summary>Whether a client's circuit is open, so that nothing is sent now. False for a client that has sent nothing yet.</summary>
     public bool IsOpen(string client) => circuits.TryGetValue(client, out var circuit) && IsOpen(circuit);
@@ -31,7 +34,7 @@ public sealed class OutgoingCalls : IWorries
     /// <summary>Where the client's circuit breaker shows its state.</summary>
     internal CircuitBreakerStateProvider CircuitOf(string client) => circuits.GetOrAdd(client, _ => new CircuitBreakerStateProvider());
 
-    internal static void Ended(string client, string how) => Attempts.Add(1, new("surety.client", client), new("surety.outcome", how));
+    internal void Ended(string client, string how) => attempts.Add(1, new("surety.client", client), new("surety.outcome", how));
 
     private static bool IsOpen(CircuitBreakerStateProvider circuit) => circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ public static class OutgoingExtensions
         if (FaultOf(client.Name, options) is { } fault) throw new ArgumentException(fault, nameof(configure));
 
         client.Services.TryAddSingleton(TimeProvider.System);
-        client.Services.TryAddSingleton(_ => new OutgoingCalls());
+        client.Services.TryAddSingleton(s => new OutgoingCalls(s.GetRequiredService<IMeterFactory>()));
         client.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IWorries, OutgoingCalls>(s => s.GetRequiredService<OutgoingCalls>()));
         client.ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan);
 
@@ -33,7 +34,7 @@ public static class OutgoingExtensions
         client.AddResilienceHandler("surety-calls", (builder, context) => PipelineOf(context.ServiceProvider).AddBulkhead(builder));
         client.AddHttpMessageHandler(() => new BufferedContent());
         client.AddResilienceHandler("surety-attempts", (builder, context) => PipelineOf(context.ServiceProvider).AddAttempts(builder));
-        return client.AddHttpMessageHandler(() => new AttemptHandler(client.Name));
+        return client.AddHttpMessageHandler(s => new AttemptHandler(client.Name, s.GetRequiredService<OutgoingCalls>()));
 
         OutgoingPipeline PipelineOf(IServiceProvider services) => new(
             client.Name, options, services.GetRequiredService<OutgoingCalls>(), services.GetRequiredService<TimeProvider>(),

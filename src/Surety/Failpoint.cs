@@ -40,7 +40,4 @@ internal static class Failpoint
         Migrating, CommandReceived, CommandValidated, KeyTaken, CommandHandled, CommitSent, PostgresCommitSent, CommandCommitted,
         Joined, Claimed, Invoking, Handled, SettledInTransaction, CommittedInTransaction, Settling, Settled, .. Uploads,
     ];
-
-    /// <summary>Passes one of the process's own failpoints, for parts that cannot be given others.</summary>
-    public static void Pass(string name) => Failpoints.OfProcess.Pass(name);
 }

@@ -11,14 +11,17 @@ namespace Surety;
 /// </summary>
 internal sealed class Failpoints(Action<string>? passed)
 {
+    /// <summary>For what runs outside a host.</summary>
+    public static Failpoints None { get; } = new(null);
+
     public static Failpoints OfProcess { get; } = FromEnvironment();
 
     public void Pass(string name) => passed?.Invoke(name);
 
     private static Failpoints FromEnvironment()
     {
-        if (Environment.GetEnvironmentVariable("SURETY_FAILPOINT") is not { Length: > 0 } text) return new Failpoints(null);
-        if (Environment.GetEnvironmentVariable("SURETY_FAILPOINT_RUN") is not { Length: > 0 } run) return new Failpoints(null);
+        if (Environment.GetEnvironmentVariable("SURETY_FAILPOINT") is not { Length: > 0 } text) return None;
+        if (Environment.GetEnvironmentVariable("SURETY_FAILPOINT_RUN") is not { Length: > 0 } run) return None;
         var (armed, times) = Read(text);
         var passed = 0;
         return new Failpoints(name =>

@@ -140,7 +140,8 @@ public sealed class FullDiskTests(ITestOutputHelper output) : IAsyncLifetime
         refused.Count.ShouldBeGreaterThan(20);
         var list = string.Join(", ", refused.Select(t => $"'{t.Command.Reference}'"));
         var sql =
-            $"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})";
+            $"SELECT reference FROM transfer WHERE reference IN ({list}) "
+            + $"UNION SELECT destination FROM payout WHERE destination IN ({list})";
         (await rig.Postgres!.QueryAsync(sql, limit.Token)).ShouldBe("");
     }
 

@@ -167,7 +167,8 @@ public sealed class StandbyTests(ITestOutputHelper output) : IAsyncLifetime
     {
         var list = string.Join(", ", asked.Select(c => $"'{c.Reference}'"));
         var sql =
-            $"SELECT reference FROM transfer WHERE reference IN ({list}) UNION SELECT destination FROM payout WHERE destination IN ({list})";
+            $"SELECT reference FROM transfer WHERE reference IN ({list}) "
+            + $"UNION SELECT destination FROM payout WHERE destination IN ({list})";
         return [.. (await server.QueryAsync(sql, limit.Token)).Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
 

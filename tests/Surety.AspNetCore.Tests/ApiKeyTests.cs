@@ -352,7 +352,7 @@ public class ApiKeyTests
     {
         await using var app = await StartAsync();
         var keys = app.Get<ApiKeys>();
-        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync(new string('p', 201), []));
+        await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync(new string('p', 256), []));
         await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [new string('s', 101)]));
         await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [.. Enumerable.Range(0, 33).Select(i => $"s{i}")]));
         await Should.ThrowAsync<ArgumentException>(() => keys.CreateAsync("alice", [], DateTimeOffset.UtcNow.AddSeconds(-1)));

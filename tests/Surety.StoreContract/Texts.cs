@@ -18,7 +18,8 @@ public static class Texts
         (3, Gen.Choose(0x10000, 0x10FFFF).Select(char.ConvertFromUtf32)),
         (2, Gen.Choose(0xD800, 0xDFFF).Select(c => ((char)c).ToString())),
         (1, Gen.Elements(
-            "\0", "\0\0", "e\u0301", "\uFFFD", "👨‍👩‍👧‍👦", "👍🏽", "🇩🇪🇫🇷", "\r\n", "'", "\\", "\"", "%s", "{0}", "\u202E", "\uFEFF")));
+            "\0", "\0\0", "e\u0301", "\uFFFD",
+            "👨‍👩‍👧‍👦", "👍🏽", "🇩🇪🇫🇷", "\r\n", "'", "\\", "\"", "%s", "{0}", "\u202E", "\uFEFF")));
 
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 

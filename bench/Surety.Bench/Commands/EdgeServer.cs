@@ -33,7 +33,8 @@ internal static class EdgeServer
             {Ledger.PostgresSchema}
             CREATE TABLE job (
                 id BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY, state SMALLINT NOT NULL, kind TEXT NOT NULL,
-                enqueued_at BIGINT NOT NULL, due_at BIGINT NOT NULL, attempts INT NOT NULL DEFAULT 0, claimed_at BIGINT, payload BYTEA NOT NULL);
+                enqueued_at BIGINT NOT NULL, due_at BIGINT NOT NULL, attempts INT NOT NULL DEFAULT 0,
+                claimed_at BIGINT, payload BYTEA NOT NULL);
             CREATE INDEX job_ready ON job (due_at, id) WHERE state = 0;
             """)) await schema.ExecuteNonQueryAsync();
 

@@ -50,6 +50,7 @@ internal static class EdgeServices
 
     private static void AddLimits(IServiceCollection services)
     {
+        services.TryAddSingleton<EdgeMetrics>();
         services.TryAddSingleton<Quotas>();
         services.TryAddSingleton<Admission>();
         services.TryAddSingleton<ThreadDelay>();

@@ -33,7 +33,7 @@ internal sealed class Command
 
     public async Task RunAsync(RequestDelegate endpoint)
     {
-        Failpoint.Pass(Failpoint.CommandReceived);
+        services.Failpoints.Pass(Failpoint.CommandReceived);
         if (ReadKey(out var given) is { } refusal)
         {
             await refusal.ExecuteAsync(http);
@@ -147,7 +147,7 @@ internal sealed class Command
     {
         if (request.Key is { } key && services.InFlight.Contains(key.Digest)) return request.InProgress();
 
-        Failpoint.Pass(Failpoint.CommandValidated);
+        services.Failpoints.Pass(Failpoint.CommandValidated);
         time.Limit(services.Options.CommandTimeout);
         await work.BeginAsync(request.Key, time.Token);
         if (request.Key is not null)
@@ -155,7 +155,7 @@ internal sealed class Command
             if (work.Held.State != KeyState.Taken) return Results.Empty;
             // Not before: repeats of a finished command would refuse each other.
             work.EnterKey(request.Key);
-            Failpoint.Pass(Failpoint.KeyTaken);
+            services.Failpoints.Pass(Failpoint.KeyTaken);
         }
 
         request.Flow?.Begin();

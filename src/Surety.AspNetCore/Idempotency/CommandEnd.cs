@@ -70,7 +70,7 @@ internal sealed class CommandEnd(CommandRequest request, CommandWork work, Comma
     {
         // A handler that pays no heed to its token would otherwise end after its time, if without a key.
         time.Token.ThrowIfCancellationRequested();
-        Failpoint.Pass(Failpoint.CommandHandled);
+        services.Failpoints.Pass(Failpoint.CommandHandled);
         request.MayHaveEffect = true;
         try
         {
@@ -94,7 +94,7 @@ internal sealed class CommandEnd(CommandRequest request, CommandWork work, Comma
             return await ResolveAsync(e);
         }
 
-        Failpoint.Pass(Failpoint.CommandCommitted);
+        services.Failpoints.Pass(Failpoint.CommandCommitted);
         work.Ended(pace);
         return new HeldAnswer(answer.Written);
     }

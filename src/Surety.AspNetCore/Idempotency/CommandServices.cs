@@ -8,7 +8,7 @@ namespace Surety.AspNetCore.Idempotency;
 /// <summary>What the host's commands work with. One object for all of them, so that a request looks up one service, not eight.</summary>
 internal sealed class CommandServices(
     IOptions<EdgeOptions> options, TimeProvider time, Database database, IStore store, IIdempotencyStore records, KeysInFlight inFlight,
-    Admission admission, ILogger<Command> logger)
+    Admission admission, Failpoints failpoints, ILogger<Command> logger)
 {
     public EdgeOptions Options { get; } = options.Value;
 
@@ -21,6 +21,8 @@ internal sealed class CommandServices(
     public KeysInFlight InFlight => inFlight;
 
     public Admission Admission => admission;
+
+    public Failpoints Failpoints => failpoints;
 
     public ILogger Logger => logger;
 

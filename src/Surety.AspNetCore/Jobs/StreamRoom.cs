@@ -11,10 +11,10 @@ internal sealed class StreamRoom
     private readonly Dictionary<string, int> open = new(StringComparer.Ordinal);
     private int all;
 
-    public StreamRoom(IOptions<EdgeOptions> options)
+    public StreamRoom(IOptions<EdgeOptions> options, EdgeMetrics metrics)
     {
         edge = options.Value;
-        EdgeMetrics.ObserveStreams(() => Open);
+        metrics.ObserveStreams(() => Open);
     }
 
     /// <summary>Then a client has to come back, with its credential.</summary>

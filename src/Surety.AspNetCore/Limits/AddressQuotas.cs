@@ -9,6 +9,6 @@ internal sealed class AddressQuotas(Quotas quotas) : ILimit
     {
         Quota[] here = [.. quotas.Of(endpoint.Metadata).Where(q => q.Options.By == QuotaBy.Address)];
         if (here.Length == 0) return null;
-        return async http => await Quotas.TakeAsync(here, http) is { } refusal ? RefusedEndpoint.With(http, refusal) : null;
+        return async http => await quotas.TakeAsync(here, http) is { } refusal ? RefusedEndpoint.With(http, refusal) : null;
     }
 }

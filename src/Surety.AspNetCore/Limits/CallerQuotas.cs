@@ -15,7 +15,7 @@ internal sealed class CallerQuotas(Quotas quotas) : IEndpointLayer
         if (here.Length == 0) return next;
         return http =>
         {
-            var taking = Quotas.TakeAsync(here, http);
+            var taking = quotas.TakeAsync(here, http);
             return taking.IsCompletedSuccessfully ? Answer(taking.Result, http) : WaitAsync(taking, http);
         };
 

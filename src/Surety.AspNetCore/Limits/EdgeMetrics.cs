@@ -1,28 +1,34 @@
 using System.Diagnostics.Metrics;
+using Surety.Telemetry;
 
 namespace Surety.AspNetCore.Limits;
 
-/// <summary>What the edge counts, on the meter <c>Surety</c>.</summary>
-internal static class EdgeMetrics
+/// <summary>What the edge of one host counts, on the host's own meter <c>Surety</c>, which ends with the host.</summary>
+internal sealed class EdgeMetrics
 {
-    private static readonly Meter Meter = new("Surety");
-    private static readonly Counter<long> QuotaRefusals = Meter.CreateCounter<long>(
-        "surety.quota.refused", "{request}", "Requests refused because a quota was used up.");
+    private readonly Meter meter;
+    private readonly Counter<long> quotaRefusals;
+    private readonly Counter<long> sheddedRequests;
 
-    private static readonly Counter<long> SheddedRequests = Meter.CreateCounter<long>(
-        "surety.http.shed", "{request}", "Requests refused because the host, or their route, had too much to do.");
-
-    public static void Observe(Admission admission)
+    public EdgeMetrics(IMeterFactory meters)
     {
-        Meter.CreateObservableGauge(
-            "surety.http.concurrency.limit", () => admission.Limit, "{request}", "How many requests may be at work at once.");
-        Meter.CreateObservableGauge("surety.http.at_work", () => admission.AtWork, "{request}", "How many requests are at work.");
+        meter = meters.Create(SuretyTelemetry.Name);
+        quotaRefusals = meter.CreateCounter<long>("surety.quota.refused", "{request}", "Requests refused because a quota was used up.");
+        sheddedRequests = meter.CreateCounter<long>(
+            "surety.http.shed", "{request}", "Requests refused because the host, or their route, had too much to do.");
     }
 
-    public static void ObserveStreams(Func<int> open) =>
-        Meter.CreateObservableGauge("surety.http.streams", open, "{stream}", "How many event streams of jobs are open.");
+    public void Observe(Admission admission)
+    {
+        meter.CreateObservableGauge(
+            "surety.http.concurrency.limit", () => admission.Limit, "{request}", "How many requests may be at work at once.");
+        meter.CreateObservableGauge("surety.http.at_work", () => admission.AtWork, "{request}", "How many requests are at work.");
+    }
 
-    public static void Shed(string why) => SheddedRequests.Add(1, new KeyValuePair<string, object?>("surety.reason", why));
+    public void ObserveStreams(Func<int> open) =>
+        meter.CreateObservableGauge("surety.http.streams", open, "{stream}", "How many event streams of jobs are open.");
 
-    public static void Refused(string quota) => QuotaRefusals.Add(1, new KeyValuePair<string, object?>("surety.quota", quota));
+    public void Shed(string why) => sheddedRequests.Add(1, new KeyValuePair<string, object?>("surety.reason", why));
+
+    public void Refused(string quota) => quotaRefusals.Add(1, new KeyValuePair<string, object?>("surety.quota", quota));
 }

@@ -18,10 +18,11 @@ internal sealed class EndpointGate : MatcherPolicy, IEndpointSelectorPolicy
     private readonly ThreadDelay threads;
     private readonly ConditionalWeakTable<Endpoint, Gated> gated = [];
 
-    public EndpointGate(IEnumerable<ILimit> limits, IEnumerable<IEndpointLayer> layers, ThreadDelay threads, Admission admission)
+    public EndpointGate(
+        IEnumerable<ILimit> limits, IEnumerable<IEndpointLayer> layers, ThreadDelay threads, Admission admission, EdgeMetrics metrics)
     {
         (this.limits, this.layers, this.threads) = ([.. limits], [.. layers], threads);
-        EdgeMetrics.Observe(admission);
+        metrics.Observe(admission);
     }
 
     // The last one: it has to see the endpoint that is chosen.

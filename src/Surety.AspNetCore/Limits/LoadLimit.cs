@@ -9,10 +9,10 @@ namespace Surety.AspNetCore.Limits;
 /// <summary>
 /// How many requests the host has at work at once, by their priority. A request that is let in has a <see cref="RequestSlot"/>.
 /// </summary>
-internal sealed class LoadLimit(Admission admission, OperatorsKey operators, ProblemWriter problems) : ILimit
+internal sealed class LoadLimit(Admission admission, OperatorsKey operators, ProblemWriter problems, EdgeMetrics metrics) : ILimit
 {
     private readonly Endpoint overloaded = RefusedEndpoint.Overloaded(
-        problems, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
+        problems, metrics, "load", "The server has more to do than it can. Nothing was done; try again in a moment.");
 
     public Admit? At(RouteEndpoint endpoint)
     {

@@ -13,10 +13,14 @@ namespace Surety.AspNetCore.Limits;
 internal sealed class Quotas : IDisposable
 {
     private readonly Dictionary<string, Quota> all;
+    private readonly EdgeMetrics metrics;
 
-    public Quotas(IOptions<EdgeOptions> edge, IQuotaStore store, TimeProvider time, ILogger<Quotas> logger) =>
+    public Quotas(IOptions<EdgeOptions> edge, IQuotaStore store, EdgeMetrics metrics, TimeProvider time, ILogger<Quotas> logger)
+    {
+        this.metrics = metrics;
         all = edge.Value.Quotas.ToDictionary(
             q => q.Key, q => new Quota(q.Key, q.Value, edge.Value.MaxQuotaCallers, store, time, logger), StringComparer.Ordinal);
+    }
 
     public Quota this[string name] => all[name];
 
@@ -29,7 +33,7 @@ internal sealed class Quotas : IDisposable
     }
 
     /// <summary>Spends one permit of each. The first that has none refuses the request; null when all had one.</summary>
-    public static async ValueTask<ProblemDetails?> TakeAsync(IReadOnlyList<Quota> quotas, HttpContext http)
+    public async ValueTask<ProblemDetails?> TakeAsync(IReadOnlyList<Quota> quotas, HttpContext http)
     {
         foreach (var quota in quotas)
         {
@@ -38,7 +42,7 @@ internal sealed class Quotas : IDisposable
             if (lease.StoreIsAway)
             {
                 headers.RetryAfter = Seconds(lease.Reset);
-                EdgeMetrics.Refused(quota.Name);
+                metrics.Refused(quota.Name);
                 return Refusal(503, ProblemCodes.DependencyUnavailable, "The request could not be counted against its quota. Try again.");
             }
 
@@ -47,7 +51,7 @@ internal sealed class Quotas : IDisposable
                 "RateLimit", string.Create(CultureInfo.InvariantCulture, $"\"{quota.Name}\";r={lease.Remaining};t={Seconds(lease.Reset)}"));
             if (lease.IsAcquired) continue;
             headers.RetryAfter = Seconds(lease.Reset);
-            EdgeMetrics.Refused(quota.Name);
+            metrics.Refused(quota.Name);
             return Refusal(429, ProblemCodes.QuotaExceeded, Detail(quota, lease));
         }
 

@@ -27,9 +27,10 @@ internal static class RefusedEndpoint
 
     /// <summary>Refuses with 503, in the same words each time.</summary>
     /// <param name="problems">Writes them beforehand.</param>
+    /// <param name="metrics">Counts the refusals.</param>
     /// <param name="why">For the metric.</param>
     /// <param name="detail">For the client.</param>
-    public static Endpoint Overloaded(ProblemWriter problems, string why, string detail)
+    public static Endpoint Overloaded(ProblemWriter problems, EdgeMetrics metrics, string why, string detail)
     {
         var ready = problems.Prepare(Quotas.Refusal(503, ProblemCodes.Overloaded, detail));
         return Immediate(http =>
@@ -38,7 +39,7 @@ internal static class RefusedEndpoint
 #pragma warning disable RS0030 // Only spreads the clients that come back.
             http.Response.Headers.RetryAfter = Pauses[Random.Shared.Next(Pauses.Length)];
 #pragma warning restore RS0030
-            EdgeMetrics.Shed(why);
+            metrics.Shed(why);
             return ready.SendAsync(http);
         });
     }

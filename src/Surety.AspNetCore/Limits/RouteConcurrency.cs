@@ -5,13 +5,13 @@ using Surety.AspNetCore.Problems;
 namespace Surety.AspNetCore.Limits;
 
 /// <summary>How many requests one endpoint, or one group of them, takes at a time.</summary>
-internal sealed class RouteConcurrency(ProblemWriter problems) : ILimit
+internal sealed class RouteConcurrency(ProblemWriter problems, EdgeMetrics metrics) : ILimit
 {
     public Admit? At(RouteEndpoint endpoint)
     {
         if (endpoint.Metadata.GetMetadata<ConcurrencyMetadata>() is not { } route) return null;
         var full = RefusedEndpoint.Overloaded(
-            problems, "route",
+            problems, metrics, "route",
             string.Create(CultureInfo.InvariantCulture, $"This address takes {route.Most} requests at a time. Try again in a moment."));
         return http =>
         {

@@ -17,25 +17,29 @@ internal static class SchemaNotes
 {
     public static Task ApplyAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
     {
-        // Converters of ours read text, and write instants and ids, so the framework does not know what they look like.
-        var given = context.JsonTypeInfo.Type;
-        var type = Nullable.GetUnderlyingType(given) ?? given;
-        if (schema.Type is null
-            && (type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(MessageId) || type.IsEnum))
-        {
-            var isNullable = type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true });
-            schema.Type = JsonSchemaType.String | (isNullable ? JsonSchemaType.Null : default);
-        }
-
-        if (context.JsonTypeInfo is { ElementType: { } element, Kind: var kind } && element == typeof(string))
-        {
-            if (kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
-            else if (kind == JsonTypeInfoKind.Dictionary)
-                schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
-        }
-
+        NoteTypeOfText(schema, context);
+        NoteTypeOfElements(schema, context.JsonTypeInfo);
         foreach (var attribute in Attributes(context)) Apply(schema, attribute);
         return Task.CompletedTask;
+    }
+
+    // Converters of ours read text, and write instants and ids, so the framework does not know what they look like.
+    private static void NoteTypeOfText(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
+    {
+        var given = context.JsonTypeInfo.Type;
+        var type = Nullable.GetUnderlyingType(given) ?? given;
+        if (schema.Type is not null
+            || !(type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(MessageId) || type.IsEnum)) return;
+        var isNullable = type != given || (type == typeof(string) && context.JsonPropertyInfo is { IsGetNullable: true });
+        schema.Type = JsonSchemaType.String | (isNullable ? JsonSchemaType.Null : default);
+    }
+
+    private static void NoteTypeOfElements(OpenApiSchema schema, JsonTypeInfo type)
+    {
+        if (type.ElementType != typeof(string)) return;
+        if (type.Kind == JsonTypeInfoKind.Enumerable) schema.Items ??= new OpenApiSchema { Type = JsonSchemaType.String };
+        else if (type.Kind == JsonTypeInfoKind.Dictionary)
+            schema.AdditionalProperties ??= new OpenApiSchema { Type = JsonSchemaType.String };
     }
 
     private static IEnumerable<object> Attributes(OpenApiSchemaTransformerContext context)

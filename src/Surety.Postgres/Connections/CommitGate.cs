@@ -8,9 +8,9 @@ namespace Surety.Postgres.Connections;
 /// cancelled. Three things the library does not report by itself count as doubt here: a commit that gave up waiting for its standbys (the
 /// server says so in a mere notice), one whose connection broke, and one whose answer timed out.
 /// </summary>
-internal static class CommitGate
+internal sealed class CommitGate(Failpoints failpoints)
 {
-    public static Task CommitAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
+    public Task CommitAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
         RunAsync(connection, static async transaction =>
         {
             await transaction.CommitAsync(CancellationToken.None);
@@ -22,7 +22,7 @@ internal static class CommitGate
     /// which the library takes for a success: somebody caught the error and went on. So another statement goes before it, in the same round
     /// trip, which such a transaction refuses.
     /// </summary>
-    public static Task CommitLentAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
+    public Task CommitLentAsync(NpgsqlTransaction transaction, NpgsqlConnection connection) =>
         RunAsync(connection, static async state =>
         {
             // Asking throws, too, when the borrower has ended it.
@@ -37,7 +37,7 @@ internal static class CommitGate
     /// <param name="run">Sends it and reads all of its answer.</param>
     /// <param name="state">For <paramref name="run"/>.</param>
     /// <param name="doing">For people.</param>
-    public static async Task<T> RunAsync<T, TState>(NpgsqlConnection connection, Func<TState, Task<T>> run, TState state, string doing)
+    public async Task<T> RunAsync<T, TState>(NpgsqlConnection connection, Func<TState, Task<T>> run, TState state, string doing)
     {
         string? gaveUp = null;
         void Notice(object sender, NpgsqlNoticeEventArgs e)
@@ -52,7 +52,7 @@ internal static class CommitGate
         try
         {
             var running = run(state);
-            Failpoint.Pass(Failpoint.PostgresCommitSent);
+            failpoints.Pass(Failpoint.PostgresCommitSent);
             var result = await running;
             if (gaveUp is not null)
                 throw new StoreException(

@@ -7,7 +7,7 @@ namespace Surety.Postgres.Connections;
 /// Runs statements: reads, writes that commit by themselves, and writes inside the caller's transaction. One round trip each. It is all of
 /// the store that a noun knows.
 /// </summary>
-internal sealed class PostgresSession(PostgresConnections connections)
+internal sealed class PostgresSession(PostgresConnections connections, Failpoints? failpoints = null)
 {
     private const int MostTries = 8;
 
@@ -15,6 +15,9 @@ internal sealed class PostgresSession(PostgresConnections connections)
     private static readonly TimeSpan OwnPause = TimeSpan.FromSeconds(30);
 
     private string? storeId;
+
+    /// <summary>Through which all commits go.</summary>
+    public CommitGate Gate { get; } = new(failpoints ?? Failpoints.None);
 
     /// <summary>Names the data; there is none before the store is open.</summary>
     /// <exception cref="StoreException">The store is not open.</exception>
@@ -78,7 +81,7 @@ internal sealed class PostgresSession(PostgresConnections connections)
                 await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancel);
                 await connections.Limits.SetAsync(transaction, OwnPause, idleOnly: true, cancel);
                 var result = await work(transaction);
-                await CommitGate.CommitAsync(transaction, connection);
+                await Gate.CommitAsync(transaction, connection);
                 return result;
             }
             catch (Exception e) when (e is StoreException || DriverFault.Is(e, connection))
@@ -101,7 +104,7 @@ internal sealed class PostgresSession(PostgresConnections connections)
             await using var batch = Batch(commands, connection);
             try
             {
-                return await CommitGate.RunAsync(connection, static async state =>
+                return await Gate.RunAsync(connection, static async state =>
                 {
                     await using var reader = await state.batch.ExecuteReaderAsync(CancellationToken.None);
                     var result = await state.read(reader);

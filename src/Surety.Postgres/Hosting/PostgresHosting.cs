@@ -27,7 +27,8 @@ public static class PostgresHosting
 
         return builder.AddStore(
             "PostgreSQL",
-            provider => new PostgresStore(connectionString, provider.GetRequiredService<TimeProvider>(), options),
+            provider => new PostgresStore(
+                connectionString, provider.GetRequiredService<TimeProvider>(), options, provider.GetRequiredService<Failpoints>()),
             nouns => nouns
                 .Add<IMessageStore>(s => s.Messages)
                 .Add<IMessageReader>(s => s.Messages)

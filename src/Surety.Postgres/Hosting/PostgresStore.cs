@@ -20,12 +20,12 @@ internal sealed class PostgresStore : IStore, IAsyncDisposable
     private byte[]? signingKey;
     private bool disposed;
 
-    public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options)
+    public PostgresStore(string connectionString, TimeProvider time, PostgresOptions options, Failpoints? failpoints = null)
     {
         this.options = options;
         var s = PostgresMigrations.Quoted(options.Schema);
         connections = new PostgresConnections(connectionString);
-        session = new PostgresSession(connections);
+        session = new PostgresSession(connections, failpoints);
         var looks = new Looks(new WorkSignal());
         Hints = new Hints(connections, new HintSql(s, options.Schema), looks, time);
         Segments = new PostgresSegments(session, looks, new SegmentSql(s, options.Schema));

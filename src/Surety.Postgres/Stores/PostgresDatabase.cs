@@ -35,7 +35,7 @@ internal sealed class PostgresDatabase(PostgresConnections connections, Postgres
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
             await connections.Limits.SetAsync(transaction, within, idleOnly: false, cancel);
             hints.Began(transaction);
-            return new PostgresUnitOfWork(connection, transaction, hints, unit);
+            return new PostgresUnitOfWork(session.Gate, connection, transaction, hints, unit);
         }
         catch (Exception e)
         {

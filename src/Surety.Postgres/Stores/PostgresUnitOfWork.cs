@@ -9,7 +9,7 @@ namespace Surety.Postgres.Stores;
 
 /// <summary>A transaction on a connection of its own, which ends through the commit gate.</summary>
 internal sealed class PostgresUnitOfWork(
-    NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints, AmbientUnit unit) : OwnedUnitOfWork
+    CommitGate gate, NpgsqlConnection connection, NpgsqlTransaction transaction, Hints hints, AmbientUnit unit) : OwnedUnitOfWork
 {
     private bool ended;
 
@@ -18,7 +18,7 @@ internal sealed class PostgresUnitOfWork(
 
     internal override bool IsBroken => connection.FullState == ConnectionState.Broken;
 
-    public override Task CommitAsync() => EndAsync(() => CommitGate.CommitLentAsync(transaction, connection));
+    public override Task CommitAsync() => EndAsync(() => gate.CommitLentAsync(transaction, connection));
 
     /// <summary>Commits together with a last statement, in one round trip.</summary>
     /// <param name="last">That statement.</param>
@@ -28,7 +28,7 @@ internal sealed class PostgresUnitOfWork(
     {
         try
         {
-            await EndAsync(() => CommitGate.RunAsync(connection, static async state =>
+            await EndAsync(() => gate.RunAsync(connection, static async state =>
             {
                 await using var batch = new NpgsqlBatch(state.connection, state.transaction);
                 batch.BatchCommands.Add(state.last);

@@ -3,7 +3,8 @@ using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Surety.Sqlite.Writer;
 
-#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+// Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+#pragma warning disable RS0030
 
 namespace Surety.Sqlite.Connections;
 

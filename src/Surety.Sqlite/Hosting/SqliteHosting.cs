@@ -28,7 +28,9 @@ public static class SqliteHosting
 
         return builder.AddStore(
             "SQLite",
-            provider => new SqliteStore(connectionString, provider.GetRequiredService<TimeProvider>(), options),
+            provider => new SqliteStore(
+                connectionString, provider.GetRequiredService<TimeProvider>(), options,
+                failpoints: provider.GetRequiredService<Failpoints>()),
             nouns => nouns
                 .Add<IMessageStore>(s => s.Messages)
                 .Add<IMessageReader>(s => s.Messages)

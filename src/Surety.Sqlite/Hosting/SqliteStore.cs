@@ -17,6 +17,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     private readonly SqliteFile file;
     private readonly SqliteOptions options;
     private readonly TimeProvider time;
+    private readonly Failpoints failpoints;
     private readonly SteadyClock clock;
     private readonly SemaphoreSlim opening = new(1, 1);
     private readonly Readers readers;
@@ -25,9 +26,11 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     private readonly WorkerLock workerLock;
     private byte[]? signingKey;
 
-    public SqliteStore(string connectionString, TimeProvider time, SqliteOptions options, string? boot = null)
+    public SqliteStore(
+        string connectionString, TimeProvider time, SqliteOptions options, string? boot = null, Failpoints? failpoints = null)
     {
         (file, this.time, this.options) = (new SqliteFile(connectionString), time, options);
+        this.failpoints = failpoints ?? Failpoints.None;
         clock = new SteadyClock(time, boot ?? SteadyClock.Boot());
         readers = new Readers(file);
         session = new SqliteSession(file, readers, clock, time);
@@ -69,7 +72,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
             if (session.IsOpen) return;
             var (connection, db) = await file.OpenWriterAsync(cancel);
             var id = await PrepareAsync(connection, db, cancel);
-            session.Open(new SqliteWriter(connection, db, id, options, Work), id);
+            session.Open(new SqliteWriter(connection, db, id, options, Work, failpoints), id);
         }
         finally
         {
@@ -123,7 +126,7 @@ internal sealed class SqliteStore : IStore, IAsyncDisposable
     {
         try
         {
-            var id = await SqliteMigrations.ApplyAsync(connection, db, file.Name, Instants.Now(time), cancel);
+            var id = await SqliteMigrations.ApplyAsync(connection, db, file.Name, Instants.Now(time), cancel, failpoints);
             await SqliteMigrations.InTransactionAsync(db, () => StartClock(db), cancel);
             signingKey = Convert.FromHexString(db.Prepare(SchemaSql.SigningKey).Text() ?? throw new StoreException(
                 $"The database {file.Name} has no signing key: its surety_meta table was changed by hand. Restore a backup."));

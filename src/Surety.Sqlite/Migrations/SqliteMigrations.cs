@@ -17,7 +17,8 @@ internal static class SqliteMigrations
 
     /// <summary>Brings the file up to date and returns the store's id.</summary>
     public static Task<string> ApplyAsync(
-        SqliteConnection connection, Statements db, string file, DateTimeOffset now, CancellationToken cancel) =>
+        SqliteConnection connection, Statements db, string file, DateTimeOffset now, CancellationToken cancel,
+        Failpoints? failpoints = null) =>
         InTransactionAsync(db, () =>
         {
             var version = Version(db, file);
@@ -27,7 +28,7 @@ internal static class SqliteMigrations
                 db.Prepare(SchemaSql.Note).With(migration.Version).With(migration.Name).With(now).Run();
             }
 
-            Failpoint.Pass(Failpoint.Migrating);
+            failpoints?.Pass(Failpoint.Migrating);
             return db.Prepare(SchemaSql.StoreId).Text()
                 ?? throw new StoreException(
                     $"The database {file} has no store id: its surety_meta table was changed by hand. Restore a backup.");

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Surety.Storage;
 
-#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still none would end by another.
+// Waits for the database are real, whatever clock the host was given: by one that stands still none would end by another.
+#pragma warning disable RS0030
 
 namespace Surety.Sqlite.Wakeups;
 

@@ -22,6 +22,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly Statements db;
     private readonly WorkSignal work;
+    private readonly Failpoints failpoints;
     private readonly WriteQueue queue;
     private readonly string storeId;
     private readonly List<WriteItem> members = [];
@@ -30,9 +31,11 @@ internal sealed class SqliteWriter : IDisposable
     // COMMIT was called: from then on nothing but SQLite's own word says that the group is not stored.
     private bool sent;
 
-    public SqliteWriter(WriterConnection connection, Statements db, string storeId, SqliteOptions options, WorkSignal work)
+    public SqliteWriter(
+        WriterConnection connection, Statements db, string storeId, SqliteOptions options, WorkSignal work, Failpoints failpoints)
     {
         (Connection, this.db, this.storeId, Options, this.work) = (connection, db, storeId, options, work);
+        this.failpoints = failpoints;
         queue = new WriteQueue(options.MaxWaitingWriters, options.WriteWaitLimit);
         connection.ForbidTransactionControl();
         KeepThreads();
@@ -226,7 +229,7 @@ internal sealed class SqliteWriter : IDisposable
             throw Errors.From(e, "The commit failed", Errors.LeavesDoubt(e));
         }
 
-        Failpoint.Pass(Failpoint.CommitSent);
+        failpoints.Pass(Failpoint.CommitSent);
         Trouble = null;
         foreach (var member in members) member.Complete();
         if (!db.MadeWork) return;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
-#pragma warning disable RS0030 // Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+// Waits for the database are real, whatever clock the host was given: by one that stands still they would never end.
+#pragma warning disable RS0030
 
 namespace Surety.Sqlite.Writer;
 

@@ -41,7 +41,8 @@ internal sealed class KnownQueues(IQueues stored, IEnumerable<string> own) : IQu
     {
         var near = NearNames.Of(queue, known);
         var hint = near.Count > 0 ? $"Did you mean {Quoted(near, " or ")}?"
-            : $"There are {Quoted(known.Take(MostNamed), ", ")}{(known.Length > MostNamed ? $" and {known.Length - MostNamed} more" : "")}.";
+            : $"There are {Quoted(known.Take(MostNamed), ", ")}"
+                + $"{(known.Length > MostNamed ? $" and {known.Length - MostNamed} more" : "")}.";
         return $"There is no queue \"{queue}\": this host knows none, and the store has never seen one. {hint} "
             + "A queue that no message has been sent to yet is made known with SuretyBuilder.Queue.";
     }

@@ -181,18 +181,8 @@ internal sealed class Worker(
         while (true)
         {
             await doubt.ResolveAsync(node, lanes, solitary, cancel);
-            // What this node claimed now would wait for a message that runs alone, while other nodes have time for it.
-            if (company.Opened is { IsCompleted: false } opened)
+            if (await StandAsideAsync(cancel))
             {
-                await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(Home.Quietly);
-                cancel.ThrowIfCancellationRequested();
-                if (!opened.IsCompleted)
-                {
-                    // It takes long. Neither does what was claimed before wait for it.
-                    await HandBackAsync(lanes.SelectMany(l => l.Clear()), cancel);
-                    company.TurnAway();
-                }
-
                 turned();
                 continue;
             }
@@ -227,6 +217,22 @@ internal sealed class Worker(
             if (claimed.Count > 0) await AcceptAsync(claimed, byName);
             await WaitAsync([.. demands.Select(d => d.Queue)], demands.Count < lanes.Count, cancel);
         }
+    }
+
+    /// <summary>
+    /// Whether a message runs alone, or waits to; then this waits for it. What this node claimed now would wait as well, while other nodes
+    /// have time for it.
+    /// </summary>
+    private async Task<bool> StandAsideAsync(CancellationToken cancel)
+    {
+        if (company.Opened is not { IsCompleted: false } opened) return false;
+        await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(Home.Quietly);
+        cancel.ThrowIfCancellationRequested();
+        if (opened.IsCompleted) return true;
+        // It takes long. Neither does what was claimed before wait for it.
+        await HandBackAsync(lanes.SelectMany(l => l.Clear()), cancel);
+        company.TurnAway();
+        return true;
     }
 
     private void Demand(List<QueueDemand> demands)

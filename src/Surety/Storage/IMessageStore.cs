@@ -98,7 +98,8 @@ internal interface IMessageStore : IPrunable
         var held = await store.SettleAsync(settlements, work.Transaction, cancel);
         if (held.All(h => h))
         {
-            Failpoint.Pass(Failpoint.SettledInTransaction);
+            // The process's own: a default of an interface cannot be given others.
+            Failpoints.OfProcess.Pass(Failpoint.SettledInTransaction);
             await work.CommitAsync();
         }
         else

@@ -1,98 +1,163 @@
-using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Surety.Tests.Conventions;
 
 /// <summary>The folders of one project of src, from the bottom up: a folder uses those before it, and never one after it.</summary>
 /// <param name="Project">Its folder in src, which is also its namespace.</param>
 /// <param name="Folders">All of them; "" is the project's own. A folder in a folder is one of its own.</param>
-internal sealed partial record FolderOrder(string Project, params string[] Folders)
+internal sealed record FolderOrder(string Project, params string[] Folders)
 {
     public static readonly FolderOrder[] All =
     [
         new("Surety", "", "Storage", "Telemetry", "Coordination", "Intake", "Processing", "Operations", "Hosting"),
         new("Surety.Postgres", "", "Sql", "Connections", "Wakeups", "Segments/Sql", "Segments", "Migrations", "Stores", "Hosting"),
         new("Surety.Sqlite", "", "Sql", "Writer", "Connections", "Wakeups", "Migrations", "Stores", "Hosting"),
+        new("Surety.AspNetCore",
+            "", "Endpoints", "Descriptions", "Security", "Problems", "Limits", "Idempotency", "Lists", "Jobs", "Uploads", "OpenApi",
+            "Health", "Hosting"),
+        new("Surety.Outgoing", ""),
         new("Surety.S3", ""),
-        new("Surety.Cli", "Rigs/Sql", "Rigs", "Chaos", "Storm", "Migrate", ""),
+        new("Surety.Cli", "Migrate", ""),
     ];
 
     /// <summary>What of the given sources uses a folder after its own, or is in a folder without a place.</summary>
     /// <param name="sources">Paths from the project's folder, with <c>/</c>, and texts.</param>
-    public IReadOnlyList<string> Faults(IReadOnlyCollection<(string Path, string Text)> sources)
-    {
-        var read = sources.Select(s => new Source(s.Path, FolderOf(s.Path), Code(s.Text), s.Text)).ToList();
-        var faults = read.Where(s => Place(s.Folder) < 0).Select(s => $"{s.Path}: the folder needs its place in the order").ToList();
-        faults.AddRange(
-            from source in read
-            where Place(source.Folder) >= 0
-            from later in Folders.Skip(Place(source.Folder) + 1)
-            where Names(source, later) || SeesWithoutNaming(source, read.Where(s => s.Folder == later))
-            select $"{source.Path} uses {(later.Length == 0 ? "the project's own folder" : later)}");
-        return faults;
-    }
+    public IReadOnlyList<string> Faults(IReadOnlyCollection<(string Path, string Text)> sources) =>
+    [
+        .. sources.Where(s => Place(FolderOf(s.Path)) < 0).Select(s => $"{s.Path}: the folder needs its place in the order"),
+        .. from use in Uses(sources)
+           where Place(use.From) >= 0 && Place(use.To) > Place(use.From)
+           select $"{use.Path} uses {(use.To.Length == 0 ? "the project's own folder" : use.To)}",
+    ];
 
-    /// <summary>Whether the source names the folder's namespace: in a using line, behind an alias, or before a type.</summary>
-    private bool Names(Source source, string folder)
+    /// <summary>
+    /// Which folder uses which other, once for each file. A file uses a folder when it names the folder's namespace, or a type that is
+    /// declared there: public types share one namespace, so using lines alone say too little.
+    /// </summary>
+    public IReadOnlyList<FolderUse> Uses(IReadOnlyCollection<(string Path, string Text)> sources)
     {
-        if (folder.Length == 0) return false;
-        var names = string.Join('|', NamesFrom(source.Namespace, NamespaceOf(folder)).Select(Regex.Escape));
-        // "A.B.C.Type" is in the folder B/C, and says nothing of B.
-        var inner = Folders
-            .Where(f => f.StartsWith($"{folder}/", StringComparison.Ordinal))
-            .Select(f => f[(folder.Length + 1)..].Replace('/', '.'));
-        var further = string.Join('|', inner.Append("$never"));
-        return Regex.IsMatch(
-            source.Code, $@"(?<![\w.])(?:global::)?(?:{names})(?!\s*\.\s*(?:{further})\b)(?:\s*\.\s*[A-Z]|(?<=\busing\b[^;\n]*)\s*;)");
+        var files = sources.Select(s => new SourceFile(s.Path, FolderOf(s.Path), Code.Parse(s.Text))).ToList();
+        // A name that several folders declare is taken for the type of the first: no file is blamed for a name of its own.
+        var homes = files
+            .OrderBy(f => Place(f.Folder))
+            .SelectMany(f => f.Declared.Select(type => (Type: type, f.Folder)))
+            .DistinctBy(d => d.Type)
+            .ToDictionary(d => d.Type, d => d.Folder, StringComparer.Ordinal);
+        return
+        [
+            .. from file in files
+               let byType = file.Words.Where(homes.ContainsKey).Select(word => homes[word])
+               let byName = file.Paths.Select(path => FolderNamed(path, file.Namespace)).OfType<string>()
+               from folder in byType.Concat(byName).Distinct()
+               where folder != file.Folder
+               select new FolderUse(file.Path, file.Folder, folder),
+        ];
     }
 
     /// <summary>
-    /// Whether the source uses a type that it sees without a using line, because the type is in a namespace around its own: one of a folder
-    /// around its own, or one that is public under a shorter namespace than its folder's.
+    /// The innermost folder whose namespace the names begin with, as seen from inside a namespace; or null. Never the project's own: its
+    /// namespace is around all others, so it is only seen by its types.
     /// </summary>
-    private static bool SeesWithoutNaming(Source source, IEnumerable<Source> others) => others
-        .Where(other => $"{source.Namespace}.".StartsWith($"{other.Namespace}.", StringComparison.Ordinal))
-        .SelectMany(other => Declaration().Matches(other.Code).Select(m => m.Groups[1].Value))
-        .Any(type => Regex.IsMatch(source.Code, $@"(?<![\w.]){type}\b"));
+    private string? FolderNamed(string path, string inside) => (
+        from around in Around(inside)
+        let whole = around.Length == 0 ? $"{path}." : $"{around}.{path}."
+        from folder in Folders
+        where folder.Length > 0
+        let space = NamespaceOf(folder)
+        where space.Length > around.Length && whole.StartsWith($"{space}.", StringComparison.Ordinal)
+        select folder).MaxBy(f => f.Length);
 
-    /// <summary>The whole name, and the shorter ones that do from inside the namespace.</summary>
-    private static IEnumerable<string> NamesFrom(string inside, string whole)
+    /// <summary>The namespace, those around it, and none.</summary>
+    private static IEnumerable<string> Around(string inside)
     {
-        yield return whole;
-        for (var around = inside; around.Contains('.', StringComparison.Ordinal); around = around[..around.LastIndexOf('.')])
-        {
-            if (whole.StartsWith($"{around}.", StringComparison.Ordinal)) yield return whole[(around.Length + 1)..];
-        }
-
-        if (whole.StartsWith($"{inside.Split('.')[0]}.", StringComparison.Ordinal)) yield return whole[(inside.Split('.')[0].Length + 1)..];
+        yield return inside;
+        if (inside.Length == 0) yield break;
+        var point = Math.Max(0, inside.LastIndexOf('.'));
+        foreach (var around in Around(inside[..point])) yield return around;
     }
+
+    public string NamespaceOf(string folder) => folder.Length == 0 ? Project : $"{Project}.{folder.Replace('/', '.')}";
 
     private int Place(string folder) => Array.IndexOf(Folders, folder);
 
-    private string NamespaceOf(string folder) => $"{Project}.{folder.Replace('/', '.')}";
+    public static string FolderOf(string path) => path.Contains('/', StringComparison.Ordinal) ? path[..path.LastIndexOf('/')] : "";
 
-    private static string FolderOf(string path) => path.Contains('/', StringComparison.Ordinal) ? path[..path.LastIndexOf('/')] : "";
-
-    /// <summary>The text without its comments and its plain strings.</summary>
-    private static string Code(string text) => Comment().Replace(Text().Replace(text, "\"\""), "");
-
-    [GeneratedRegex(@"//[^\n]*|/\*[\s\S]*?\*/")]
-    private static partial Regex Comment();
-
-    [GeneratedRegex(@"(?<![$""])""(?:\\.|[^""\\\n])*""(?!"")")]
-    private static partial Regex Text();
-
-    [GeneratedRegex(
-        @"^\s*(?:(?:public|internal|sealed|static|abstract|readonly|partial|file)\s+)*"
-            + @"(?:record\s+struct|record|class|struct|interface|enum)\s+(\w+)",
-        RegexOptions.Multiline)]
-    private static partial Regex Declaration();
-
-    [GeneratedRegex(@"^namespace\s+([\w.]+)", RegexOptions.Multiline)]
-    private static partial Regex Namespace();
-
-    private sealed record Source(string Path, string Folder, string Code, string Text)
+    private sealed record SourceFile(string Path, string Folder, SyntaxNode Code)
     {
-        /// <summary>A file without one is the program's own, and has none.</summary>
-        public string Namespace { get; } = FolderOrder.Namespace().Match(Text) is { Success: true } found ? found.Groups[1].Value : "";
+        private static readonly string[] AttributeEnds = ["", "Attribute"];
+
+        /// <summary>Empty for the file with the program's first statement.</summary>
+        public string Namespace { get; } =
+            Code.ChildNodes().OfType<BaseNamespaceDeclarationSyntax>().FirstOrDefault()?.Name.ToString() ?? "";
+
+        /// <summary>The types that other files can see.</summary>
+        public IEnumerable<string> Declared =>
+            from node in Code.DescendantNodes(n => n is CompilationUnitSyntax or BaseNamespaceDeclarationSyntax)
+            let name = node switch
+            {
+                BaseTypeDeclarationSyntax type => type.Identifier.Text,
+                DelegateDeclarationSyntax type => type.Identifier.Text,
+                _ => null,
+            }
+            where name is not null
+            select name;
+
+        /// <summary>
+        /// Names that may be those of types. Not so the name of a member behind a point or left of "=", and, where a type cannot stand
+        /// alone, the name of a member of this file.
+        /// </summary>
+        public HashSet<string> Words =>
+        [
+            .. from name in Code.DescendantNodes(IsNoNamespaceLine).OfType<SimpleNameSyntax>()
+               where IsNoNamespaceLine(name) && !IsBehindPoint(name) && !IsSet(name)
+                   && (SyntaxFacts.IsInTypeOnlyContext(name) || !Members.Contains(name.Identifier.Text))
+               from end in name.Parent is AttributeSyntax ? AttributeEnds : [""]
+               select name.Identifier.Text + end,
+        ];
+
+        private HashSet<string> Members { get; } =
+        [
+            .. from member in Code.DescendantNodes().OfType<MemberDeclarationSyntax>()
+               let name = member switch
+               {
+                   PropertyDeclarationSyntax property => property.Identifier.Text,
+                   MethodDeclarationSyntax method => method.Identifier.Text,
+                   _ => null,
+               }
+               where name is not null
+               select name,
+        ];
+
+        /// <summary>Names with points between them, such as a using line has.</summary>
+        public IEnumerable<string> Paths =>
+            from node in Code.DescendantNodes(IsNoNamespaceLine)
+            where node is QualifiedNameSyntax or MemberAccessExpressionSyntax or AliasQualifiedNameSyntax
+                || (node is IdentifierNameSyntax && node.Parent is UsingDirectiveSyntax)
+            select Plain(node.ToString());
+
+        private static bool IsNoNamespaceLine(SyntaxNode node) =>
+            node.Parent is not BaseNamespaceDeclarationSyntax space || space.Name != node;
+
+        private static bool IsBehindPoint(SimpleNameSyntax name) => name.Parent switch
+        {
+            MemberAccessExpressionSyntax access => access.Name == name,
+            QualifiedNameSyntax qualified => qualified.Right == name,
+            MemberBindingExpressionSyntax => true,
+            _ => false,
+        };
+
+        private static bool IsSet(SimpleNameSyntax name) =>
+            (name.Parent is AssignmentExpressionSyntax set && set.Left == name) || name.Parent is NameColonSyntax or NameEqualsSyntax;
+
+        private static string Plain(string path)
+        {
+            var plain = string.Concat(path.Where(c => !char.IsWhiteSpace(c)));
+            return plain.StartsWith("global::", StringComparison.Ordinal) ? plain["global::".Length..] : plain;
+        }
     }
 }
+
+/// <summary>A file of one folder that uses another.</summary>
+internal sealed record FolderUse(string Path, string From, string To);

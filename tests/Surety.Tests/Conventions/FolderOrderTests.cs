@@ -7,6 +7,11 @@ public sealed class FolderOrderTests
 {
     private static readonly FolderOrder Order = new("House", "Floor", "Walls/Doors", "Walls", "Roof", "");
 
+    // Public types share a namespace.
+    private static readonly (string, string) Roof = (
+        "Roof/Tile.cs",
+        "namespace House;\npublic class Tile;\npublic delegate void Lay(int tiles);\npublic class SlateAttribute : Attribute;");
+
     [Theory]
     [InlineData("using House.Roof;")]
     [InlineData("using static House.Roof.Tile;")]
@@ -51,6 +56,32 @@ public sealed class FolderOrderTests
             ("Floor/Board.cs", "namespace House.Floor;\nclass Board(Tile tile);"))
             .ShouldBe(["Floor/Board.cs uses Roof"], "a public type under a shorter namespace than its folder's");
     }
+
+    [Theory]
+    [InlineData("class Board { Tile tile; }")]
+    [InlineData("class Board { string text = $\"{Tile.Count}\"; }")]
+    [InlineData("class Board { object o = Tile.Read(); }")]
+    [InlineData("class Board(Many<Tile> tiles);")]
+    [InlineData("class Board : Tile;")]
+    [InlineData("class Board { bool Is(object o) => o is Tile; }")]
+    [InlineData("class Board { Lay lay; }")]
+    [InlineData("class Board { Tile Tile { get; } }")]
+    [InlineData("[Slate] class Board;")]
+    public void A_use_of_a_public_type_of_a_later_folder_is_a_fault_by_its_name_alone(string text) =>
+        FaultsOf(Roof, ("Floor/Board.cs", $"namespace House.Floor;\n{text}")).ShouldBe(["Floor/Board.cs uses Roof"]);
+
+    [Theory]
+    [InlineData("// Tile")]
+    [InlineData("class Board { string text = \"Tile\"; }")]
+    [InlineData("class Board { int count = pile.Tile; int Tile { get; } }")]
+    [InlineData("class Board { int? count = pile?.Tile; }")]
+    [InlineData("class Board { Pile pile = new() { Tile = 1 }; }")]
+    [InlineData("class Board { void Lay() => Put(Tile: 1); }")]
+    [InlineData("class Board { int Tile => 1; int Twice => Tile + Tile; }")]
+    [InlineData("class Board { Tiler tiler; }")]
+    [InlineData("class Board { Tile tile; }\nclass Tile;")]
+    public void A_word_that_is_no_type_of_a_later_folder_is_none(string text) =>
+        FaultsOf(Roof, ("Floor/Board.cs", $"namespace House.Floor;\n{text}")).ShouldBeEmpty();
 
     [Fact]
     public void A_folder_without_a_place_is_a_fault() =>

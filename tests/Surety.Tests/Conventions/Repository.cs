@@ -3,12 +3,20 @@ namespace Surety.Tests.Conventions;
 /// <summary>The checkout these tests were built from.</summary>
 internal static class Repository
 {
+    private static readonly string[] NotWritten =
+        [.. new[] { "obj", "bin", "node_modules" }.Select(f => $"{Path.DirectorySeparatorChar}{f}{Path.DirectorySeparatorChar}")];
+
     public static string Root { get; } = Find();
 
-    public static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
-            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
-                && !f.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+    public static IEnumerable<string> Sources(string folder) => Files(folder, "*.cs");
+
+    /// <summary>The files in the folder and below that people wrote.</summary>
+    public static IEnumerable<string> Files(string folder, string pattern) =>
+        Directory.EnumerateFiles(Path.Combine(Root, folder), pattern, SearchOption.AllDirectories)
+            .Where(f => !NotWritten.Any(f.Contains));
+
+    /// <summary>The file's path from the root, with <c>/</c> on every system.</summary>
+    public static string Name(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
 
     private static string Find()
     {

@@ -36,7 +36,8 @@ public sealed class SupervisorTests
     [Theory]
     [InlineData(true, 100)]
     [InlineData(false, 2000)]
-    public async Task A_loop_that_turns_between_its_failures_is_started_again_soon_and_one_that_does_not_waits_longer_each_time_up_to_a_limit(bool turns, int longest)
+    public async Task A_loop_that_turns_between_its_failures_starts_again_soon_and_one_that_does_not_waits_longer_each_time_up_to_a_limit(
+        bool turns, int longest)
     {
         var clock = new HastyClock();
         var supervisor = new Supervisor(new Home(), clock, NullLogger<Supervisor>.Instance);

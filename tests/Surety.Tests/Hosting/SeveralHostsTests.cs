@@ -35,24 +35,13 @@ public sealed class SeveralHostsTests
             scope = host.Get<IMeterFactory>();
             store = new WeakReference(host.Get<SqliteStore>());
             await host.Queue.EnqueueAsync(new Ping(1));
-            await WorkingHost.UntilAsync(() => Task.FromResult(!pings.Seen.IsEmpty && InstrumentsOf(scope).Contains("surety.queue.depth")));
-            InstrumentsOf(scope).ShouldBeUnique();
-            InstrumentsOf(scope).ShouldContain("messaging.client.sent.messages");
+            await WorkingHost.UntilAsync(
+                () => Task.FromResult(!pings.Seen.IsEmpty && Instruments.Of(scope).Contains("surety.queue.depth")));
+            Instruments.Of(scope).ShouldBeUnique();
+            Instruments.Of(scope).ShouldContain("messaging.client.sent.messages");
         }
 
-        InstrumentsOf(scope).ShouldBeEmpty();
+        Instruments.Of(scope).ShouldBeEmpty();
         return store;
-    }
-
-    private static List<string> InstrumentsOf(IMeterFactory scope)
-    {
-        var names = new List<string>();
-        using var listener = new MeterListener();
-        listener.InstrumentPublished = (instrument, _) =>
-        {
-            if (instrument.Meter.Name == "Surety" && instrument.Meter.Scope == scope) names.Add(instrument.Name);
-        };
-        listener.Start();
-        return names;
     }
 }

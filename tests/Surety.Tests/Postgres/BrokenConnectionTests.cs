@@ -44,12 +44,13 @@ public sealed class BrokenConnectionTests : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(server.ConnectionString);
         await connection.OpenAsync();
+        var gate = new CommitGate(Failpoints.None);
         var doubt = await Should.ThrowAsync<StoreException>(
-            () => CommitGate.RunAsync<int, string>(connection, static type => throw Of(type), type, "The commit failed"));
+            () => gate.RunAsync<int, string>(connection, static type => throw Of(type), type, "The commit failed"));
         doubt.InDoubt.ShouldBeTrue();
         // The same when the connection is gone.
         await connection.CloseAsync();
-        doubt = await Should.ThrowAsync<StoreException>(() => CommitGate.RunAsync<int, string>(connection, static async type =>
+        doubt = await Should.ThrowAsync<StoreException>(() => gate.RunAsync<int, string>(connection, static async type =>
         {
             await Task.Yield();
             throw Of(type);

@@ -77,7 +77,8 @@ public sealed partial class OperationsPageTests
         var server = await PostgresServer.SharedAsync();
         await server.ExecuteAsync($"""
             UPDATE {fixture.Schema}.segment SET xid = xid + 1000000000;
-            UPDATE {fixture.Schema}.claim SET xid = xid + 1000000000, lowest_xid = lowest_xid + 1000000000, highest_xid = highest_xid + 1000000000;
+            UPDATE {fixture.Schema}.claim
+                SET xid = xid + 1000000000, lowest_xid = lowest_xid + 1000000000, highest_xid = highest_xid + 1000000000;
             """);
         (await Should.ThrowAsync<StoreException>(() => fixture.OpenAsync(clock))).Message.ShouldContain("Restored from a dump");
 

@@ -44,7 +44,8 @@ public sealed class OutageStoryTests(TroubledServer troubled) : IClassFixture<Tr
         await Server.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE TABLE {schema}.effect (number INTEGER PRIMARY KEY)");
         await using var wire = new DeafWire(Server.Port);
         var place = new OutagePlace(
-            schema, $"Host=127.0.0.1;Port={wire.Port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Timeout=5");
+            schema,
+            $"Host=127.0.0.1;Port={wire.Port};Username=surety;Database=postgres;Search Path={schema};Maximum Pool Size=10;Timeout=5");
         await using var own = NpgsqlDataSource.Create(place.ConnectionString);
         var (log, pings) = (new CapturedEvents(), new Script<Ping>());
         await using (var host = await WorkingHost.StartAsync(

@@ -35,7 +35,8 @@ public sealed class PostgresIdempotencyTests : IdempotencyContract<PostgresFixtu
             command.CommandText =
                 """
                 CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 / (NEW.id - 7); RETURN NULL; END';
-                CREATE CONSTRAINT TRIGGER divide AFTER INSERT ON effect DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION divide();
+                CREATE CONSTRAINT TRIGGER divide AFTER INSERT ON effect DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION divide();
                 """;
             await command.ExecuteNonQueryAsync();
         }

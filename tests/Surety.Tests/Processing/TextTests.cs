@@ -193,7 +193,12 @@ public abstract class TextTests(Func<Task<Place>> open) : IAsyncLifetime
         [
             $"""
             CREATE FUNCTION {((PostgresPlace)place).Schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
-            $$BEGIN IF NEW.result = 'unwanted' OR NEW.reason = 'unwanted' THEN RAISE EXCEPTION 'it does not want that' USING ERRCODE = '22000'; END IF; RETURN NEW; END$$
+            $$BEGIN
+                IF NEW.result = 'unwanted' OR NEW.reason = 'unwanted' THEN
+                    RAISE EXCEPTION 'it does not want that' USING ERRCODE = '22000';
+                END IF;
+                RETURN NEW;
+            END$$
             """,
             $"CREATE TRIGGER refuse BEFORE UPDATE ON {((PostgresPlace)place).Schema}.message FOR EACH ROW EXECUTE FUNCTION "
                 + $"{((PostgresPlace)place).Schema}.refuse()",

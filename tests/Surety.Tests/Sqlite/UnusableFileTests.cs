@@ -47,7 +47,8 @@ public sealed class UnusableFileTests : IAsyncLifetime
     public async Task Another_products_tables_are_not_touched()
     {
         file.Execute(
-            "CREATE TABLE surety_meta (name TEXT PRIMARY KEY, value TEXT); INSERT INTO surety_meta VALUES ('product', 'bonds and sureties')");
+            "CREATE TABLE surety_meta (name TEXT PRIMARY KEY, value TEXT); "
+            + "INSERT INTO surety_meta VALUES ('product', 'bonds and sureties')");
         await using var store = SqliteStore.Create(file.Path, TimeProvider.System);
         (await RefusedAsync(store)).ShouldContain("bonds and sureties");
         Tables().ShouldBe(["surety_meta"]);
