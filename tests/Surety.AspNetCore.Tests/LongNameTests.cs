@@ -59,7 +59,8 @@ public sealed class LongNameTests
         map: app =>
         {
             deposits.Map(app);
-            app.MapPost("/counted", (Surety.Jobs jobs, CancellationToken cancel) => jobs.AcceptAsync(new Waits(), cancellationToken: cancel))
+            app.MapPost("/counted", (Surety.Jobs jobs, CancellationToken cancel) =>
+                jobs.AcceptAsync(new Waits(), cancellationToken: cancel))
                 .AcceptIdempotencyKey();
         },
         configure: b => b.Services.AddAuthentication("Name").AddScheme<AuthenticationSchemeOptions, NameHandler>("Name", null),
