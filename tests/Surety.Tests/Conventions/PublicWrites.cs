@@ -24,9 +24,6 @@ public static class PublicWrites
     /// <summary>The core's.</summary>
     public static IReadOnlyList<PublicCall> OfCore { get; } =
     [
-        new("SuretyDatabase.BeginAsync(CancellationToken)", async s =>
-            await (await s.GetRequiredService<SuretyDatabase>().BeginAsync()).DisposeAsync()),
-        new("SuretyDatabase.OpenReadAsync(CancellationToken)", null, Reads),
         new("IBatchHandler`1.HandleAsync(IReadOnlyList`1, CancellationToken)", null, Application),
         new("IDeadLetters.DiscardAsync(MessageId, String, CancellationToken)", async s =>
             await s.GetRequiredService<IDeadLetters>().DiscardAsync(new MessageId(1), "why")),
@@ -60,6 +57,10 @@ public static class PublicWrites
         new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, CancellationToken)", async s =>
             await s.GetRequiredService<IQueue>().EnqueueAsync(new Beside(3), Nobodys)),
         new("QueueExtensions.EnqueueAsync(IQueue, T, EnqueueOptions, DbTransaction, CancellationToken)", null, TakesPart),
+        new("SuretyDatabase.BeginAsync(CancellationToken)", async s =>
+            await (await s.GetRequiredService<SuretyDatabase>().BeginAsync()).DisposeAsync()),
+        new("SuretyDatabase.OpenReadAsync(CancellationToken)", null, Reads),
+        new("SuretyHost.OpenStoreAsync(IServiceProvider, CancellationToken)", null, "opens the store, before any unit of work"),
     ];
 
     private static EnqueueOptions Nobodys => new() { Queue = "nobodys" };
