@@ -28,7 +28,7 @@ using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 namespace Surety.AspNetCore.Hosting;
 
 /// <summary>
-/// Everything of the edge that touches a request, in the order in which a request meets it. Whoever adds a mechanism adds its line here;
+/// Everything of the edge that touches a request, in the order in which a request meets it. A new mechanism gets its line here;
 /// the order of the lines is the order of the road.
 /// </summary>
 internal static class RequestPipeline

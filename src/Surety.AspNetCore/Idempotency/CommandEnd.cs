@@ -68,7 +68,7 @@ internal sealed class CommandEnd(CommandRequest request, CommandWork work, Comma
 
     private async Task<IResult> CommitAsync(OwnedUnitOfWork unit, AnswerBuffer answer)
     {
-        // A handler that pays no heed to its token would otherwise end after its time, if without a key.
+        // A handler that ignores its token would otherwise end after its time, if without a key.
         time.Token.ThrowIfCancellationRequested();
         services.Failpoints.Pass(Failpoint.CommandHandled);
         request.MayHaveEffect = true;

@@ -190,7 +190,7 @@ internal sealed class Hints(PostgresConnections connections, HintSql sql, Looks 
 
     private async Task SendAsync()
     {
-        // Off the context of whoever opens the store: its thread may block until the loops have ended.
+        // Off the context of the caller that opens the store: its thread may block until the loops have ended.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var cancel = closing.Token;
         var isAlone = false;

@@ -110,7 +110,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private async Task RunAsync()
     {
-        // Off the context of whoever opens the store: its thread may block until this loop has ended.
+        // Off the context of the caller that opens the store: its thread may block until this loop has ended.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (await queue.WaitAsync())
         {

@@ -229,8 +229,9 @@ internal sealed class Worker(
         await opened.WaitAsync(options.PollInterval, time, cancel).ConfigureAwait(Home.Quietly);
         cancel.ThrowIfCancellationRequested();
         if (opened.IsCompleted) return true;
-        // It takes long. Neither does what was claimed before wait for it.
-        await HandBackAsync(lanes.SelectMany(l => l.Clear()), cancel);
+        // It takes long. Neither does what was claimed before wait for it. The session's end does not stop this: what was taken out of
+        // its lane and not handed on would wait for the node's end.
+        await HandBackAsync(lanes.SelectMany(l => l.Clear()), ended.Token);
         company.TurnAway();
         return true;
     }

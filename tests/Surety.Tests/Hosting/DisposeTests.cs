@@ -10,7 +10,7 @@ public sealed class SqliteDisposeTests() : DisposeTests(SqlitePlace.OpenAsync);
 
 public sealed class PostgresDisposeTests() : DisposeTests(PostgresPlace.OpenAsync);
 
-/// <summary>Whoever disposes of a host may block the only thread its synchronization context has, as windows do.</summary>
+/// <summary>The caller that disposes of a host may block the only thread its synchronization context has, as windows do.</summary>
 public abstract class DisposeTests(Func<Task<Place>> open)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
